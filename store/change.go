@@ -1,0 +1,247 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A Change says what happened to a session, never what it looks like. The zero Change changes nothing.
+// It is applied in the order of its fields.
+type Change struct {
+	// Created makes a new record with this identity, and needs IdleTimeout and Lifetime. Without it a Change never
+	// creates.
+	Created bool
+	ID      ID
+
+	// IfVersion refuses the change with ErrConflict unless the record is at this version; 0: at any.
+	IfVersion uint32
+
+	// RenewTo, unless zero, replaces the record's token: the old one is dead, and remembered as retired, in the same
+	// step that makes the new one live.
+	RenewTo Token
+
+	// Touched moves the record's last-seen time to now.
+	Touched bool
+
+	// Cleared removes all values that the record has, before Edits.
+	Cleared bool
+
+	// Edits change single values: in the order of their names, one for a name.
+	Edits []Edit
+
+	// Owner, unless nil, is the new owner.
+	Owner *string
+
+	// MaxPerOwner, unless 0, is how many sessions the owner that this change sets may have. With one more, the oldest
+	// is ended (Evicted) in the same step; never this one.
+	MaxPerOwner int
+
+	// Labels are set, or removed where the text is empty.
+	Labels map[string]string
+
+	Persistent  *bool         // nil: as it was
+	IdleTimeout time.Duration // 0: as it was
+	Lifetime    time.Duration // 0: as it was
+}
+
+// An Edit changes one value.
+type Edit struct {
+	Name  string
+	Op    Op
+	JSON  string // the new document, for Set
+	Delta int64  // what is added, for Add
+}
+
+// An Op is what an Edit does.
+type Op uint8
+
+const (
+	Set    Op = iota // the value becomes Edit.JSON
+	Delete           // there is no value any more; deleting what is not there is no error
+	Add              // Edit.Delta is added to an integer; what is not there counts as 0
+)
+
+// String names the operation.
+func (op Op) String() string {
+	switch op {
+	case Set:
+		return "set"
+	case Delete:
+		return "delete"
+	case Add:
+		return "add"
+	}
+	return "Op(" + strconv.Itoa(int(op)) + ")"
+}
+
+// An EditError says which Edit could not be made, and why.
+type EditError struct {
+	Name string // of the value
+	Err  error  // ErrNotInteger
+}
+
+func (e *EditError) Error() string { return fmt.Sprintf("value %q: %v", e.Name, e.Err) }
+
+// Unwrap returns the cause.
+func (e *EditError) Unwrap() error { return e.Err }
+
+// IsZero reports whether the change changes nothing.
+func (c *Change) IsZero() bool { return !c.Touched && c.OnlyTouches() }
+
+// OnlyTouches reports whether the change does nothing but move last-seen: such a change makes no new version.
+func (c *Change) OnlyTouches() bool {
+	return !c.Created && c.RenewTo == Token{} && !c.Cleared && len(c.Edits) == 0 && c.Owner == nil &&
+		len(c.Labels) == 0 && c.Persistent == nil && c.IdleTimeout == 0 && c.Lifetime == 0
+}
+
+// Find returns the edit of a name, or where in Edits it would stand.
+func (c *Change) Find(name string) (at int, found bool) {
+	return slices.BinarySearchFunc(c.Edits, name, func(e Edit, name string) int { return strings.Compare(e.Name, name) })
+}
+
+// New returns the record that a Change with Created makes under a token.
+func (c *Change) New(token Token, now Instant) (*Record, error) {
+	if c.IdleTimeout <= 0 || c.Lifetime <= 0 {
+		return nil, errors.New("store: a new record needs an idle timeout and a lifetime")
+	}
+	return c.Apply(&Record{Token: token, ID: c.ID, Created: now, LastSeen: now}, now)
+}
+
+// Apply returns the record after the change; old stays as it was. It is the one definition of what a Change means, for
+// stores that change records in Go, and for sessions that show a change before it is committed. Expiry, IfVersion,
+// Created and MaxPerOwner are the store's to judge.
+func (c *Change) Apply(old *Record, now Instant) (*Record, error) {
+	r := new(*old)
+	if c.Touched {
+		r.LastSeen = max(r.LastSeen, now)
+	}
+	if c.OnlyTouches() {
+		return r, nil
+	}
+	r.Version++
+	if c.RenewTo != (Token{}) {
+		r.Token = c.RenewTo
+	}
+	if c.Owner != nil {
+		r.Owner = *c.Owner
+	}
+	if c.Persistent != nil {
+		r.Persistent = *c.Persistent
+	}
+	if c.IdleTimeout != 0 {
+		r.IdleTimeout = c.IdleTimeout
+	}
+	if c.Lifetime != 0 {
+		r.Lifetime = c.Lifetime
+	}
+	r.Labels = relabel(r.Labels, c.Labels)
+	if c.Cleared {
+		r.Values = Values{}
+	}
+	values, err := r.Values.edit(c.Edits)
+	r.Values = values
+	return r, err
+}
+
+// relabel returns old with the changes made, sharing old where there are none.
+func relabel(old, changes map[string]string) map[string]string {
+	if len(changes) == 0 {
+		return old
+	}
+	labels := maps.Clone(old)
+	if labels == nil {
+		labels = make(map[string]string, len(changes))
+	}
+	maps.Copy(labels, changes)
+	maps.DeleteFunc(labels, func(_, text string) bool { return text == "" })
+	return labels
+}
+
+// edit merges edits, which are in the order of their names as the values are.
+func (v Values) edit(edits []Edit) (Values, error) {
+	if len(edits) == 0 {
+		return v, nil
+	}
+	p := packer{buf: make([]byte, 0, len(v.packed)+room(edits))}
+	rest := v.packed
+	for _, e := range edits {
+		rest = p.copyBefore(rest, e.Name)
+		var old string
+		if name, doc, after := unpackFirst(rest); name == e.Name {
+			old, rest = doc, after
+		}
+		if err := p.edit(e, old); err != nil {
+			return v, err
+		}
+	}
+	p.buf = append(p.buf, rest...)
+	return p.values(), nil
+}
+
+// room returns how many bytes edits may add to packed values.
+func room(edits []Edit) int {
+	const lengths, integer = 8, 20
+	n := 0
+	for _, e := range edits {
+		n += lengths + len(e.Name) + max(len(e.JSON), integer)
+	}
+	return n
+}
+
+// copyBefore copies the values before name and returns the rest.
+func (p *packer) copyBefore(packed, name string) (rest string) {
+	rest = packed
+	for rest != "" {
+		n, _, after := unpack(rest)
+		if n >= name {
+			break
+		}
+		rest = after
+	}
+	p.buf = append(p.buf, packed[:len(packed)-len(rest)]...)
+	return rest
+}
+
+func unpackFirst(packed string) (name, doc, rest string) {
+	if packed == "" {
+		return "", "", ""
+	}
+	return unpack(packed)
+}
+
+// edit adds the value that an edit leaves; old is the document before it, empty where there was none.
+func (p *packer) edit(e Edit, old string) error {
+	switch e.Op {
+	case Set:
+		p.add(e.Name, e.JSON)
+	case Add:
+		sum, err := AddJSON(old, e.Delta)
+		if err != nil {
+			return &EditError{Name: e.Name, Err: err}
+		}
+		p.add(e.Name, strconv.FormatInt(sum, 10))
+	}
+	return nil
+}
+
+// AddJSON returns the integer in a JSON document plus delta; an empty document counts as 0. It returns ErrNotInteger
+// for another document, and for a sum beyond int64.
+func AddJSON(doc string, delta int64) (int64, error) {
+	if doc == "" {
+		return delta, nil
+	}
+	n, err := strconv.ParseInt(doc, 10, 64)
+	if err != nil || doc[0] == '+' {
+		return 0, ErrNotInteger
+	}
+	sum := n + delta
+	if (sum > n) != (delta > 0) && delta != 0 {
+		return 0, ErrNotInteger
+	}
+	return sum, nil
+}

@@ -1,0 +1,94 @@
+package store
+
+import (
+	"slices"
+	"strconv"
+	"sync"
+)
+
+// An Event is something that happened to a session.
+type Event struct {
+	Kind   Kind
+	ID     ID     // which session; zero for Missed
+	Owner  string // whose it was; empty: nobody's
+	Reason Reason // why it ended; for Ended only
+}
+
+// A Kind is what happened.
+type Kind uint8
+
+const (
+	Created Kind = iota + 1 // a session came to be
+	Renewed                 // its token was replaced: a login, or another change of privilege
+	Ended                   // it is gone, for the event's Reason
+	Missed                  // events were lost: whoever follows sessions must look for themselves
+)
+
+// String names the kind.
+func (k Kind) String() string {
+	switch k {
+	case Created:
+		return "created"
+	case Renewed:
+		return "renewed"
+	case Ended:
+		return "ended"
+	case Missed:
+		return "missed"
+	}
+	return "Kind(" + strconv.Itoa(int(k)) + ")"
+}
+
+// A Reason is why a session ended.
+type Reason uint8
+
+const (
+	LoggedOut Reason = iota + 1 // by its own visitor
+	Revoked                     // by its owner from another session, or by an operator
+	Evicted                     // to make room: MaxPerOwner, or a store's own limit
+	Expired                     // its idle timeout or its lifetime had passed
+)
+
+// String names the reason.
+func (r Reason) String() string {
+	switch r {
+	case LoggedOut:
+		return "logged out"
+	case Revoked:
+		return "revoked"
+	case Evicted:
+		return "evicted"
+	case Expired:
+		return "expired"
+	}
+	return "Reason(" + strconv.Itoa(int(r)) + ")"
+}
+
+// Watchers implements [Watcher] for the stores that embed it. The zero Watchers is ready to use, by many goroutines.
+type Watchers struct {
+	mu sync.RWMutex
+	// mu locks the remaining field.
+	funcs []*func(Event)
+}
+
+// Watch adds f until cancel is called.
+func (w *Watchers) Watch(f func(Event)) (cancel func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.funcs = append(w.funcs, &f)
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.funcs = slices.DeleteFunc(w.funcs, func(g *func(Event)) bool { return g == &f })
+	}
+}
+
+// Tell calls every watcher, one after the other. A store may call it under the lock that orders a session's changes,
+// and so keep its events in order, since watchers return soon and don't call the store.
+func (w *Watchers) Tell(e Event) {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	for _, f := range w.funcs {
+		(*f)(e)
+	}
+}
