@@ -1,0 +1,44 @@
+package session
+
+import (
+	"net/http"
+	"strings"
+)
+
+// addVary says that the response depends on a request header (RFC 9110, section 12.5.5), unless it says so already.
+func addVary(h http.Header, name string) {
+	for _, line := range h["Vary"] {
+		for field := range strings.SplitSeq(line, ",") {
+			field = strings.TrimSpace(field)
+			if field == "*" || strings.EqualFold(field, name) {
+				return
+			}
+		}
+	}
+	h.Add("Vary", name)
+}
+
+// forbidSharedCaching makes sure that no cache which several people use stores the response, whatever the handler said
+// of caching: it carries somebody's token (RFC 9111, sections 3 and 5.2.2.7).
+func forbidSharedCaching(h http.Header) {
+	directives, private := []string(nil), false
+	for _, line := range h["Cache-Control"] {
+		for d := range strings.SplitSeq(line, ",") {
+			d = strings.TrimSpace(d)
+			switch name, _, _ := strings.Cut(strings.ToLower(d), "="); name {
+			case "", "public", "s-maxage":
+				continue
+			case "private", "no-store":
+				private = private || name == strings.ToLower(d) // private="a-header" protects that header only
+			}
+			directives = append(directives, d)
+		}
+	}
+	if !private {
+		directives = append(directives, "private")
+	}
+	h.Set("Cache-Control", strings.Join(directives, ", "))
+	// RFC 9213 and its forerunner: these override Cache-Control in the caches they are for.
+	h.Del("Cdn-Cache-Control")
+	h.Del("Surrogate-Control")
+}

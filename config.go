@@ -1,0 +1,157 @@
+package session
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/lazysession/session/service"
+	"github.com/lazysession/session/store"
+)
+
+// Config says how a Manager works. The zero Config, and nil, mean the defaults; New copies it, so later changes have no
+// effect.
+type Config struct {
+	// Keys sign the cookies, newest first, each of at least 32 random bytes. The first signs, all verify: to rotate
+	// without logging anybody out, add the new key at the end on every node, then move it to the front, and drop the
+	// old one when the last session signed with it has ended.
+	//
+	// Defaults to one random key, which only a store that dies with the process allows (store.Volatile).
+	Keys [][]byte
+
+	// Cookie is the session cookie. Its defaults are the safe ones.
+	Cookie Cookie
+
+	// Carrier is how the token travels between client and server. Defaults to the cookie; BearerHeader serves API
+	// clients.
+	Carrier Carrier
+
+	// IdleTimeout ends a session that was not used for so long. Defaults to 30 minutes.
+	IdleTimeout time.Duration
+
+	// Lifetime ends any session so long after it was created. Defaults to 24 hours.
+	Lifetime time.Duration
+
+	// MaxPerOwner limits how many sessions an owner has (Session.SetOwner). With one more, the owner's oldest session
+	// is ended in the same step. Defaults to 0: no limit.
+	MaxPerOwner int
+
+	// MaxBytes limits the names and values of one session together, in bytes of JSON. A Set beyond it returns
+	// ErrTooLarge. Defaults to 64 KiB.
+	MaxBytes int
+
+	// StoreTimeout limits each call of the store. Defaults to 2 seconds.
+	StoreTimeout time.Duration
+
+	// Services is the registry that handlers query. The Manager provides itself in it; where that is taken by another
+	// Manager, under the cookie's name. Defaults to a registry of the Manager's own.
+	Services *service.Registry
+
+	// OnError answers a request whose session could not be committed. It gets the server's own ResponseWriter, with
+	// nothing written to it, and an error that wraps ErrUnavailable, ErrEnded, ErrConflict or a ValueError. It is called
+	// by the request's goroutine. Defaults to a log record and a plain answer: 503, 409 or 500, as JSON where the
+	// client asks for it, else as text.
+	OnError func(w http.ResponseWriter, r *http.Request, err error)
+
+	// Logger gets what operators should know. No token is ever logged. Defaults to slog.Default().
+	Logger *slog.Logger
+}
+
+const (
+	defaultIdleTimeout  = 30 * time.Minute
+	defaultLifetime     = 24 * time.Hour
+	defaultMaxBytes     = 64 << 10
+	defaultStoreTimeout = 2 * time.Second
+
+	minKeyLen = 32
+)
+
+// withDefaults returns a checked copy of c with every default filled in, or all mistakes in one error.
+func (c *Config) withDefaults(s store.Store) (*Config, error) {
+	var checked Config
+	if c != nil {
+		checked = *c
+	}
+	c = &checked
+	c.Cookie = c.Cookie.withDefaults()
+	err := errors.Join(c.checkStore(s), c.checkKeys(s), c.checkNumbers(), c.Cookie.check())
+	if err != nil {
+		return nil, err
+	}
+	c.Keys = cloneKeys(c.Keys)
+	setDefault(&c.IdleTimeout, defaultIdleTimeout)
+	setDefault(&c.Lifetime, defaultLifetime)
+	setDefault(&c.MaxBytes, defaultMaxBytes)
+	setDefault(&c.StoreTimeout, defaultStoreTimeout)
+	setDefault(&c.Logger, slog.Default())
+	if c.Services == nil {
+		c.Services = service.NewRegistry(nil)
+	}
+	return c, nil
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+func (c *Config) checkStore(s store.Store) error {
+	if s == nil {
+		return errors.New("session: no store")
+	}
+	return nil
+}
+
+func (c *Config) checkKeys(s store.Store) error {
+	var errs []error
+	if len(c.Keys) == 0 && !isVolatile(s) {
+		errs = append(errs, fmt.Errorf("session: no Keys: a store that outlives the process (%T) needs at least one", s))
+	}
+	for i, key := range c.Keys {
+		if len(key) < minKeyLen {
+			errs = append(errs, fmt.Errorf("session: Keys[%d] has %d bytes: want at least %d", i, len(key), minKeyLen))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func isVolatile(s store.Store) bool {
+	v, ok := s.(store.Volatile)
+	return ok && v.Volatile()
+}
+
+// cloneKeys copies the keys, so that a caller who wipes or reuses them changes nothing, and makes one where there is none.
+func cloneKeys(keys [][]byte) [][]byte {
+	if len(keys) == 0 {
+		key := make([]byte, minKeyLen)
+		rand.Read(key) // never fails: crypto/rand ends the program instead
+		return [][]byte{key}
+	}
+	clones := make([][]byte, len(keys))
+	for i, key := range keys {
+		clones[i] = append([]byte(nil), key...)
+	}
+	return clones
+}
+
+func (c *Config) checkNumbers() error {
+	return errors.Join(
+		notNegative("IdleTimeout", c.IdleTimeout),
+		notNegative("Lifetime", c.Lifetime),
+		notNegative("MaxPerOwner", c.MaxPerOwner),
+		notNegative("MaxBytes", c.MaxBytes),
+		notNegative("StoreTimeout", c.StoreTimeout),
+	)
+}
+
+func notNegative[T int | time.Duration](name string, value T) error {
+	if value < 0 {
+		return fmt.Errorf("session: %s is %v: want 0 for the default, or more", name, value)
+	}
+	return nil
+}

@@ -1,0 +1,176 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Cookie describes the session cookie (RFC 6265bis). The zero Cookie is the safest there is: "__Host-session", Secure,
+// HttpOnly, SameSite=Lax, Path=/, gone with the browser.
+type Cookie struct {
+	// Name defaults to "__Host-session"; for a cookie that can't carry that prefix (Domain, another Path or
+	// InsecureForDevelopment), to "session".
+	Name string
+
+	// Path defaults to "/".
+	Path string
+
+	// Domain, when set, lets every host below it read the cookie. Defaults to the host alone.
+	Domain string
+
+	// SameSite defaults to http.SameSiteLaxMode.
+	SameSite http.SameSite
+
+	// Secure says whether the cookie travels over TLS only. Defaults to Always.
+	Secure SecurePolicy
+
+	// Partitioned keys the cookie to the top-level site (CHIPS). Defaults to false.
+	Partitioned bool
+
+	// Persistent makes cookies of new sessions outlive the browser; Session.Persist decides for one session.
+	// Defaults to false.
+	Persistent bool
+}
+
+// A SecurePolicy says whether a cookie is for TLS only.
+type SecurePolicy uint8
+
+const (
+	// Always marks the cookie Secure. Behind a proxy that ends TLS this is right as well.
+	Always SecurePolicy = iota
+	// InsecureForDevelopment lets the cookie travel in the clear, for plain http on a developer's machine.
+	InsecureForDevelopment
+)
+
+const defaultCookieName = "session"
+
+func (c Cookie) withDefaults() Cookie {
+	setDefault(&c.Path, "/")
+	setDefault(&c.SameSite, http.SameSiteLaxMode)
+	if c.SameSite == http.SameSiteDefaultMode {
+		c.SameSite = http.SameSiteLaxMode
+	}
+	if c.Name == "" {
+		c.Name = defaultCookieName
+		if c.hostOnly() {
+			c.Name = "__Host-" + defaultCookieName
+		}
+	}
+	return c
+}
+
+// hostOnly reports whether the cookie meets the conditions of the __Host- prefix (RFC 6265bis, section 4.1.3.2).
+func (c Cookie) hostOnly() bool { return c.Secure == Always && c.Domain == "" && c.Path == "/" }
+
+// check returns everything for which browsers would drop or change the cookie without a word.
+func (c Cookie) check() error {
+	return errors.Join(c.checkName(), c.checkPath(), c.checkDomain(), c.checkSecure())
+}
+
+func (c Cookie) checkName() error {
+	if strings.IndexFunc(c.Name, notTokenChar) >= 0 {
+		return fmt.Errorf("session: cookie name %q: want letters, digits and !#$%%&'*+-.^_`|~", c.Name)
+	}
+	// RFC 6265bis, section 5.7: prefixes are compared without regard to case.
+	switch prefix := strings.ToLower(c.Name); {
+	case strings.HasPrefix(prefix, "__host-") && !c.hostOnly():
+		return fmt.Errorf("session: cookie name %q: the prefix needs Secure, Path \"/\" and no Domain", c.Name)
+	case strings.HasPrefix(prefix, "__http-") && c.Secure != Always, strings.HasPrefix(prefix, "__secure-") && c.Secure != Always:
+		return fmt.Errorf("session: cookie name %q: the prefix needs Secure", c.Name)
+	}
+	return nil
+}
+
+// notTokenChar reports whether r may not stand in a token (RFC 9110, section 5.6.2), which a cookie's name is.
+func notTokenChar(r rune) bool {
+	letterOrDigit := '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
+	return !letterOrDigit && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
+}
+
+// RFC 6265bis, section 5.6: a browser ignores an attribute value of more bytes.
+const maxAttribute = 1024
+
+func (c Cookie) checkPath() error {
+	switch {
+	case !strings.HasPrefix(c.Path, "/"):
+		return fmt.Errorf("session: cookie path %q: want a leading slash", c.Path)
+	case len(c.Path) > maxAttribute, strings.ContainsFunc(c.Path, notAttributeChar):
+		return fmt.Errorf("session: cookie path %q: want at most %d bytes of printable ASCII without semicolon", c.Path, maxAttribute)
+	}
+	return nil
+}
+
+func notAttributeChar(r rune) bool { return r < ' ' || r > '~' || r == ';' }
+
+func (c Cookie) checkDomain() error {
+	if c.Domain == "" {
+		return nil
+	}
+	if (&http.Cookie{Name: "n", Domain: c.Domain}).Valid() != nil || len(c.Domain) > maxAttribute {
+		return fmt.Errorf("session: cookie domain %q: want a host name", c.Domain)
+	}
+	return nil
+}
+
+func (c Cookie) checkSecure() error {
+	var errs []error
+	if c.Secure > InsecureForDevelopment {
+		errs = append(errs, fmt.Errorf("session: cookie Secure is %d: want Always or InsecureForDevelopment", c.Secure))
+	}
+	if c.SameSite == http.SameSiteNoneMode && c.Secure != Always {
+		errs = append(errs, errors.New("session: cookie SameSite=None needs Secure"))
+	}
+	if c.SameSite < 0 || c.SameSite > http.SameSiteNoneMode {
+		errs = append(errs, fmt.Errorf("session: cookie SameSite is %d: want one of net/http's modes", c.SameSite))
+	}
+	if c.Partitioned && c.Secure != Always {
+		errs = append(errs, errors.New("session: cookie Partitioned needs Secure"))
+	}
+	return errors.Join(errs...)
+}
+
+// AppendTokens implements Carrier. It goes through the Cookie header itself, since http.Request.Cookie allocates, takes
+// the first of several, trims "__Host-x =v" to the name of the real one, and sees nothing at all past 3,000 cookies.
+func (c Cookie) AppendTokens(dst []string, r *http.Request) []string {
+	for _, line := range r.Header["Cookie"] {
+		for line != "" {
+			var pair string
+			pair, line, _ = strings.Cut(line, ";")
+			name, value, ok := strings.Cut(strings.TrimLeft(pair, " \t"), "=")
+			if ok && name == c.Name {
+				dst = append(dst, strings.TrimRight(value, " \t"))
+			}
+		}
+	}
+	return dst
+}
+
+// Send implements Carrier.
+func (c Cookie) Send(h http.Header, token string, maxAge time.Duration) {
+	h.Add("Set-Cookie", c.line(token, int(maxAge.Seconds())))
+}
+
+// Remove implements Carrier.
+func (c Cookie) Remove(h http.Header) { h.Add("Set-Cookie", c.line("", -1)) }
+
+// line is a Set-Cookie line. As in net/http, a maxAge of 0 says nothing of age and a negative one removes the cookie.
+func (c Cookie) line(value string, maxAge int) string {
+	cookie := http.Cookie{
+		Name:        c.Name,
+		Value:       value,
+		Path:        c.Path,
+		Domain:      c.Domain,
+		MaxAge:      maxAge,
+		Secure:      c.Secure == Always,
+		HttpOnly:    true, // no knob: a script has no business with it
+		SameSite:    c.SameSite,
+		Partitioned: c.Partitioned,
+	}
+	return cookie.String()
+}
+
+// Vary implements Carrier.
+func (Cookie) Vary() string { return "Cookie" }

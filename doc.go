@@ -1,0 +1,69 @@
+// Package session gives net/http programs sessions that cost nothing until they are used, lose nothing that was
+// acknowledged, and let nobody in.
+//
+//	var visits = session.NewCounter("visits")
+//
+//	func main() {
+//		m, err := session.New(mem.New(nil), nil)
+//		if err != nil {
+//			log.Fatal(err)
+//		}
+//		log.Fatal(http.ListenAndServeTLS(":8443", "cert.pem", "key.pem", m.Handler(http.HandlerFunc(count))))
+//	}
+//
+//	func count(w http.ResponseWriter, r *http.Request) {
+//		n, err := visits.Add(r.Context(), 1)
+//		if err != nil {
+//			http.Error(w, err.Error(), http.StatusInternalServerError)
+//			return
+//		}
+//		fmt.Fprintf(w, "Visit %d\n", n)
+//	}
+//
+// # The life of a session
+//
+// A [Manager] wraps handlers and attaches a lazy [Session] to each request's context. The first use of it, by a [Key], a
+// [Counter] or [FromContext], verifies the cookie and loads the record; a request that does not use it pays one
+// allocation. The first write makes a session, with a cookie, where there is none; visitors who write nothing get
+// neither. What a request changes is gathered and committed in one atomic step before the first byte of its response.
+//
+// At login, and at any change of privilege, call [Session.Renew] and [Session.SetOwner]; at logout, [Session.End].
+// [Manager.Sessions], [Manager.End] and [Manager.EndOwner] are for "your devices" and "log out everywhere". A session
+// ends by itself when it was idle for Config.IdleTimeout, or Config.Lifetime after it was made.
+//
+// # Values
+//
+// A value is one JSON document under a name. A [Key] gives it a Go type: numbers, strings, booleans, times, []byte and
+// json.RawMessage go without reflection, everything else through encoding/json. A stored value that no longer decodes,
+// after a deploy, say, is a [ValueError] when it is read, and hurts no other.
+//
+// Requests send what they did, not what they saw: two that set different names never lose each other's work, and a
+// Counter's additions all count, whichever node they come from. [Key.Update] is for changes that depend on the value.
+// Two that Set the same name: the later commit wins.
+//
+// # What is promised
+//
+//   - Whoever has a response can rely on what it says: the commit comes before the first byte, and when it fails, what
+//     the handler wrote is thrown away and Config.OnError answers.
+//   - A store that can't be reached is an error, never "not logged in".
+//   - What ended stays ended: no write creates a session but the one that was meant to, no response brings the cookie of
+//     an ended one back, and a request that changed a session which ended meanwhile is answered 409.
+//   - The token is 32 random bytes, signed (github.com/gorilla/securecookie) and known to stores as its SHA-256 only.
+//     It appears in no log, error or list. No token or ID is ever taken from a client.
+//   - A forged, unknown, renewed or expired token is no error: there just is no session.
+//   - The cookie's defaults are the safe ones, and New refuses what browsers would drop without a word.
+//   - Responses that read the session carry Vary; those that set the cookie can't be stored by shared caches; others are
+//     left alone.
+//   - The ResponseWriter keeps its abilities: Flush, Hijack, ReadFrom, full duplex, deadlines.
+//
+// # Streaming and long-lived handlers
+//
+// The response begins with the first write, Flush or Hijack. Until then everything can be changed; after it, only a
+// session that exists already, and what would need a cookie returns [ErrTooLate]. Handlers that run long call
+// [Session.Commit] when something must be kept, and [Session.Reload] to see what others did.
+//
+// # Stores
+//
+// Package store/mem keeps sessions in the process. The contract for others is package store, with store/storetest as
+// its test suite. Package sessiontest helps to test handlers.
+package session

@@ -1,0 +1,176 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/lazysession/session/store"
+)
+
+// get returns the JSON document under name, as this request sees it.
+func (s *Session) get(ctx context.Context, name string) (doc string, ok bool, err error) {
+	if err := s.enter(ctx); err != nil {
+		return "", false, err
+	}
+	defer s.mu.Unlock()
+	return s.lookupLocked(name)
+}
+
+// set changes the document under name.
+func (s *Session) set(ctx context.Context, name, doc string) error {
+	if err := s.enterToWrite(ctx); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	return s.setLocked(name, doc)
+}
+
+// delete removes the value under name. It makes no session where there is none.
+func (s *Session) delete(ctx context.Context, name string) error {
+	_, _, err := s.take(ctx, name)
+	return err
+}
+
+// take removes the value under name and returns its document.
+func (s *Session) take(ctx context.Context, name string) (doc string, ok bool, err error) {
+	if err := s.enter(ctx); err != nil {
+		return "", false, err
+	}
+	defer s.mu.Unlock()
+	switch s.state {
+	case absent:
+		return "", false, nil
+	case ended, retired:
+		return "", false, ErrEnded
+	}
+	doc, ok, err = s.lookupLocked(name)
+	if err != nil || !ok {
+		return "", false, err
+	}
+	s.resizeLocked(-len(name) - len(doc))
+	s.editLocked(store.Edit{Name: name, Op: store.Delete})
+	return doc, true, nil
+}
+
+// add adds to the integer under name and returns the sum, as this request sees it.
+func (s *Session) add(ctx context.Context, name string, delta int64) (sum int64, err error) {
+	if err := s.enterToWrite(ctx); err != nil {
+		return 0, err
+	}
+	defer s.mu.Unlock()
+	doc, _, err := s.lookupLocked(name)
+	if err != nil {
+		return 0, err
+	}
+	sum, err = store.AddJSON(doc, delta)
+	if err != nil {
+		return 0, &ValueError{Name: name, Err: err}
+	}
+	if edit, ok := s.additionLocked(name, delta); ok {
+		s.size = 0 // a sum's length is known after the commit only
+		s.editLocked(edit)
+		return sum, nil
+	}
+	return sum, s.setLocked(name, strconv.FormatInt(sum, 10))
+}
+
+// additionLocked returns the edit that adds delta to what the store has, on top of what this request has added. It is
+// not ok where the request has set or deleted the value itself, or where its additions together leave int64.
+func (s *Session) additionLocked(name string, delta int64) (edit store.Edit, ok bool) {
+	edit = store.Edit{Name: name, Op: store.Add, Delta: delta}
+	at, found := s.change.Find(name)
+	if !found {
+		return edit, true
+	}
+	earlier := s.change.Edits[at]
+	if earlier.Op != store.Add {
+		return edit, false
+	}
+	sum, err := store.AddJSON(strconv.FormatInt(earlier.Delta, 10), delta)
+	edit.Delta = sum
+	return edit, err == nil
+}
+
+// lookupLocked returns the document under name: this request's own, or the record's.
+func (s *Session) lookupLocked(name string) (doc string, ok bool, err error) {
+	at, found := s.change.Find(name)
+	if !found {
+		doc, ok = s.storedLocked(name)
+		return doc, ok, nil
+	}
+	switch edit := s.change.Edits[at]; edit.Op {
+	case store.Set:
+		return edit.JSON, true, nil
+	case store.Add:
+		doc, _ = s.storedLocked(name)
+		sum, err := store.AddJSON(doc, edit.Delta)
+		if err != nil {
+			return "", false, &ValueError{Name: name, Err: err}
+		}
+		return strconv.FormatInt(sum, 10), true, nil
+	default:
+		return "", false, nil
+	}
+}
+
+// storedLocked returns the document that the record has under name, before this request's edit of it.
+func (s *Session) storedLocked(name string) (doc string, ok bool) {
+	if s.rec == nil || s.change.Cleared {
+		return "", false
+	}
+	return s.rec.Values.Get(name)
+}
+
+// setLocked changes the document under name, if there is room for it.
+func (s *Session) setLocked(name, doc string) error {
+	old, ok, err := s.lookupLocked(name)
+	var broken *ValueError
+	if err != nil && !errors.As(err, &broken) {
+		return err
+	}
+	more := len(doc) - len(old)
+	if !ok {
+		more = len(name) + len(doc)
+	}
+	size, err := s.sizeLocked()
+	if err != nil {
+		return err
+	}
+	if limit := s.m.cfg.MaxBytes; more > 0 && size+more > limit {
+		return fmt.Errorf("%w: value %q of %d bytes would make it %d, the limit is %d", ErrTooLarge, name, len(doc), size+more, limit)
+	}
+	s.resizeLocked(more)
+	s.editLocked(store.Edit{Name: name, Op: store.Set, JSON: doc})
+	return nil
+}
+
+// sizeLocked returns the bytes of all values and names. It counts once, and setLocked keeps the count.
+func (s *Session) sizeLocked() (int, error) {
+	if s.size == 0 {
+		view, err := s.viewLocked()
+		if err != nil {
+			return 0, err
+		}
+		s.size = view.Values.Size()
+	}
+	return s.size, nil
+}
+
+func (s *Session) resizeLocked(more int) {
+	if s.size != 0 {
+		s.size += more
+	}
+}
+
+// editLocked notes an edit, in the place of an earlier one of the same name.
+func (s *Session) editLocked(e store.Edit) {
+	at, found := s.change.Find(e.Name)
+	if found {
+		s.change.Edits[at] = e
+		return
+	}
+	s.change.Edits = slices.Insert(s.change.Edits, at, e)
+}

@@ -1,0 +1,301 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/lazysession/session/service"
+	"github.com/lazysession/session/store"
+)
+
+// ID is the public identity of a session: safe to log and list, grants nothing, survives Renew.
+type ID = store.ID
+
+// ParseID reads an ID from the 32 hexadecimal digits of ID.String.
+func ParseID(s string) (ID, error) { return store.ParseID(s) }
+
+// A Manager is the session service: it attaches sessions to requests, and finds, lists and ends them. It may be used
+// by many goroutines at once.
+type Manager struct {
+	cfg     *Config
+	store   store.Store
+	carrier Carrier
+	signer  *signer
+	now     func() time.Time // the store's clock
+	log     *slog.Logger
+	events  hub
+	watched bool // the store tells of events itself
+
+	warnInsecure sync.Once
+	stop         context.CancelFunc
+	sweeping     sync.WaitGroup
+	unwatch      func()
+}
+
+// New returns a Manager that keeps its sessions in s. A nil cfg means the defaults; all mistakes in cfg are reported in
+// one error. The caller still owns the store, and closes it after the Manager.
+//
+// Where the store is a store.Sweeper, the Manager removes its expired records in the background, until Close.
+func New(s store.Store, cfg *Config) (*Manager, error) {
+	cfg, err := cfg.withDefaults(s)
+	if err != nil {
+		return nil, err
+	}
+	m := &Manager{
+		cfg:     cfg,
+		store:   s,
+		carrier: cfg.Carrier,
+		signer:  newSigner(cfg.Cookie.Name, cfg.Keys, cfg.Lifetime),
+		now:     time.Now,
+		log:     cfg.Logger,
+	}
+	setDefault[Carrier](&m.carrier, cfg.Cookie)
+	if c, ok := s.(store.Clock); ok {
+		m.now = c.Now
+	}
+	if err := m.provide(); err != nil {
+		return nil, err
+	}
+	m.events.log = m.log
+	m.watch()
+	m.sweep()
+	return m, nil
+}
+
+// provide puts the Manager into the registry, under the cookie's name where another Manager is there.
+func (m *Manager) provide() error {
+	err := service.Provide(m.cfg.Services, m)
+	if errors.Is(err, service.ErrTaken) {
+		err = service.ProvideNamed(m.cfg.Services, m.cfg.Cookie.Name, m)
+	}
+	if err != nil {
+		return fmt.Errorf("session: cookie %q: %w", m.cfg.Cookie.Name, err)
+	}
+	return nil
+}
+
+func (m *Manager) watch() {
+	m.unwatch = func() {}
+	if w, ok := m.store.(store.Watcher); ok {
+		m.watched = true
+		m.unwatch = w.Watch(m.events.tell)
+	}
+}
+
+// sweep calls the store's Sweeper, if it has one, whenever the store wants it, until Close.
+func (m *Manager) sweep() {
+	ctx, stop := context.WithCancel(context.Background())
+	m.stop = stop
+	sweeper, ok := m.store.(store.Sweeper)
+	if !ok {
+		return
+	}
+	m.sweeping.Go(func() {
+		timer := time.NewTimer(0)
+		defer timer.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-timer.C:
+				timer.Reset(m.sweepOnce(ctx, sweeper))
+			}
+		}
+	})
+}
+
+// sweepOnce removes a batch of expired records and returns when to go on.
+func (m *Manager) sweepOnce(ctx context.Context, sweeper store.Sweeper) (next time.Duration) {
+	const afterError = 10 * time.Second
+	next, err := sweeper.Sweep(ctx)
+	if err != nil && ctx.Err() == nil {
+		m.log.LogAttrs(ctx, slog.LevelError, "session: sweeping expired sessions", slog.Any("error", err))
+		return afterError
+	}
+	return next
+}
+
+// Close stops what the Manager does in the background and waits for it. Requests under way are still served. It always
+// returns nil, and may be called more than once.
+func (m *Manager) Close() error {
+	m.unwatch()
+	m.stop()
+	m.sweeping.Wait()
+	m.events.close()
+	return nil
+}
+
+// Create makes a session outside HTTP, for jobs and other protocols, and stores it at once. Put it into a context with
+// NewContext to use keys on it, commit with Session.Commit, and hand out Session.Token. ctx gives the session the values
+// of its store calls, and limits the creation.
+func (m *Manager) Create(ctx context.Context) (*Session, error) {
+	s := &Session{m: m, ctx: ctx}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state = absent
+	if err := s.createLocked(); err != nil {
+		return nil, err
+	}
+	if err := s.commitLocked(ctx); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Open returns the session of a signed token (Session.Token). A token that is forged, unknown, renewed or expired is
+// ErrEnded; ErrUnavailable says that the store could not tell.
+func (m *Manager) Open(ctx context.Context, token string) (*Session, error) {
+	raw, ok := m.signer.verify(token)
+	if !ok {
+		return nil, fmt.Errorf("%w: no valid token", ErrEnded)
+	}
+	s := &Session{m: m, ctx: ctx}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.loadLocked(ctx, raw)
+	switch s.state {
+	case live:
+		return s, nil
+	case failed:
+		return nil, s.err
+	default:
+		return nil, ErrEnded
+	}
+}
+
+// Session returns the session that this Manager attached to ctx, where two Managers wrap one route. Like FromContext it
+// never returns nil.
+func (m *Manager) Session(ctx context.Context) *Session {
+	if s, ok := ctx.Value(m).(*Session); ok {
+		return s
+	}
+	return noMiddleware
+}
+
+// A Filter says which sessions to list.
+type Filter = store.Filter
+
+// Sessions yields what is known of every live session, or of one owner's, in no particular order. It streams: memory
+// does not grow with their number. The sequence ends after an error; errors.ErrUnsupported says that the store can't
+// list.
+func (m *Manager) Sessions(ctx context.Context, f Filter) iter.Seq2[Info, error] {
+	return func(yield func(Info, error) bool) {
+		lister, ok := m.store.(store.Lister)
+		if !ok {
+			yield(Info{}, fmt.Errorf("session: listing in %T: %w", m.store, errors.ErrUnsupported))
+			return
+		}
+		for rec, err := range lister.List(ctx, f) {
+			if err != nil {
+				yield(Info{}, fromStore(err))
+				return
+			}
+			if !yield(infoOf(rec), nil) {
+				return
+			}
+		}
+	}
+}
+
+// End ends a session, as Revoked: it is gone in the store when End returns. Ending what is gone is no error.
+func (m *Manager) End(ctx context.Context, id ID) error {
+	return m.end(ctx, store.Event{Kind: Ended, ID: id, Reason: Revoked})
+}
+
+// EndOwner ends all sessions of an owner ("log out everywhere") but those in except, in one atomic step, and returns
+// how many. errors.ErrUnsupported says that the store can't.
+func (m *Manager) EndOwner(ctx context.Context, owner string, except ...ID) (int, error) {
+	ender, ok := m.store.(store.OwnerEnder)
+	if !ok {
+		return 0, fmt.Errorf("session: ending the sessions of an owner in %T: %w", m.store, errors.ErrUnsupported)
+	}
+	call := m.storeCall(context.WithoutCancel(ctx))
+	defer call.release()
+	n, err := ender.EndOwner(call, owner, except, Revoked)
+	return n, fromStore(err)
+}
+
+// Subscribe calls f for every session created, renewed or ended, on any node that the store hears of, until cancel is
+// called. Events of one session come in order. f runs in a goroutine of its own: it may be slow, and a panic in it is
+// logged; when it falls far behind, events are dropped and a Missed event takes their place.
+func (m *Manager) Subscribe(f func(Event)) (cancel func()) { return m.events.subscribe(f) }
+
+// storeCall returns the context for one store call. The caller releases it.
+func (m *Manager) storeCall(ctx context.Context) *storeContext {
+	return &storeContext{parent: ctx, timeout: m.cfg.StoreTimeout}
+}
+
+var errForeignRecord = errors.New("the store returned a record other than the one asked for")
+
+// load returns the record of a token.
+func (m *Manager) load(ctx context.Context, token store.Token) (*store.Record, error) {
+	call := m.storeCall(ctx)
+	defer call.release()
+	rec, err := m.store.Load(call, token)
+	if err == nil && (rec == nil || rec.Token != token) {
+		err = m.refuseForeign(ctx, rec)
+	}
+	return rec, err
+}
+
+// commit applies a change to the record of a token, and returns the record after it. The client's going away does not
+// cancel it.
+func (m *Manager) commit(ctx context.Context, token store.Token, id ID, change *store.Change) (*store.Record, error) {
+	call := m.storeCall(context.WithoutCancel(ctx))
+	defer call.release()
+	rec, err := m.store.Commit(call, token, change)
+	if err != nil {
+		return nil, err
+	}
+	if change.RenewTo != (store.Token{}) {
+		token = change.RenewTo
+	}
+	if rec == nil || rec.Token != token || rec.ID != id {
+		return nil, m.refuseForeign(ctx, rec)
+	}
+	m.tellOfCommit(rec, change)
+	return rec, nil
+}
+
+// refuseForeign reports a record of somebody else: a fault of the store, a pooled connection's late answer, say, which
+// must not show one visitor what is another's.
+func (m *Manager) refuseForeign(ctx context.Context, rec *store.Record) error {
+	var got ID
+	if rec != nil {
+		got = rec.ID
+	}
+	m.log.LogAttrs(ctx, slog.LevelError, "session: record refused",
+		slog.String("got", got.String()), slog.Any("error", errForeignRecord))
+	return errForeignRecord
+}
+
+// end removes a record. e says which, and why.
+func (m *Manager) end(ctx context.Context, e store.Event) error {
+	call := m.storeCall(context.WithoutCancel(ctx))
+	defer call.release()
+	if err := m.store.End(call, e.ID, e.Reason); err != nil {
+		return fromStore(err)
+	}
+	if !m.watched {
+		m.events.tell(e)
+	}
+	return nil
+}
+
+// tellOfCommit tells subscribers of a store that doesn't do so itself.
+func (m *Manager) tellOfCommit(rec *store.Record, change *store.Change) {
+	if m.watched {
+		return
+	}
+	if change.Created {
+		m.events.tell(Event{Kind: Created, ID: rec.ID, Owner: rec.Owner})
+	}
+	if change.RenewTo != (store.Token{}) {
+		m.events.tell(Event{Kind: Renewed, ID: rec.ID, Owner: rec.Owner})
+	}
+}

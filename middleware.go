@@ -1,0 +1,84 @@
+package session
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/lazysession/session/internal/ctxkey"
+)
+
+// Handler wraps next so that its requests have a session: FromContext and keys find it. With chi: r.Use(m.Handler).
+//
+// Until the session is used, that costs one allocation and nothing else: no cookie is read, no store is called, no
+// header is added. Changes are committed before the first byte of the response, so that whoever has the response can
+// rely on them; if they can't be, what the handler writes is thrown away and Config.OnError answers. Informational
+// responses (1xx) don't commit, except 101.
+//
+// After the first byte, changes of an existing session are committed when the handler returns; a failure can then only
+// be logged, so handlers that stream and must know call Session.Commit. A panic in the handler commits nothing and
+// passes on as it is.
+//
+// The ResponseWriter that next gets has the optional methods of the server's own: Flush, Hijack, ReadFrom, Push.
+func (m *Manager) Handler(next http.Handler) http.Handler { return &middleware{m, next} }
+
+// A middleware is a type with a method, not a closure, for the sake of escape analysis: with a closure the request's
+// copy would be a second allocation.
+type middleware struct {
+	m    *Manager
+	next http.Handler
+}
+
+func (h *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{m: h.m, w: w, parent: r.Context()}
+	x.session.m, x.session.x, x.session.ctx = h.m, x, x.parent
+	x.req = *r.WithContext((*requestContext)(x)) // the copy that WithContext makes stays on the stack
+
+	defer x.session.close() // also when the handler panics
+	h.next.ServeHTTP(x.writer(), &x.req)
+	x.finish()
+}
+
+// An exchange is one request and its response: all that the middleware needs for it, in a single allocation. It stands
+// for the request's context and for the response's writer by conversion of its pointer.
+type exchange struct {
+	m       *Manager
+	parent  context.Context
+	w       http.ResponseWriter
+	begun   bool  // the response has, and its changes are committed
+	refused error // why the handler's output is thrown away
+	session Session
+	req     http.Request
+	found   []string // tokens in the request
+}
+
+// A requestContext is an exchange as the context of its request.
+type requestContext exchange
+
+func (c *requestContext) Deadline() (time.Time, bool) { return c.parent.Deadline() }
+
+func (c *requestContext) Done() <-chan struct{} { return c.parent.Done() }
+
+func (c *requestContext) Err() error { return c.parent.Err() }
+
+// Value knows the session, under the key of FromContext and under its Manager, and the registry of services.
+func (c *requestContext) Value(key any) any {
+	switch key := key.(type) {
+	case contextKey:
+		return &c.session
+	case ctxkey.Registry:
+		return c.m.cfg.Services
+	case *Manager:
+		if key == c.m {
+			return &c.session
+		}
+	}
+	return c.parent.Value(key)
+}
+
+// close lets nobody use the session any more.
+func (s *Session) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+}

@@ -1,0 +1,222 @@
+package session
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/lazysession/session/store"
+)
+
+// Header returns the header of the response.
+func (x *exchange) Header() http.Header { return x.w.Header() }
+
+// Unwrap is for http.ResponseController.
+func (x *exchange) Unwrap() http.ResponseWriter { return x.w }
+
+// WriteHeader commits before the final header.
+func (x *exchange) WriteHeader(status int) {
+	informational := 100 <= status && status < 200 && status != http.StatusSwitchingProtocols
+	if informational || x.begin() == nil {
+		x.w.WriteHeader(status)
+	}
+}
+
+func (x *exchange) Write(b []byte) (int, error) {
+	if err := x.begin(); err != nil {
+		return 0, err
+	}
+	return x.w.Write(b)
+}
+
+// WriteString is Write without a copy, where the server knows how.
+func (x *exchange) WriteString(s string) (int, error) {
+	if err := x.begin(); err != nil {
+		return 0, err
+	}
+	return io.WriteString(x.w, s)
+}
+
+func (x *exchange) flush() error {
+	if err := x.begin(); err != nil {
+		return err
+	}
+	return http.NewResponseController(x.w).Flush()
+}
+
+// hijack commits, and then lets the connection go. A token can't be sent over a connection that is no longer HTTP.
+func (x *exchange) hijack() (net.Conn, *bufio.ReadWriter, error) {
+	begun := x.begun
+	if err := x.begin(); err != nil {
+		return nil, nil, err
+	}
+	if !begun && x.session.told() {
+		return nil, nil, fmt.Errorf("%w: a hijacked connection sends no cookie: make or renew the session before the upgrade", ErrTooLate)
+	}
+	return http.NewResponseController(x.w).Hijack()
+}
+
+func (x *exchange) readFrom(r io.Reader) (int64, error) {
+	if err := x.begin(); err != nil {
+		return 0, err
+	}
+	return x.w.(io.ReaderFrom).ReadFrom(r)
+}
+
+// begin commits before the first byte of the response, once, and sets the headers that follow from it. Where the commit
+// fails, OnError answers, and begin returns why, then and ever after.
+func (x *exchange) begin() error {
+	if x.begun {
+		return x.refused
+	}
+	x.begun = true
+	if err := x.session.seal(x.w.Header()); err != nil {
+		x.refuse(err)
+	}
+	return x.refused
+}
+
+// refuse throws away what the handler has prepared and lets OnError answer.
+func (x *exchange) refuse(err error) {
+	x.refused = err
+	h := x.w.Header()
+	for _, name := range describing {
+		h.Del(name)
+	}
+	addVary(h, x.m.carrier.Vary())
+	h.Set("Cache-Control", "no-store")
+	if x.m.cfg.OnError != nil {
+		x.m.cfg.OnError(x.w, &x.req, err)
+		return
+	}
+	x.m.answerError(x.w, &x.req, err)
+}
+
+// describing are the headers that speak of the output that is thrown away. Those of other middleware stay.
+var describing = []string{
+	"Accept-Ranges", "Content-Disposition", "Content-Encoding", "Content-Language", "Content-Length", "Content-Location",
+	"Content-Range", "Content-Type", "Etag", "Expires", "Last-Modified", "Location", "Refresh", "Set-Cookie", "Trailer",
+}
+
+// finish commits what is left when the handler has returned.
+func (x *exchange) finish() {
+	if !x.begun {
+		x.begin() // a response without a body
+		return
+	}
+	if x.refused != nil {
+		return
+	}
+	if err := x.session.commitLate(); err != nil {
+		x.m.log.LogAttrs(x.parent, slog.LevelError, "session: changes made after the response began are lost", slog.Any("error", err))
+	}
+}
+
+// seal commits the session and writes what the client must know into the header. Afterwards nothing can be told.
+func (s *Session) seal(h http.Header) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sealed = true
+	if s.state == untouched {
+		return nil
+	}
+	if err := s.commitLocked(s.ctx); err != nil {
+		return err
+	}
+	addVary(h, s.m.carrier.Vary())
+	return s.tellLocked(h)
+}
+
+func (s *Session) tellLocked(h http.Header) error {
+	switch s.tell {
+	case tellRemove:
+		s.m.carrier.Remove(h)
+	case tellToken:
+		signed, err := s.m.signer.sign(s.raw, s.rec.Lifetime)
+		if err != nil {
+			return fmt.Errorf("session: signing: %w", err)
+		}
+		s.m.carrier.Send(h, signed, s.maxAgeLocked())
+		s.warnIfInsecureLocked()
+	default:
+		return nil
+	}
+	forbidSharedCaching(h)
+	return nil
+}
+
+// told reports whether the response's header tells the client of a token or of its end.
+func (s *Session) told() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.tell != tellNothing
+}
+
+// maxAgeLocked is how long the client should keep the token: until the browser quits, or for the rest of the lifetime.
+// The idle timeout would move with each use, and is the store's to judge.
+func (s *Session) maxAgeLocked() time.Duration {
+	if !s.rec.Persistent {
+		return 0
+	}
+	end := s.rec.Created.Add(s.rec.Lifetime)
+	return max(end.Sub(store.InstantOf(s.m.now())), time.Second)
+}
+
+// commitLate commits changes that came after the response had begun.
+func (s *Session) commitLate() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == untouched {
+		return nil
+	}
+	return s.commitLocked(s.ctx)
+}
+
+// warnIfInsecureLocked says, once, why nobody can log in over plain http: browsers drop a Secure cookie without a word.
+func (s *Session) warnIfInsecureLocked() {
+	if _, ok := s.m.carrier.(Cookie); !ok || s.m.cfg.Cookie.Secure != Always || overTLS(&s.x.req) {
+		return
+	}
+	s.m.warnInsecure.Do(func() {
+		s.m.log.Warn("session: a Secure cookie was issued over plain http, and browsers drop it. Serve TLS, have the proxy"+
+			" in front set X-Forwarded-Proto, or for development set Cookie.Secure to session.InsecureForDevelopment",
+			slog.String("cookie", s.m.cfg.Cookie.Name), slog.String("host", s.x.req.Host))
+	})
+}
+
+// overTLS reports whether the client speaks TLS, as far as the server or a proxy says. Only a warning hangs on it.
+func overTLS(r *http.Request) bool {
+	return r.TLS != nil || strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https") ||
+		strings.Contains(strings.ToLower(r.Header.Get("Forwarded")), "proto=https")
+}
+
+// answerError is the default OnError.
+func (m *Manager) answerError(w http.ResponseWriter, r *http.Request, err error) {
+	status, text := http.StatusInternalServerError, "The session could not be saved."
+	switch {
+	case errors.Is(err, ErrUnavailable):
+		status, text = http.StatusServiceUnavailable, "Sessions are unavailable. Nothing may have been saved. Try again."
+	case errors.Is(err, ErrEnded), errors.Is(err, ErrConflict):
+		status, text = http.StatusConflict, "The session has ended or changed meanwhile. Nothing was saved. Load the page again."
+	}
+	m.log.LogAttrs(r.Context(), slog.LevelError, "session: response refused", slog.Int("status", status),
+		slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Any("error", err))
+	if wantsJSON(r) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		fmt.Fprintf(w, "{\"error\":%q}\n", text)
+		return
+	}
+	http.Error(w, text, status)
+}
+
+func wantsJSON(r *http.Request) bool {
+	accept := r.Header.Get("Accept")
+	return strings.Contains(accept, "json") && !strings.Contains(accept, "text/html")
+}

@@ -1,0 +1,134 @@
+package session
+
+import (
+	"crypto/rand"
+	"strings"
+	"time"
+
+	"github.com/gorilla/securecookie"
+)
+
+// A rawToken is the random secret that opens a session. It exists in the client and in the memory of one request;
+// stores know its hash.
+type rawToken [32]byte
+
+func newRawToken() rawToken {
+	var t rawToken
+	rand.Read(t[:]) // never fails: crypto/rand ends the program instead
+	return t
+}
+
+const (
+	// clockSlack is how far the clocks of two nodes may differ before one refuses a token that the other has signed.
+	// The store has the last word on when a session ends.
+	clockSlack = 10 * time.Minute
+
+	// ageless marks the token of a session that outlives Config.Lifetime. Its signature has no age of its own, so that
+	// "remember me" can last longer than a key's tokens do otherwise.
+	ageless = "."
+
+	// maxSignedLen is longer than any token that sign returns, and keeps garbage from the verifier.
+	maxSignedLen = 256
+
+	// maxCandidates limits how many different tokens in one request are verified. A client sends one.
+	maxCandidates = 16
+)
+
+// A signer signs tokens and verifies them. The signature covers the cookie's name, so that no token signed with the
+// same keys for another purpose passes.
+type signer struct {
+	name     string
+	lifetime time.Duration
+	aged     []*securecookie.SecureCookie // one for each key: the first signs, all verify
+	ageless  []*securecookie.SecureCookie
+}
+
+func newSigner(name string, keys [][]byte, lifetime time.Duration) *signer {
+	s := &signer{name: name, lifetime: lifetime}
+	for _, key := range keys {
+		maxAge := int((lifetime + clockSlack).Seconds())
+		s.aged = append(s.aged, newCodec(key, maxAge))
+		s.ageless = append(s.ageless, newCodec(key, 0))
+	}
+	return s
+}
+
+func newCodec(key []byte, maxAge int) *securecookie.SecureCookie {
+	return securecookie.New(key, nil).MaxAge(maxAge).SetSerializer(securecookie.NopEncoder{})
+}
+
+// sign returns the signed form of a token, for a session of the given lifetime.
+func (s *signer) sign(t rawToken, lifetime time.Duration) (string, error) {
+	if lifetime <= s.lifetime {
+		return s.aged[0].Encode(s.name, t[:])
+	}
+	signed, err := s.ageless[0].Encode(ageless+s.name, t[:])
+	return ageless + signed, err
+}
+
+// verify returns the token in its signed form, and whether one of the keys signed it.
+func (s *signer) verify(signed string) (t rawToken, ok bool) {
+	if len(signed) > maxSignedLen {
+		return rawToken{}, false
+	}
+	codecs, name := s.aged, s.name
+	if rest, found := strings.CutPrefix(signed, ageless); found {
+		signed, codecs, name = rest, s.ageless, ageless+s.name
+	}
+	for _, codec := range codecs {
+		var raw []byte
+		if codec.Decode(name, signed, &raw) == nil && len(raw) == len(t) {
+			return rawToken(raw), true
+		}
+	}
+	return rawToken{}, false
+}
+
+// pick returns the one valid token among those that a request carries. Two different valid ones are refused both, for
+// nobody can say which the visitor means and which an attacker has planted.
+func (s *signer) pick(candidates []string) (t rawToken, why refusal) {
+	if len(candidates) > maxCandidates {
+		return rawToken{}, tooMany
+	}
+	why = noToken
+	for i, signed := range candidates {
+		if seenBefore(candidates[:i], signed) {
+			continue
+		}
+		found, ok := s.verify(signed)
+		switch {
+		case !ok:
+			why = max(why, badToken)
+		case why == accepted && found != t:
+			return rawToken{}, ambiguous
+		default:
+			t, why = found, accepted
+		}
+	}
+	return t, why
+}
+
+func seenBefore(earlier []string, signed string) bool {
+	for _, e := range earlier {
+		if e == signed {
+			return true
+		}
+	}
+	return false
+}
+
+// A refusal is why a request has no valid token.
+type refusal uint8
+
+const (
+	noToken refusal = iota
+	badToken
+	accepted
+	ambiguous
+	tooMany
+)
+
+// String says it for the debug log.
+func (r refusal) String() string {
+	return [...]string{"no token", "not valid", "accepted", "two different valid tokens", "too many tokens"}[r]
+}
