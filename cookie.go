@@ -132,9 +132,12 @@ func (c Cookie) checkSecure() error {
 	return errors.Join(errs...)
 }
 
-// AppendTokens implements Carrier. It goes through the Cookie header itself, since http.Request.Cookie allocates, takes
+// A cookieCarrier carries tokens in the cookie: the default Carrier.
+type cookieCarrier struct{ Cookie }
+
+// AppendTokens goes through the Cookie header itself, since http.Request.Cookie allocates, takes
 // the first of several, trims "__Host-x =v" to the name of the real one, and sees nothing at all past 3,000 cookies.
-func (c Cookie) AppendTokens(dst []string, r *http.Request) []string {
+func (c cookieCarrier) AppendTokens(dst []string, r *http.Request) []string {
 	for _, line := range r.Header["Cookie"] {
 		for line != "" {
 			var pair string
@@ -148,13 +151,11 @@ func (c Cookie) AppendTokens(dst []string, r *http.Request) []string {
 	return dst
 }
 
-// Send implements Carrier.
-func (c Cookie) Send(h http.Header, token string, maxAge time.Duration) {
+func (c cookieCarrier) Send(h http.Header, token string, maxAge time.Duration) {
 	h.Add("Set-Cookie", c.line(token, int(maxAge.Seconds())))
 }
 
-// Remove implements Carrier.
-func (c Cookie) Remove(h http.Header) { h.Add("Set-Cookie", c.line("", -1)) }
+func (c cookieCarrier) Remove(h http.Header) { h.Add("Set-Cookie", c.line("", -1)) }
 
 // line is a Set-Cookie line. As in net/http, a maxAge of 0 says nothing of age and a negative one removes the cookie.
 func (c Cookie) line(value string, maxAge int) string {
@@ -172,5 +173,4 @@ func (c Cookie) line(value string, maxAge int) string {
 	return cookie.String()
 }
 
-// Vary implements Carrier.
-func (Cookie) Vary() string { return "Cookie" }
+func (cookieCarrier) Vary() string { return "Cookie" }

@@ -54,7 +54,7 @@ func New(s store.Store, cfg *Config) (*Manager, error) {
 		now:     time.Now,
 		log:     cfg.Logger,
 	}
-	setDefault[Carrier](&m.carrier, cfg.Cookie)
+	setDefault[Carrier](&m.carrier, cookieCarrier{cfg.Cookie})
 	if c, ok := s.(store.Clock); ok {
 		m.now = c.Now
 	}

@@ -180,7 +180,7 @@ func (s *Session) commitLate() error {
 
 // warnIfInsecureLocked says, once, why nobody can log in over plain http: browsers drop a Secure cookie without a word.
 func (s *Session) warnIfInsecureLocked() {
-	if _, ok := s.m.carrier.(Cookie); !ok || s.m.cfg.Cookie.Secure != Always || overTLS(&s.x.req) {
+	if _, ok := s.m.carrier.(cookieCarrier); !ok || s.m.cfg.Cookie.Secure != Always || overTLS(&s.x.req) {
 		return
 	}
 	s.m.warnInsecure.Do(func() {
