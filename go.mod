@@ -2,4 +2,7 @@ module github.com/lazysession/session
 
 go 1.26
 
-require github.com/gorilla/securecookie v1.1.2 // indirect
+require (
+	github.com/go-chi/chi/v5 v5.5.0 // indirect
+	github.com/gorilla/securecookie v1.1.2 // indirect
+)
