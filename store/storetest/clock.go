@@ -1,0 +1,77 @@
+package storetest
+
+import (
+	"time"
+
+	"github.com/lazysession/session/store"
+)
+
+// now is the time of whoever judges expiry.
+func (p *probe) now() time.Time {
+	if c, ok := p.store.(store.Clock); ok {
+		return c.Now()
+	}
+	return time.Now()
+}
+
+// sleep waits for d, by the store's clock.
+func (p *probe) sleep(d time.Duration) {
+	p.Helper()
+	p.sleepUntil(p.now().Add(d))
+}
+
+func (p *probe) sleepUntil(end time.Time) {
+	p.Helper()
+	for {
+		left := end.Sub(p.now())
+		if left < 0 {
+			return
+		}
+		select {
+		case <-time.After(min(left+time.Microsecond, 50*time.Millisecond)):
+		case <-p.ctx.Done():
+			p.Fatalf("waiting for the store's clock to reach %v: %v; it has to move by itself", end, p.ctx.Err())
+		}
+	}
+}
+
+// nextInstant makes sure that what the store does next has a later time than what it did before.
+func (p *probe) nextInstant() {
+	p.Helper()
+	p.sleep(2 * time.Millisecond)
+}
+
+// A span is when a call ran: what the store did in it, it did between the two times.
+type span struct{ from, to time.Time }
+
+func (p *probe) during(call func()) span {
+	from := p.now()
+	call()
+	return span{from, p.now()}
+}
+
+// grain allows for stores that count milliseconds, and for clocks that are being adjusted.
+const grain = 20 * time.Millisecond
+
+// surelyWithin reports whether s ended within d of what was done in then, however late that was done.
+func (s span) surelyWithin(d time.Duration, then span) bool {
+	return s.to.Before(then.from.Add(d - grain))
+}
+
+// sleepPast waits until more than d has passed since what was done in then.
+func (p *probe) sleepPast(d time.Duration, then span) {
+	p.Helper()
+	p.sleepUntil(then.to.Add(d + grain))
+}
+
+// patiently tries a rule that depends on being quick, with ever longer timeouts, until a try was quick enough to
+// prove something.
+func (p *probe) patiently(try func(d time.Duration) (proved bool)) {
+	p.Helper()
+	for d := 300 * time.Millisecond; d < 10*time.Second; d *= 2 {
+		if try(d) || p.Failed() {
+			return
+		}
+	}
+	p.Skip("the store or this machine is too slow to tell")
+}

@@ -1,0 +1,203 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/lazysession/session/store"
+)
+
+var ownerRules = []rule{
+	{"owners", "An owner may have any text as its name, and is found by exactly that.", owners},
+	{"end-owner", "EndOwner ends all sessions of an owner but those excepted, and counts them.", endOwner},
+	{"end-owner-others", "EndOwner leaves the sessions of others and of nobody.", endOwnerOthers},
+	{"end-nobody", "No owner has no sessions: EndOwner of the empty string ends none.", endNobody},
+	{"end-owner-moved", "A session that has changed its owner ends with the new one, not with the old one.", endOwnerMoved},
+	{"end-owner-expired", "EndOwner does not count what had expired.", endOwnerExpired},
+	{"end-owner-wins", "EndOwner beside logins ends all that committed before it began, and none that began after it.",
+		endOwnerWins},
+}
+
+func owners(p *probe) {
+	ender := need[store.OwnerEnder](p)
+	suffix := newOwner()
+	sessions := map[string]*store.Record{}
+	for _, kind := range []string{
+		"", "A", "a", "a ", "{a}", "a*", "%", "_", `"`, "'", `\`, ":", "/", "\n", "😀", "é", "e\u0301", "日本",
+	} {
+		owner := kind + suffix
+		sessions[owner] = p.create(creationFor(owner))
+	}
+	for owner, r := range sessions {
+		if got := p.load(r.Token).Owner; got != owner {
+			p.Errorf("owner: got %q, want %q", got, owner)
+		}
+		p.wantEndOwner(ender, owner, nil, 1)
+	}
+}
+
+// wantEndOwner tests how many sessions EndOwner says that it ended.
+func (p *probe) wantEndOwner(ender store.OwnerEnder, owner string, except []store.ID, want int) {
+	p.Helper()
+	n, err := ender.EndOwner(p.ctx, owner, except, store.Revoked)
+	if err != nil {
+		p.Fatalf("EndOwner: %v", err)
+	}
+	if n != want {
+		p.Errorf("EndOwner of %q: ended %d, want %d", owner, n, want)
+	}
+}
+
+// createSome makes n sessions of an owner, each clearly later than the one before.
+func (p *probe) createSome(n int, owner string) []*store.Record {
+	p.Helper()
+	var rs []*store.Record
+	for range n {
+		p.nextInstant()
+		rs = append(rs, p.create(creationFor(owner)))
+	}
+	return rs
+}
+
+func endOwner(p *probe) {
+	ender, owner := need[store.OwnerEnder](p), newOwner()
+	rs := p.createSome(5, owner)
+	p.wantEndOwner(ender, owner, []store.ID{rs[1].ID, newID(), rs[3].ID}, 3)
+	for i, r := range rs {
+		if i == 1 || i == 3 {
+			p.wantUnchanged(r)
+		} else {
+			p.wantLoad(r.Token, store.ErrNotFound)
+			p.wantCommit(r.Token, change(set("a", "1")), store.ErrNotFound)
+		}
+	}
+	p.wantEndOwner(ender, owner, nil, 2)
+	p.wantEndOwner(ender, owner, nil, 0)
+}
+
+func endOwnerOthers(p *probe) {
+	ender, owner := need[store.OwnerEnder](p), newOwner()
+	p.create(creationFor(owner))
+	others := []*store.Record{p.create(creationFor(newOwner())), p.create(creationFor(owner + "x")), p.create(creation())}
+	p.wantEndOwner(ender, owner, nil, 1)
+	for _, r := range others {
+		p.wantUnchanged(r)
+	}
+}
+
+func endNobody(p *probe) {
+	ender := need[store.OwnerEnder](p)
+	r := p.create(creation())
+	p.wantEndOwner(ender, "", nil, 0)
+	p.wantUnchanged(r)
+}
+
+func endOwnerMoved(p *probe) {
+	ender, first, second := need[store.OwnerEnder](p), newOwner(), newOwner()
+	r := p.create(creationFor(first))
+	r = p.commit(r.Token, &store.Change{Owner: &second})
+	p.wantEndOwner(ender, first, nil, 0)
+	p.wantUnchanged(r)
+	p.wantEndOwner(ender, second, nil, 1)
+	p.wantLoad(r.Token, store.ErrNotFound)
+}
+
+func endOwnerExpired(p *probe) {
+	ender, owner := need[store.OwnerEnder](p), newOwner()
+	p.create(creationFor(owner))
+	p.createExpired(creationFor(owner))
+	p.wantEndOwner(ender, owner, nil, 1)
+}
+
+func endOwnerWins(p *probe) {
+	ender := need[store.OwnerEnder](p)
+	for range 5 {
+		l := &logins{p: p, owner: newOwner()}
+		p.together(4, func(i int) error {
+			if i > 0 {
+				return l.work()
+			}
+			return l.endOwner(ender)
+		})
+		for _, token := range l.before {
+			p.wantLoad(token, store.ErrNotFound)
+		}
+		for _, token := range l.after {
+			p.load(token)
+		}
+	}
+}
+
+// logins are sessions that get an owner while EndOwner is called.
+type logins struct {
+	p     *probe
+	owner string
+
+	count        atomic.Int32
+	began, ended atomic.Bool // of EndOwner
+
+	mu sync.Mutex
+	// mu locks the remaining fields.
+	before []store.Token // of logins that committed before EndOwner began
+	after  []store.Token // of logins that began after it had returned
+}
+
+// work logs in until EndOwner has returned, and twice more.
+func (l *logins) work() error {
+	for left := 2; left > 0; {
+		ended := l.ended.Load()
+		if ended {
+			left--
+		}
+		token, err := l.login()
+		if err != nil {
+			return fmt.Errorf("login beside EndOwner: %w", err)
+		}
+		l.note(token, !l.began.Load(), ended)
+	}
+	return nil
+}
+
+// login makes a session, and gives it the owner at once or by a second change.
+func (l *logins) login() (store.Token, error) {
+	c := creation()
+	if l.count.Add(1)%2 == 0 {
+		c.Owner = &l.owner
+	}
+	r, err := l.p.tryCreate(c)
+	if err == nil && c.Owner == nil {
+		r, err = checked(l.p.store.Commit(l.p.ctx, r.Token, renewalFor(l.owner)))
+	}
+	if err != nil {
+		return store.Token{}, err
+	}
+	return r.Token, nil
+}
+
+func renewalFor(owner string) *store.Change { return &store.Change{RenewTo: newToken(), Owner: &owner} }
+
+func (l *logins) note(token store.Token, before, after bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if before {
+		l.before = append(l.before, token)
+	}
+	if after {
+		l.after = append(l.after, token)
+	}
+}
+
+// endOwner calls EndOwner once some have logged in.
+func (l *logins) endOwner(ender store.OwnerEnder) error {
+	defer l.ended.Store(true)
+	for l.count.Load() < 10 && l.p.ctx.Err() == nil {
+		if _, err := l.p.store.Load(l.p.ctx, newToken()); !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+	}
+	l.began.Store(true)
+	_, err := ender.EndOwner(l.p.ctx, l.owner, nil, store.Revoked)
+	return err
+}

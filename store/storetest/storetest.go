@@ -1,0 +1,72 @@
+// Package storetest holds the rules of package store as tests. A store that passes them can stand under a
+// session.Manager, wherever it keeps its records:
+//
+//	func TestStore(t *testing.T) {
+//		storetest.Run(t, func(t *testing.T) store.Store {
+//			s, err := mystore.Open(t.Context(), address)
+//			if err != nil {
+//				t.Fatal(err)
+//			}
+//			t.Cleanup(s.Close)
+//			return s
+//		})
+//	}
+//
+// # What it asks of a store
+//
+// Each rule is a subtest with one sentence, printed when it fails. The optional interfaces of package store are found
+// by assertion; where a store lacks one, the rules for it are skipped.
+//
+// The store runs on its own clock, whatever that is. Rules about time take some hundreds of milliseconds each, and
+// judge only by what is certain: a busy machine makes them slower, never wrong. A store whose time is not time.Now
+// says so by [store.Clock]; its clock has to move by itself.
+//
+// The store may be shared with other tests and hold other records. Every rule uses random tokens, IDs and owners, and
+// ends the sessions that it made.
+package storetest
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/lazysession/session/store"
+)
+
+// Run tests every rule on a store. It calls open once for each, with that rule's own test, so that open may clean up
+// with t.Cleanup; it may return the same store each time.
+func Run(t *testing.T, open func(*testing.T) store.Store) {
+	t.Helper()
+	for _, r := range allRules() {
+		t.Run(r.name, func(t *testing.T) { r.run(t, open(t)) })
+	}
+}
+
+// A rule is one promise of the contract.
+type rule struct {
+	name  string
+	says  string // what a store that fails does not keep
+	check func(*probe)
+}
+
+func allRules() []rule {
+	return slices.Concat(
+		createRules, endRules, editRules, addRules, valueRules, recordRules, versionRules, touchRules, renewRules,
+		expiryRules, ownerRules, limitRules, listRules, watchRules, serviceRules, concurrencyRules,
+	)
+}
+
+// patience is how long a rule may take before its context ends.
+const patience = time.Minute
+
+func (r rule) run(t *testing.T, s store.Store) {
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the rule: %s", r.says)
+		}
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	r.check(&probe{T: t, store: s, ctx: ctx})
+}

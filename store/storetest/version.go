@@ -1,0 +1,98 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/lazysession/session/store"
+)
+
+var versionRules = []rule{
+	{"version", "Each change makes the version one more; one that only touches does not.", version},
+	{"if-version", "IfVersion lets a change pass at that version.", ifVersion},
+	{"if-version-conflict", "IfVersion refuses a change at any other version with ErrConflict, also a touch.",
+		ifVersionConflict},
+	{"compare-and-swap", "Of two changes that name the same version one is refused, so that a loop of them loses nothing.",
+		compareAndSwap},
+}
+
+func version(p *probe) {
+	r := p.create(creation(set("a", "1")))
+	for _, c := range []*store.Change{
+		change(set("a", "1")),
+		change(remove("nothing")),
+		change(add("n", 0)),
+		{Cleared: true},
+		{Persistent: new(false)},
+		{Owner: new("")},
+		{IdleTimeout: idleTimeout, Lifetime: lifetime},
+		{Labels: map[string]string{"device": "phone"}},
+		everyKindOfChange(),
+	} {
+		want := r.Version + 1
+		if r = p.commit(r.Token, c); r.Version != want {
+			p.Fatalf("version after %+v: got %d, want %d", c, r.Version, want)
+		}
+	}
+	if got := p.commit(r.Token, &store.Change{Touched: true}).Version; got != r.Version {
+		p.Errorf("version after a touch: got %d, want %d", got, r.Version)
+	}
+}
+
+func ifVersion(p *probe) {
+	r := p.create(creation(set("a", "1")))
+	for range 3 {
+		c := change(add("a", 1))
+		c.IfVersion = r.Version
+		r = p.commit(r.Token, c)
+	}
+	p.wantValues(p.load(r.Token), "a", "4")
+}
+
+func ifVersionConflict(p *probe) {
+	old := p.create(creation(set("a", "1")))
+	r := p.commit(old.Token, change(set("a", "2")))
+	p.nextInstant()
+	for _, version := range []uint32{old.Version, r.Version + 1} {
+		p.wantCommit(r.Token, &store.Change{IfVersion: version, Edits: []store.Edit{set("a", "3")}}, store.ErrConflict)
+		p.wantCommit(r.Token, &store.Change{IfVersion: version, Touched: true}, store.ErrConflict)
+		p.wantUnchanged(r)
+	}
+}
+
+func compareAndSwap(p *probe) {
+	const workers, each = 4, 20
+	r := p.create(creation(set("n", "0")))
+	p.together(workers, func(int) error {
+		for range each {
+			if err := p.swap(r.Token); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	p.wantValues(p.load(r.Token), "n", fmt.Sprint(workers*each))
+}
+
+// swap adds 1 to "n" by Set, as long as it takes.
+func (p *probe) swap(token store.Token) error {
+	for {
+		r, err := checked(p.store.Load(p.ctx, token))
+		if err != nil {
+			return fmt.Errorf("Load: %w", err)
+		}
+		doc, _ := r.Values.Get("n")
+		n, err := store.AddJSON(doc, 1)
+		if err != nil {
+			return fmt.Errorf("value %q: %w", doc, err)
+		}
+		c := change(set("n", fmt.Sprint(n)))
+		c.IfVersion = r.Version
+		if _, err = p.store.Commit(p.ctx, token, c); err == nil {
+			return nil
+		}
+		if !errors.Is(err, store.ErrConflict) {
+			return fmt.Errorf("Commit with IfVersion: %w", err)
+		}
+	}
+}
