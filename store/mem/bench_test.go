@@ -1,0 +1,175 @@
+package mem_test
+
+import (
+	"runtime"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/lazysession/session/store"
+	"github.com/lazysession/session/store/mem"
+)
+
+const million = 1_000_000
+
+// visitor is a Change that makes the n-th session with the values of a small shop.
+func visitor(n int) *store.Change {
+	c := creation(n)
+	c.Edits = []store.Edit{
+		{Name: "hits", JSON: "42"},
+		{Name: "theme", JSON: `"dark"`},
+		{Name: "user", JSON: strconv.Itoa(n%90_000 + 10_000)},
+	}
+	return c
+}
+
+func populate(tb testing.TB, s *mem.Store, sessions int) []store.Token {
+	tb.Helper()
+	tokens := make([]store.Token, sessions)
+	for n := range tokens {
+		tokens[n] = token(n)
+		commit(tb, s, tokens[n], visitor(n))
+	}
+	return tokens
+}
+
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// BenchmarkMillion reports what a session costs: all of the heap, shared among a million of three small values.
+func BenchmarkMillion(b *testing.B) {
+	for b.Loop() {
+		before := heap()
+		s := mem.New(&mem.Options{MaxSessions: -1})
+		for n := range million {
+			commit(b, s, token(n), visitor(n))
+		}
+		b.ReportMetric(float64(heap()-before)/million, "bytes/session")
+		runtime.KeepAlive(s)
+	}
+}
+
+func BenchmarkLoad(b *testing.B) {
+	for _, sessions := range []int{1000, million} {
+		b.Run(strconv.Itoa(sessions), func(b *testing.B) {
+			s := mem.New(nil)
+			tokens := populate(b, s, sessions)
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				mustLoad(b, s, tokens[i*7919%sessions])
+			}
+		})
+	}
+}
+
+func BenchmarkLoadParallel(b *testing.B) {
+	s := mem.New(nil)
+	tokens := populate(b, s, 100_000)
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for i := 0; pb.Next(); i++ {
+			mustLoad(b, s, tokens[i*7919%len(tokens)])
+		}
+	})
+}
+
+func BenchmarkLoadUnknown(b *testing.B) {
+	s := mem.New(nil)
+	populate(b, s, 100_000)
+	unknown := token(-1)
+	for b.Loop() {
+		if _, err := s.Load(b.Context(), unknown); err != store.ErrNotFound {
+			b.Fatal(err)
+		}
+	}
+}
+
+func mustLoad(b *testing.B, s *mem.Store, t store.Token) {
+	if _, err := s.Load(b.Context(), t); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func BenchmarkCommitAdd(b *testing.B) {
+	s := mem.New(nil)
+	tokens := populate(b, s, 100_000)
+	add := &store.Change{Edits: []store.Edit{{Name: "hits", Op: store.Add, Delta: 1}}}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		commit(b, s, tokens[i*7919%len(tokens)], add)
+	}
+}
+
+// BenchmarkCreateFull makes sessions in a full store, each of which ends another.
+func BenchmarkCreateFull(b *testing.B) {
+	s := mem.New(&mem.Options{MaxSessions: 100_000})
+	populate(b, s, 100_000)
+	b.ReportAllocs()
+	for n := 100_000; b.Loop(); n++ {
+		commit(b, s, token(n), visitor(n))
+	}
+}
+
+// BenchmarkExpiryWait reports the longest that a Load took while half of a million sessions were swept, and the
+// longest that one took just before, for this machine has other reasons to wait.
+func BenchmarkExpiryWait(b *testing.B) {
+	for b.Loop() {
+		clock := newClock()
+		s := mem.New(&mem.Options{MaxSessions: -1, Now: clock.now})
+		live := make([]store.Token, 0, million/2)
+		for n := range million {
+			c := visitor(n)
+			if n%2 == 0 {
+				c.IdleTimeout = time.Minute
+			} else {
+				live = append(live, token(n))
+			}
+			commit(b, s, token(n), c)
+		}
+		runtime.GC()
+		quiet := longestLoad(b, s, live, func() { loadAll(b, s, live) })
+		clock.move(time.Minute)
+		start := time.Now()
+		b.ReportMetric(micros(longestLoad(b, s, live, func() { sweepAll(b, s) })), "µs-longest-wait")
+		b.ReportMetric(micros(quiet), "µs-longest-before")
+		b.ReportMetric(float64(time.Since(start).Milliseconds()), "ms-sweep")
+		if s.Len() != len(live) {
+			b.Fatalf("Len() = %d after the sweep, want %d", s.Len(), len(live))
+		}
+	}
+}
+
+func micros(d time.Duration) float64 { return float64(d.Microseconds()) }
+
+func loadAll(b *testing.B, s *mem.Store, tokens []store.Token) {
+	for _, t := range tokens {
+		mustLoad(b, s, t)
+	}
+}
+
+// longestLoad loads one session after the other while work is done, and returns the longest that one took.
+func longestLoad(b *testing.B, s *mem.Store, tokens []store.Token, work func()) (longest time.Duration) {
+	var working sync.WaitGroup
+	done := make(chan struct{})
+	working.Go(func() {
+		defer close(done)
+		work()
+	})
+	defer working.Wait()
+	for i := 0; ; i++ {
+		select {
+		case <-done:
+			return longest
+		default:
+		}
+		start := time.Now()
+		mustLoad(b, s, tokens[i*7919%len(tokens)])
+		longest = max(longest, time.Since(start))
+	}
+}

@@ -1,0 +1,168 @@
+package mem
+
+import (
+	"context"
+
+	"github.com/lazysession/session/store"
+)
+
+// Commit applies a change to the record of a token.
+func (s *Store) Commit(ctx context.Context, token store.Token, change *store.Change) (*store.Record, error) {
+	if err := s.ready(ctx); err != nil {
+		return nil, err
+	}
+	c := commit{Store: s, Change: change, now: s.clock.usage()}
+	c.from = s.shards.place(token)
+	c.to = c.from
+	if c.renews() {
+		c.to = s.shards.place(change.RenewTo)
+	}
+	record, err := c.run()
+	s.departed(c.gone...)
+	if err == nil && change.Created {
+		s.makeRoom(c.now.Instant)
+	}
+	return record, err
+}
+
+// A commit is one change on its way.
+type commit struct {
+	*Store
+	*store.Change
+	now      moment
+	from, to place   // where the token stands, and where it will
+	gone     []*node // what left an owner
+}
+
+func (c *commit) renews() bool { return c.RenewTo != store.Token{} }
+
+// run applies the change, under the lock of the owner that it sets.
+func (c *commit) run() (*store.Record, error) {
+	if c.Created {
+		c.expireID()
+	}
+	if c.Owner == nil || *c.Owner == "" {
+		return c.apply()
+	}
+	group := c.owners.lock(*c.Owner)
+	defer group.unlock()
+	record, err := c.apply()
+	if err != nil {
+		return nil, err
+	}
+	group.join(record.ID, c.Created)
+	if c.MaxPerOwner > 0 {
+		c.trim(&group, record.ID)
+	}
+	return record, nil
+}
+
+// expireID removes an expired session that has the ID of the new one: it counts as absent. It stands in any shard, so
+// this is done before this change's own are locked. By the same reading of the clock, what is found then is alive.
+func (c *commit) expireID() {
+	if n := c.ids.find(c.ID); n != nil && n.Expired(c.now.Instant) {
+		n, _ := c.endIf(c.ID, func(*node) bool { return false }, store.Expired, c.now.Instant)
+		c.left(n)
+	}
+}
+
+// apply makes the change in one step that nobody sees half of.
+func (c *commit) apply() (*store.Record, error) {
+	lockBoth(c.from.shard, c.to.shard)
+	defer unlockBoth(c.from.shard, c.to.shard)
+	if c.closed.Load() {
+		return nil, ErrClosed
+	}
+	old, err := c.current()
+	if err != nil {
+		return nil, err
+	}
+	if c.renews() && !c.free(&c.to) {
+		return nil, store.ErrConflict
+	}
+	record, err := c.next(old)
+	if err != nil {
+		return nil, err
+	}
+	n := &node{Record: *record, used: c.now.use}
+	if old == nil {
+		return c.create(n)
+	}
+	return c.change(old, n), nil
+}
+
+// current returns the node to be changed, nil if one is to be created, or why neither can be done.
+func (c *commit) current() (*node, error) {
+	if c.Created {
+		if !c.free(&c.from) || c.RenewTo == c.from.token || c.IfVersion != 0 {
+			return nil, store.ErrConflict
+		}
+		return nil, nil
+	}
+	n, err := c.from.live(c.now.Instant)
+	if err == nil && c.IfVersion != 0 && c.IfVersion != n.Version {
+		return nil, store.ErrConflict
+	}
+	return n, err
+}
+
+// free reports whether a token is nobody's, and removes what has expired under it.
+func (c *commit) free(at *place) bool {
+	n, err := at.live(c.now.Instant)
+	if n != nil || err == store.ErrRetired {
+		return false
+	}
+	if expired := at.find(); expired != nil {
+		c.removeLocked(at, expired, store.Expired)
+		c.left(expired)
+	}
+	return true
+}
+
+func (c *commit) next(old *node) (*store.Record, error) {
+	if old == nil {
+		return c.New(c.from.token, c.now.Instant)
+	}
+	return c.Apply(&old.Record, c.now.Instant)
+}
+
+func (c *commit) create(n *node) (*store.Record, error) {
+	if !c.ids.add(n) {
+		return nil, store.ErrConflict
+	}
+	c.to.add(n)
+	c.count.Add(1)
+	c.Tell(store.Event{Kind: store.Created, ID: n.ID, Owner: n.Owner})
+	c.retire(n)
+	return &n.Record, nil
+}
+
+func (c *commit) change(old, n *node) *store.Record {
+	if c.renews() {
+		c.from.remove(old)
+		c.to.add(n)
+	} else {
+		c.from.replace(old, n)
+	}
+	c.ids.replace(n)
+	c.retire(n)
+	if old.Owner != n.Owner {
+		c.left(old)
+	}
+	return &n.Record
+}
+
+// retire remembers the token that this change replaces.
+func (c *commit) retire(n *node) {
+	if c.renews() {
+		c.from.retired.add(c.from.token, c.now.Instant)
+		c.Tell(store.Event{Kind: store.Renewed, ID: n.ID, Owner: n.Owner})
+	}
+}
+
+// left notes a node that its owner no longer has. Most have none, and cost nothing here.
+func (c *commit) left(n *node) {
+	if n != nil && n.Owner != "" {
+		c.gone = append(c.gone, n)
+	}
+}

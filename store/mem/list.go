@@ -1,0 +1,63 @@
+package mem
+
+import (
+	"context"
+	"iter"
+
+	"github.com/lazysession/session/store"
+)
+
+// List yields live records. It walks by ID, since tokens move between shards when they are renewed; no lock is held
+// while a record is yielded.
+func (s *Store) List(ctx context.Context, filter store.Filter) iter.Seq2[*store.Record, error] {
+	return func(yield func(*store.Record, error) bool) {
+		if filter.Owner != "" {
+			g := s.owners.lock(filter.Owner)
+			nodes := s.owned(&g)
+			g.unlock()
+			s.yield(ctx, nodes, filter, yield)
+			return
+		}
+		var nodes []*node
+		for i := range s.ids.all {
+			nodes = s.ids.all[i].append(nodes[:0])
+			if !s.yield(ctx, nodes, filter, yield) {
+				return
+			}
+		}
+	}
+}
+
+// append copies pointers, which is quick, and looks into no node.
+func (sh *idShard) append(to []*node) []*node {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	for _, n := range sh.index.nodes {
+		if n != nil {
+			to = append(to, n)
+		}
+	}
+	return to
+}
+
+// yield yields what the nodes have become by then, and reports whether to go on.
+func (s *Store) yield(ctx context.Context, nodes []*node, f store.Filter, yield func(*store.Record, error) bool) bool {
+	if err := s.ready(ctx); err != nil {
+		yield(nil, err)
+		return false
+	}
+	for _, seen := range nodes {
+		if err := s.ready(ctx); err != nil {
+			yield(nil, err)
+			return false
+		}
+		n := s.ids.find(seen.ID)
+		if n == nil || n.Expired(s.clock.now()) || f.Owner != "" && n.Owner != f.Owner {
+			continue
+		}
+		if !yield(&n.Record, nil) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,167 @@
+// Package mem keeps sessions in the memory of the process: the default store, and the reference for the others.
+//
+//	manager, err := session.New(mem.New(nil), nil)
+//
+// # How to think about it
+//
+// Records never change: a commit swaps one pointer for another, so a load copies nothing, allocates nothing and waits
+// for no work longer than another such swap. Sessions are spread over shards by their tokens, each shard with its own
+// lock, its own list from idle to fresh, and its own heap of deadlines.
+//
+// # Promises
+//
+//   - There are never more than [Options.MaxSessions]: to make room, what has expired goes first, then what was unused
+//     longest, over the whole store. In sequential use this order is exact.
+//   - What has expired is invisible at once. Nothing ever scans all sessions to find it.
+//   - No goroutine runs in here. Expired sessions are removed, and told of, by whoever calls [Store.Sweep]; a
+//     session.Manager does. Without it memory stays bounded all the same.
+//   - The content dies with the process.
+package mem
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/lazysession/session/store"
+)
+
+// ErrClosed is returned by every operation after [Store.Close].
+var ErrClosed = errors.New("mem: store is closed")
+
+// defaultMaxSessions keeps sessions with a few small values below a quarter of a gigabyte.
+const defaultMaxSessions = 1 << 20
+
+// Options are the settings of a [Store].
+type Options struct {
+	// MaxSessions is how many sessions are kept. With one more, the one unused longest is ended (store.Evicted).
+	// Defaults to 1,048,576; negative: no limit.
+	MaxSessions int
+	// Now is the clock, for tests. Defaults to time.Now.
+	Now func() time.Time
+}
+
+// A Store keeps sessions in memory. Its methods may be called by many goroutines at once.
+//
+// Locks are taken in this order: one owner group, then one token shard or two in the order of their numbers, then one
+// shard of the index by ID. None is held while another goroutine is waited for.
+type Store struct {
+	store.Watchers
+	clock  clock
+	limit  int64 // sessions; 0: none
+	count  atomic.Int64
+	closed atomic.Bool
+
+	shards shards
+	ids    ids
+	owners owners
+	room   room
+	sweeps atomic.Uint32 // where the next sweep starts
+}
+
+var (
+	_ store.Store      = (*Store)(nil)
+	_ store.Lister     = (*Store)(nil)
+	_ store.OwnerEnder = (*Store)(nil)
+	_ store.Watcher    = (*Store)(nil)
+	_ store.Sweeper    = (*Store)(nil)
+	_ store.Pinger     = (*Store)(nil)
+	_ store.Volatile   = (*Store)(nil)
+	_ store.Clock      = (*Store)(nil)
+)
+
+// New returns an empty store. A nil o is the same as a zero Options.
+func New(o *Options) *Store {
+	if o == nil {
+		o = &Options{}
+	}
+	s := &Store{clock: newClock(o.Now), limit: limitOf(o.MaxSessions)}
+	s.shards.init(s.limit)
+	s.ids.init()
+	s.owners.init()
+	return s
+}
+
+func limitOf(maxSessions int) int64 {
+	switch {
+	case maxSessions < 0:
+		return 0
+	case maxSessions == 0:
+		return defaultMaxSessions
+	}
+	return int64(maxSessions)
+}
+
+// Load returns the live record of a token. It allocates nothing.
+func (s *Store) Load(ctx context.Context, token store.Token) (*store.Record, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	now := s.clock.usage()
+	at := s.shards.place(token)
+	at.lock()
+	n, err := at.live(now.Instant)
+	if n != nil {
+		at.use(n, now)
+	}
+	at.unlock()
+	if n == nil {
+		return nil, s.missing(err)
+	}
+	return &n.Record, nil
+}
+
+// missing returns why nothing was found: a closed store holds nothing, so only who finds nothing has to ask.
+func (s *Store) missing(err error) error {
+	if s.closed.Load() {
+		return ErrClosed
+	}
+	return err
+}
+
+// End removes a session for good.
+func (s *Store) End(ctx context.Context, id store.ID, why store.Reason) error {
+	if err := s.ready(ctx); err != nil {
+		return err
+	}
+	n, _ := s.endIf(id, anyOwner, why, s.clock.now())
+	s.departed(n)
+	return nil
+}
+
+// ready returns why nothing can be done now.
+func (s *Store) ready(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if s.closed.Load() {
+		return ErrClosed
+	}
+	return nil
+}
+
+// Ping returns nil until the store is closed.
+func (s *Store) Ping(ctx context.Context) error { return s.ready(ctx) }
+
+// Volatile returns true: the content dies with the process.
+func (s *Store) Volatile() bool { return true }
+
+// Now returns the store's time.
+func (s *Store) Now() time.Time { return s.clock.read() }
+
+// Len returns how many sessions are kept, with those that have expired and were not removed yet.
+func (s *Store) Len() int { return int(s.count.Load()) }
+
+// Close drops all sessions, without telling of their end. Closing again does nothing.
+func (s *Store) Close() error {
+	// The flag comes first: who finds it unset under a shard's lock still adds what is dropped right after.
+	if s.closed.Swap(true) {
+		return nil
+	}
+	s.shards.drop()
+	s.ids.drop()
+	s.owners.drop()
+	s.count.Store(0)
+	return nil
+}

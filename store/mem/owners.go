@@ -1,0 +1,158 @@
+package mem
+
+import (
+	"cmp"
+	"context"
+	"hash/maphash"
+	"slices"
+	"sync"
+
+	"github.com/lazysession/session/store"
+)
+
+// owners finds the sessions of an owner. Its locks are the outermost: whoever gives a session to an owner, or ends all
+// that the owner has, holds the owner's lock, so that neither sees half of the other.
+//
+// Sessions end, and move to other owners, under other locks. So what stands here are hints: every session of an owner,
+// and for a while some that are not, or no longer, the owner's.
+type owners struct {
+	seed maphash.Seed
+	all  [shardCount]ownerShard
+}
+
+type ownerShard struct {
+	mu sync.Mutex
+	// mu locks the remaining field.
+	held map[string]held
+}
+
+// held are the sessions of one owner, in the order in which they came.
+type held struct {
+	ids  []store.ID
+	left int // how many of them may have gone
+}
+
+// A group is a locked shard of owners, and one owner in it.
+type group struct {
+	*ownerShard
+	owner string
+}
+
+func (o *owners) init() { o.seed = maphash.MakeSeed() }
+
+func (o *owners) lock(owner string) group {
+	sh := &o.all[maphash.String(o.seed, owner)%shardCount]
+	sh.mu.Lock()
+	return group{sh, owner}
+}
+
+func (o *owners) drop() {
+	for i := range o.all {
+		sh := &o.all[i]
+		sh.mu.Lock()
+		sh.held = nil
+		sh.mu.Unlock()
+	}
+}
+
+func (g *group) unlock() { g.mu.Unlock() }
+
+// join adds a session. One that was just created can only be among the hints if it, too, had left; sparing the search
+// matters to an owner of very many.
+func (g *group) join(id store.ID, created bool) {
+	h := g.held[g.owner]
+	known := (!created || h.left > 0) && slices.Contains(h.ids, id)
+	if !known {
+		h.ids = append(h.ids, id)
+		g.set(h)
+	}
+}
+
+// set keeps what an owner has. Maps never shrink, so an empty one is thrown away.
+func (g *group) set(h held) {
+	if len(h.ids) > 0 {
+		if g.held == nil {
+			g.held = make(map[string]held)
+		}
+		g.held[g.owner] = h
+		return
+	}
+	delete(g.held, g.owner)
+	if len(g.held) == 0 {
+		g.held = nil
+	}
+}
+
+// leave notes that a session is no longer the owner's. To find it among very many would take long, so the hints are
+// checked when half of them may be wrong: at once where there is but one.
+func (s *Store) leave(owner string) {
+	g := s.owners.lock(owner)
+	defer g.unlock()
+	h, ok := g.held[owner]
+	if !ok {
+		return
+	}
+	if h.left++; 2*h.left < len(h.ids) {
+		g.held[owner] = h
+		return
+	}
+	s.owned(&g)
+}
+
+// owned returns the sessions that an owner has, expired ones among them, and forgets the wrong hints.
+func (s *Store) owned(g *group) []*node {
+	hints := g.held[g.owner].ids
+	nodes := make([]*node, 0, len(hints))
+	for _, id := range hints {
+		if n := s.ids.find(id); n != nil && n.Owner == g.owner {
+			nodes = append(nodes, n)
+		}
+	}
+	g.set(held{ids: idsOf(nodes)})
+	return nodes
+}
+
+func idsOf(nodes []*node) []store.ID {
+	ids := make([]store.ID, len(nodes))
+	for i, n := range nodes {
+		ids[i] = n.ID
+	}
+	return ids
+}
+
+// EndOwner ends the sessions of an owner but those in except.
+func (s *Store) EndOwner(ctx context.Context, owner string, except []store.ID, why store.Reason) (int, error) {
+	if err := s.ready(ctx); err != nil || owner == "" {
+		return 0, err
+	}
+	g := s.owners.lock(owner)
+	defer g.unlock()
+	now := s.clock.now()
+	ended := 0
+	for _, n := range s.owned(&g) {
+		if !slices.Contains(except, n.ID) && s.endOwned(&g, n, why, now) {
+			ended++
+		}
+	}
+	s.owned(&g)
+	return ended, nil
+}
+
+func (s *Store) endOwned(g *group, n *node, why store.Reason, now store.Instant) bool {
+	_, live := s.endIf(n.ID, func(n *node) bool { return n.Owner == g.owner }, why, now)
+	return live
+}
+
+// trim ends the oldest sessions of the owner until there are no more than MaxPerOwner, and never the one that came.
+func (c *commit) trim(g *group, came store.ID) {
+	others := slices.DeleteFunc(c.owned(g), func(n *node) bool { return n.ID == came || n.Expired(c.now.Instant) })
+	excess := len(others) + 1 - c.MaxPerOwner
+	if excess <= 0 {
+		return
+	}
+	slices.SortStableFunc(others, func(a, b *node) int { return cmp.Compare(a.Created, b.Created) })
+	for _, n := range others[:excess] {
+		c.endOwned(g, n, store.Evicted, c.now.Instant)
+	}
+	c.owned(g)
+}
