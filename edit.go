@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -69,12 +68,16 @@ func (s *Session) add(ctx context.Context, name string, delta int64) (sum int64,
 	if err != nil {
 		return 0, &ValueError{Name: name, Err: err}
 	}
-	if edit, ok := s.additionLocked(name, delta); ok {
-		s.size = 0 // a sum's length is known after the commit only
-		s.editLocked(edit)
-		return sum, nil
+	edit, ok := s.additionLocked(name, delta)
+	if !ok {
+		return sum, s.setLocked(name, strconv.FormatInt(sum, 10))
 	}
-	return sum, s.setLocked(name, strconv.FormatInt(sum, 10))
+	var digits [20]byte
+	if err := s.makeRoomLocked(name, len(strconv.AppendInt(digits[:0], sum, 10))); err != nil {
+		return 0, err
+	}
+	s.editLocked(edit)
+	return sum, nil
 }
 
 // additionLocked returns the edit that adds delta to what the store has, on top of what this request has added. It is
@@ -126,37 +129,41 @@ func (s *Session) storedLocked(name string) (doc string, ok bool) {
 
 // setLocked changes the document under name, if there is room for it.
 func (s *Session) setLocked(name, doc string) error {
-	old, ok, err := s.lookupLocked(name)
-	var broken *ValueError
-	if err != nil && !errors.As(err, &broken) {
+	if err := s.makeRoomLocked(name, len(doc)); err != nil {
 		return err
 	}
-	more := len(doc) - len(old)
-	if !ok {
-		more = len(name) + len(doc)
-	}
-	size, err := s.sizeLocked()
-	if err != nil {
-		return err
-	}
-	if limit := s.m.cfg.MaxBytes; more > 0 && size+more > limit {
-		return fmt.Errorf("%w: value %q of %d bytes would make it %d, the limit is %d", ErrTooLarge, name, len(doc), size+more, limit)
-	}
-	s.resizeLocked(more)
 	s.editLocked(store.Edit{Name: name, Op: store.Set, JSON: doc})
 	return nil
 }
 
-// sizeLocked returns the bytes of all values and names. It counts once, and setLocked keeps the count.
-func (s *Session) sizeLocked() (int, error) {
-	if s.size == 0 {
-		view, err := s.viewLocked()
-		if err != nil {
-			return 0, err
-		}
-		s.size = view.Values.Size()
+// makeRoomLocked counts a document of n bytes that is to stand under name, or returns ErrTooLarge.
+func (s *Session) makeRoomLocked(name string, n int) error {
+	more := n
+	switch old, ok, _ := s.lookupLocked(name); { // a sum that can't be made may be replaced: it counts as absent
+	case ok:
+		more -= len(old)
+	default:
+		more += len(name)
 	}
-	return s.size, nil
+	if more > 0 {
+		size, limit := s.sizeLocked()+more, s.m.cfg.MaxBytes
+		if size > limit {
+			return fmt.Errorf("%w: value %q of %d bytes would make it %d, the limit is %d", ErrTooLarge, name, n, size, limit)
+		}
+	}
+	s.resizeLocked(more)
+	return nil
+}
+
+// sizeLocked returns the bytes of all values and names. It counts once, and makeRoomLocked keeps the count.
+func (s *Session) sizeLocked() int {
+	if s.size == 0 {
+		// Where a sum can't be made there is no view; the commit will refuse it whatever its size.
+		if view, err := s.viewLocked(); err == nil {
+			s.size = view.Values.Size()
+		}
+	}
+	return s.size
 }
 
 func (s *Session) resizeLocked(more int) {

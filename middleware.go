@@ -49,7 +49,7 @@ type exchange struct {
 	refused error // why the handler's output is thrown away
 	session Session
 	req     http.Request
-	found   []string // tokens in the request
+	found   [1]string // room for the token of a request that carries one, as most do
 }
 
 // A requestContext is an exchange as the context of its request.

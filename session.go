@@ -110,8 +110,7 @@ func (s *Session) readyLocked(ctx context.Context) error {
 
 // findLocked looks for the request's token and, where there is a valid one, loads its record.
 func (s *Session) findLocked(ctx context.Context) {
-	s.x.found = s.m.carrier.AppendTokens(s.x.found, &s.x.req)
-	raw, why := s.m.signer.pick(s.x.found)
+	raw, why := s.m.signer.pick(s.m.carrier.AppendTokens(s.x.found[:0], &s.x.req))
 	if why != accepted {
 		s.state = absent
 		if why != noToken {
