@@ -1,0 +1,453 @@
+package service_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/lazysession/session/internal/ctxkey"
+	"github.com/lazysession/session/service"
+)
+
+var errBuild = errors.New("no such host")
+
+func TestBuildRunsAtTheFirstQuery(t *testing.T) {
+	r := service.NewRegistry(nil)
+	runs := 0
+	must(t, service.ProvideFunc(r, func(context.Context) (*alpha, error) { runs++; return &alpha{}, nil }))
+	want(t, "runs before the first query", runs, 0)
+	for range 3 {
+		_, err := service.Query[*alpha](ask(r))
+		must(t, err)
+	}
+	want(t, "runs after three queries", runs, 1)
+}
+
+func TestBuildRunsOnceForConcurrentQueries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := service.NewRegistry(nil)
+		runs, release := 0, make(chan struct{})
+		must(t, service.ProvideFunc(r, func(context.Context) (*alpha, error) {
+			runs++
+			<-release
+			return &alpha{}, nil
+		}))
+		var wg sync.WaitGroup
+		got := make([]*alpha, 20)
+		for i := range got {
+			wg.Go(func() { got[i], _ = service.Query[*alpha](ask(r)) })
+		}
+		synctest.Wait()
+		close(release)
+		wg.Wait()
+		want(t, "runs", runs, 1)
+		for _, a := range got {
+			if a == nil || a != got[0] {
+				t.Fatalf("queries got %p and %p, want one service", a, got[0])
+			}
+		}
+	})
+}
+
+func TestBuildFails(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		build func() (greeter, error)
+		parts []string
+	}{
+		{"with an error", func() (greeter, error) { return nil, errBuild }, []string{"no such host"}},
+		{"with a panic", func() (greeter, error) { panic("out of cheese") }, []string{"panic: out of cheese", "build_test.go"}},
+		{"with a nil service", func() (greeter, error) { return nil, nil }, []string{"nil service"}},
+		{"with a nil pointer", func() (greeter, error) { return (*english)(nil), nil }, []string{"nil service"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := service.NewRegistry(nil)
+			fail := true
+			must(t, service.ProvideFunc(r, func(context.Context) (greeter, error) {
+				if fail {
+					return tt.build()
+				}
+				return &english{}, nil
+			}))
+			_, err := service.Query[greeter](ask(r))
+			wantText(t, err, append(tt.parts, "service_test.greeter")...)
+			fail = false
+			_, err = service.Query[greeter](ask(r))
+			must(t, err)
+		})
+	}
+}
+
+func TestBuildErrorIsWrapped(t *testing.T) {
+	r := service.NewRegistry(nil)
+	must(t, service.ProvideFunc(r, func(context.Context) (*alpha, error) { return nil, errBuild }))
+	_, err := service.Query[*alpha](ask(r))
+	wantError(t, err, errBuild)
+}
+
+func TestBuildThatEndsItsGoroutine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := service.NewRegistry(nil)
+		release := make(chan struct{})
+		must(t, service.ProvideFunc(r, func(context.Context) (*alpha, error) {
+			<-release
+			runtime.Goexit()
+			return nil, nil
+		}))
+		go func() { _, _ = service.Query[*alpha](ask(r)) }()
+		synctest.Wait()
+		result := make(chan error, 1)
+		go func() { _, err := service.Query[*alpha](ask(r)); result <- err }()
+		synctest.Wait()
+		close(release)
+		wantText(t, <-result, "*service_test.alpha", "ended its goroutine")
+	})
+}
+
+func TestWaitersShareAFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := service.NewRegistry(nil)
+		runs, release := 0, make(chan struct{})
+		must(t, service.ProvideFunc(r, func(context.Context) (*alpha, error) {
+			runs++
+			<-release
+			return nil, errBuild
+		}))
+		errs := make(chan error, 10)
+		for range cap(errs) {
+			go func() { _, err := service.Query[*alpha](ask(r)); errs <- err }()
+		}
+		synctest.Wait()
+		close(release)
+		for range cap(errs) {
+			wantError(t, <-errs, errBuild)
+		}
+		want(t, "runs", runs, 1)
+	})
+}
+
+func TestWaiterBuildsAnewAfterACancelledQuery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := service.NewRegistry(nil)
+		runs := 0
+		must(t, service.ProvideFunc(r, func(ctx context.Context) (*alpha, error) {
+			if runs++; runs > 1 {
+				return &alpha{}, nil
+			}
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}))
+		ctx, cancel := context.WithCancel(ask(r))
+		first, second := make(chan error, 1), make(chan error, 1)
+		go func() { _, err := service.Query[*alpha](ctx); first <- err }()
+		synctest.Wait()
+		go func() { _, err := service.Query[*alpha](ask(r)); second <- err }()
+		synctest.Wait()
+		cancel()
+		wantError(t, <-first, context.Canceled)
+		must(t, <-second)
+	})
+}
+
+func TestWaiterLeavesWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := service.NewRegistry(nil)
+		release := make(chan struct{})
+		must(t, service.ProvideFunc(r, func(context.Context) (*alpha, error) { <-release; return &alpha{}, nil }))
+		first, second := make(chan error, 1), make(chan error, 1)
+		go func() { _, err := service.Query[*alpha](ask(r)); first <- err }()
+		synctest.Wait()
+		ctx, cancel := context.WithCancelCause(ask(r))
+		go func() { _, err := service.Query[*alpha](ctx); second <- err }()
+		synctest.Wait()
+		cancel(errBuild)
+		wantError(t, <-second, errBuild, "*service_test.alpha")
+		close(release)
+		must(t, <-first)
+	})
+}
+
+func TestBuiltServiceIsReturnedWithAnEndedContext(t *testing.T) {
+	r := service.NewRegistry(nil)
+	must(t, service.ProvideFunc(r, buildAlpha))
+	_, err := service.Query[*alpha](ask(r))
+	must(t, err)
+	ctx, cancel := context.WithCancel(ask(r))
+	cancel()
+	_, err = service.Query[*alpha](ctx)
+	must(t, err)
+}
+
+func TestBuilderAsksItsOwnRegistry(t *testing.T) {
+	parent := service.NewRegistry(nil)
+	child := service.NewRegistry(parent)
+	must(t, service.Provide(parent, "parent"))
+	must(t, service.Provide(child, "child"))
+	must(t, service.ProvideFunc(parent, func(ctx context.Context) (*english, error) {
+		name, err := service.Query[string](ctx)
+		return &english{name}, err
+	}))
+	got, err := service.Query[*english](ask(child))
+	must(t, err)
+	want(t, "what the parent's builder found", got.name, "parent")
+}
+
+func TestBuilderMayAskFromSeveralGoroutines(t *testing.T) {
+	r := service.NewRegistry(nil)
+	provideChain(t, r)
+	must(t, service.ProvideFunc(r, func(ctx context.Context) (string, error) {
+		var wg sync.WaitGroup
+		errs := make([]error, 8)
+		for i := range errs {
+			wg.Go(func() {
+				if i%2 == 0 {
+					_, errs[i] = service.Query[*beta](ctx)
+				} else {
+					_, errs[i] = service.Query[*gamma](ctx)
+				}
+			})
+		}
+		wg.Wait()
+		return "built", errors.Join(errs...)
+	}))
+	_, err := service.Query[string](ask(r))
+	must(t, err)
+}
+
+// provideChain provides a gamma built from a beta built from an alpha.
+func provideChain(t *testing.T, r *service.Registry) {
+	t.Helper()
+	must(t, service.ProvideFunc(r, buildAlpha))
+	must(t, service.ProvideFunc(r, buildBeta))
+	must(t, service.ProvideFunc(r, buildGamma))
+}
+
+func buildBeta(ctx context.Context) (*beta, error) {
+	a, err := service.Query[*alpha](ctx)
+	return &beta{a}, err
+}
+
+func buildGamma(ctx context.Context) (*gamma, error) {
+	b, err := service.Query[*beta](ctx)
+	return &gamma{b}, err
+}
+
+func TestGoroutineLeftBehindByABuilder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := service.NewRegistry(nil)
+		built, later := make(chan struct{}), make(chan error, 1)
+		must(t, service.ProvideFunc(r, func(ctx context.Context) (*alpha, error) {
+			go func() {
+				<-built
+				_, err := service.Query[*gamma](ctx)
+				later <- err
+			}()
+			return &alpha{}, nil
+		}))
+		must(t, service.ProvideFunc(r, buildBeta))
+		must(t, service.ProvideFunc(r, buildGamma))
+		_, err := service.Query[*alpha](ask(r))
+		must(t, err)
+		close(built)
+		must(t, <-later)
+	})
+}
+
+// What a goroutine left behind by a failed builder waits for holds nobody up, so it is no part
+// of a cycle: gamma asked alpha, whose stray goroutine asks beta, which asks gamma.
+func TestFailedBuildLeavesNoCycleBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := service.NewRegistry(nil)
+		strayAsks, betaGoesOn, gammaGoesOn := make(chan struct{}), make(chan struct{}), make(chan struct{})
+		stray, built := make(chan error, 1), make(chan error, 1)
+		must(t, service.ProvideFunc(r, func(ctx context.Context) (*alpha, error) {
+			go func() { <-strayAsks; _, err := service.Query[*beta](ctx); stray <- err }()
+			return nil, errBuild
+		}))
+		must(t, service.ProvideFunc(r, func(ctx context.Context) (*beta, error) {
+			<-betaGoesOn
+			_, err := service.Query[*gamma](ctx)
+			return &beta{}, err
+		}))
+		must(t, service.ProvideFunc(r, func(ctx context.Context) (*gamma, error) {
+			_, _ = service.Query[*alpha](ctx)
+			<-gammaGoesOn
+			return &gamma{}, nil
+		}))
+		go func() { _, err := service.Query[*gamma](ask(r)); built <- err }()
+		for _, step := range []chan struct{}{strayAsks, betaGoesOn, gammaGoesOn} {
+			synctest.Wait()
+			close(step)
+		}
+		must(t, <-built)
+		must(t, <-stray)
+	})
+}
+
+func TestWaitGivenUpLeavesNoCycleBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := service.NewRegistry(nil)
+		stop, betaGoesOn, alphaGoesOn := make(chan struct{}), make(chan struct{}), make(chan struct{})
+		first, second := make(chan error, 1), make(chan error, 1)
+		must(t, service.ProvideFunc(r, func(ctx context.Context) (*alpha, error) {
+			brief, cancel := context.WithCancel(ctx)
+			go func() { <-stop; cancel() }()
+			_, _ = service.Query[*beta](brief)
+			<-alphaGoesOn
+			return &alpha{}, nil
+		}))
+		must(t, service.ProvideFunc(r, func(ctx context.Context) (*beta, error) {
+			<-betaGoesOn
+			return buildBeta(ctx)
+		}))
+		go func() { _, err := service.Query[*beta](ask(r)); first <- err }()
+		synctest.Wait()
+		go func() { _, err := service.Query[*alpha](ask(r)); second <- err }()
+		for _, step := range []chan struct{}{stop, betaGoesOn, alphaGoesOn} {
+			synctest.Wait()
+			close(step)
+		}
+		must(t, <-first)
+		must(t, <-second)
+	})
+}
+
+// lookBack is a context that calls back once when a query looks for the builder it comes from:
+// after it found the service not built, before it builds it.
+type lookBack struct {
+	context.Context
+	registry *service.Registry
+	once     func()
+}
+
+func (c *lookBack) Value(key any) any {
+	if _, ok := key.(ctxkey.Registry); ok {
+		return c.registry
+	}
+	if once := c.once; once != nil {
+		c.once = nil
+		once()
+	}
+	return c.Context.Value(key)
+}
+
+func TestServiceBuiltBetweenLookingAndBuilding(t *testing.T) {
+	r := service.NewRegistry(nil)
+	runs := 0
+	must(t, service.ProvideFunc(r, func(context.Context) (*alpha, error) { runs++; return &alpha{}, nil }))
+	_, err := service.Query[*alpha](&lookBack{context.Background(), r, func() {
+		_, err := service.Query[*alpha](ask(r))
+		must(t, err)
+	}})
+	must(t, err)
+	want(t, "runs", runs, 1)
+}
+
+func TestRegistryClosedBetweenLookingAndBuilding(t *testing.T) {
+	r := service.NewRegistry(nil)
+	runs := 0
+	must(t, service.ProvideFunc(r, func(context.Context) (*alpha, error) { runs++; return &alpha{}, nil }))
+	_, err := service.Query[*alpha](&lookBack{context.Background(), r, func() {
+		must(t, r.Close(context.Background()))
+	}})
+	wantError(t, err, service.ErrClosed, "*service_test.alpha")
+	want(t, "runs", runs, 0)
+}
+
+func TestCycleIsNamed(t *testing.T) {
+	const cycle = "*service_test.alpha → *service_test.beta → *service_test.alpha"
+	inBubble(t, "of two builders", func(t *testing.T) {
+		r := service.NewRegistry(nil)
+		must(t, service.ProvideFunc(r, alphaFromBeta))
+		must(t, service.ProvideFunc(r, buildBeta))
+		_, err := service.Query[*alpha](ask(r))
+		wantError(t, err, service.ErrCycle, cycle)
+	})
+	inBubble(t, "without what led to it", func(t *testing.T) {
+		r := service.NewRegistry(nil)
+		must(t, service.ProvideFunc(r, alphaFromBeta))
+		must(t, service.ProvideFunc(r, buildBeta))
+		must(t, service.ProvideFunc(r, func(ctx context.Context) (*gamma, error) {
+			_, err := service.Query[*alpha](ctx)
+			return nil, err
+		}))
+		_, err := service.Query[*gamma](ask(r))
+		wantError(t, err, service.ErrCycle, ": "+cycle)
+	})
+	inBubble(t, "of a builder with itself", func(t *testing.T) {
+		r := service.NewRegistry(nil)
+		must(t, service.ProvideFunc(r, func(ctx context.Context) (*alpha, error) { return service.Query[*alpha](ctx) }))
+		_, err := service.Query[*alpha](ask(r))
+		wantError(t, err, service.ErrCycle, "*service_test.alpha → *service_test.alpha")
+	})
+	inBubble(t, "through two registries", func(t *testing.T) {
+		one, two := service.NewRegistry(nil), service.NewRegistry(nil)
+		must(t, service.ProvideFunc(one, func(ctx context.Context) (*alpha, error) {
+			return alphaFromBeta(service.NewContext(ctx, two))
+		}))
+		must(t, service.ProvideFunc(two, func(ctx context.Context) (*beta, error) {
+			return buildBeta(service.NewContext(ctx, one))
+		}))
+		_, err := service.Query[*alpha](ask(one))
+		wantError(t, err, service.ErrCycle, cycle)
+	})
+}
+
+// inBubble runs a subtest in which a deadlock is reported at once.
+func inBubble(t *testing.T, name string, test func(*testing.T)) {
+	t.Run(name, func(t *testing.T) { synctest.Test(t, test) })
+}
+
+func alphaFromBeta(ctx context.Context) (*alpha, error) {
+	_, err := service.Query[*beta](ctx)
+	return &alpha{}, err
+}
+
+func TestCycleEnteredFromBothEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := service.NewRegistry(nil)
+		both := make(chan struct{})
+		must(t, service.ProvideFunc(r, func(ctx context.Context) (*alpha, error) { <-both; return alphaFromBeta(ctx) }))
+		must(t, service.ProvideFunc(r, func(ctx context.Context) (*beta, error) { <-both; return buildBeta(ctx) }))
+		errs := make(chan error, 2)
+		go func() { _, err := service.Query[*alpha](ask(r)); errs <- err }()
+		go func() { _, err := service.Query[*beta](ask(r)); errs <- err }()
+		synctest.Wait()
+		close(both)
+		wantError(t, <-errs, service.ErrCycle, " → ")
+		wantError(t, <-errs, service.ErrCycle, " → ")
+	})
+}
+
+func TestServiceBuiltAfterACycleIsMended(t *testing.T) {
+	r := service.NewRegistry(nil)
+	cyclic := true
+	must(t, service.ProvideFunc(r, func(ctx context.Context) (*alpha, error) {
+		if cyclic {
+			return alphaFromBeta(ctx)
+		}
+		return &alpha{}, nil
+	}))
+	must(t, service.ProvideFunc(r, buildBeta))
+	_, err := service.Query[*beta](ask(r))
+	wantError(t, err, service.ErrCycle)
+	cyclic = false
+	_, err = service.Query[*beta](ask(r))
+	must(t, err)
+}
+
+func TestDecoratingTheParentsServiceIsNoCycle(t *testing.T) {
+	parent := service.NewRegistry(nil)
+	child := service.NewRegistry(parent)
+	must(t, service.ProvideFunc(parent, buildAlpha))
+	must(t, service.ProvideFunc(child, func(ctx context.Context) (*alpha, error) {
+		a, err := service.Query[*alpha](service.NewContext(ctx, parent))
+		return &alpha{a.n + 1}, err
+	}))
+	got, err := service.Query[*alpha](ask(child))
+	must(t, err)
+	want(t, "decorated value", got.n, 1)
+}

@@ -1,0 +1,379 @@
+package service_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/lazysession/session/service"
+)
+
+var errClose = errors.New("disk full")
+
+// A journal notes who was closed, in order. It may be shared by goroutines.
+type journal struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (j *journal) note(line string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.lines = append(j.lines, line)
+}
+
+func (j *journal) want(t *testing.T, lines ...string) {
+	t.Helper()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if !slices.Equal(j.lines, lines) {
+		t.Errorf("closed %q, want %q", j.lines, lines)
+	}
+}
+
+// The closers: one type for each way to be closed.
+type (
+	plain       struct{ j *journal }
+	failing     struct{ j *journal }
+	withContext struct{ j *journal }
+	down        struct{ j *journal }
+	downErr     struct{ j *journal }
+	downContext struct{ j *journal }
+	server      struct {
+		j   *journal
+		err error
+	}
+	panicking struct{}
+	value     struct {
+		name string
+		j    *journal
+	}
+	uncomparable struct {
+		j *journal
+		_ []int
+	}
+	aliased interface{ Close() }
+)
+
+func (c *plain) Close()                                { c.j.note("plain") }
+func (c *failing) Close() error                        { c.j.note("failing"); return errClose }
+func (c *withContext) Close(ctx context.Context) error { c.j.note("withContext"); return ctx.Err() }
+func (c *down) Shutdown()                              { c.j.note("down") }
+func (c *downErr) Shutdown() error                     { c.j.note("downErr"); return errClose }
+func (c *downContext) Shutdown(ctx context.Context) error {
+	c.j.note("downContext")
+	return ctx.Err()
+}
+func (c *server) Shutdown(context.Context) error { c.j.note("shutdown"); return c.err }
+func (c *server) Close() error                   { c.j.note("close"); return nil }
+func (c *panicking) Close()                      { panic("out of cheese") }
+func (c value) Close()                           { c.j.note(c.name) }
+func (c uncomparable) Close()                    { c.j.note("uncomparable") }
+
+func TestCloseClosesNewestFirstInEveryWay(t *testing.T) {
+	j := &journal{}
+	r := service.NewRegistry(nil)
+	must(t, service.Provide(r, &plain{j}))
+	must(t, service.Provide(r, &withContext{j}))
+	must(t, service.Provide(r, &alpha{})) // has nothing to close
+	must(t, service.Provide(r, &down{j}))
+	must(t, service.Provide(r, &downContext{j}))
+	must(t, service.Provide(r, value{"value", j}))
+	must(t, service.Provide(r, uncomparable{j: j}))
+	must(t, service.ProvideNamed(r, "second", uncomparable{j: j}))
+	must(t, r.Close(context.Background()))
+	j.want(t, "uncomparable", "uncomparable", "value", "downContext", "down", "withContext", "plain")
+}
+
+func TestCloseJoinsErrors(t *testing.T) {
+	j := &journal{}
+	r := service.NewRegistry(nil)
+	must(t, service.Provide(r, &plain{j}))
+	must(t, service.Provide(r, &failing{j}))
+	must(t, service.Provide(r, &panicking{}))
+	must(t, service.ProvideNamed(r, "mail", &downErr{j}))
+	err := r.Close(context.Background())
+	wantError(t, err, errClose, "*service_test.failing: disk full", `*service_test.downErr "mail": disk full`,
+		"*service_test.panicking: panic: out of cheese")
+	j.want(t, "downErr", "failing", "plain")
+}
+
+func TestCloseOfAServerThatHasShutdownToo(t *testing.T) {
+	t.Run("is left out after a shutdown", func(t *testing.T) {
+		j := &journal{}
+		r := service.NewRegistry(nil)
+		must(t, service.Provide(r, &server{j, nil}))
+		must(t, r.Close(context.Background()))
+		j.want(t, "shutdown")
+	})
+	t.Run("follows a shutdown that was cut short", func(t *testing.T) {
+		j := &journal{}
+		r := service.NewRegistry(nil)
+		must(t, service.Provide(r, &server{j, errClose}))
+		wantError(t, r.Close(context.Background()), errClose)
+		j.want(t, "shutdown", "close")
+	})
+}
+
+func TestCloseWithAnEndedContextStillClosesAll(t *testing.T) {
+	j := &journal{}
+	r := service.NewRegistry(nil)
+	must(t, service.Provide(r, &plain{j}))
+	must(t, service.Provide(r, &withContext{j}))
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	wantError(t, r.Close(ctx), context.Canceled, "*service_test.withContext")
+	j.want(t, "withContext", "plain")
+}
+
+func TestCloseClosesAServiceOnce(t *testing.T) {
+	j := &journal{}
+	r := service.NewRegistry(nil)
+	p := &plain{j}
+	must(t, service.Provide(r, p))
+	must(t, service.ProvideNamed(r, "again", p))
+	must(t, service.Provide[aliased](r, p))
+	must(t, r.Close(context.Background()))
+	j.want(t, "plain")
+}
+
+func TestCloseClosesAnAliasedServiceAfterItsDependants(t *testing.T) {
+	j := &journal{}
+	r := service.NewRegistry(nil)
+	p := &plain{j}
+	must(t, service.Provide(r, p))
+	must(t, service.Provide(r, value{"dependant", j}))
+	must(t, service.Provide[aliased](r, p))
+	must(t, r.Close(context.Background()))
+	j.want(t, "dependant", "plain")
+}
+
+func TestCloseFollowsTheOrderOfBuilding(t *testing.T) {
+	j := &journal{}
+	r := service.NewRegistry(nil)
+	must(t, service.ProvideFunc(r, func(ctx context.Context) (value, error) {
+		_, err := service.Query[*plain](ctx)
+		return value{"dependant", j}, err
+	}))
+	must(t, service.ProvideFunc(r, func(context.Context) (*plain, error) { return &plain{j}, nil }))
+	_, err := service.Query[value](ask(r))
+	must(t, err)
+	must(t, r.Close(context.Background()))
+	j.want(t, "dependant", "plain")
+}
+
+func TestCloseBuildsNothing(t *testing.T) {
+	r := service.NewRegistry(nil)
+	must(t, service.ProvideFunc(r, func(context.Context) (*plain, error) {
+		t.Error("built to be closed")
+		return nil, errBuild
+	}))
+	must(t, r.Close(context.Background()))
+}
+
+func TestCloseLeavesTheParentOpen(t *testing.T) {
+	j := &journal{}
+	parent := service.NewRegistry(nil)
+	child := service.NewRegistry(parent)
+	must(t, service.Provide(parent, &plain{j}))
+	must(t, service.Provide(child, parent))
+	must(t, service.ProvideFunc(child, func(ctx context.Context) (aliased, error) {
+		return service.Query[*plain](ctx)
+	}))
+	_, err := service.Query[aliased](ask(child))
+	must(t, err)
+	must(t, child.Close(context.Background()))
+	j.want(t)
+	_, err = service.Query[*plain](ask(parent))
+	must(t, err)
+}
+
+func TestCloseOfAParentClosesAChildItHolds(t *testing.T) {
+	j := &journal{}
+	parent := service.NewRegistry(nil)
+	child := service.NewRegistry(parent)
+	must(t, service.Provide(child, &plain{j}))
+	must(t, service.Provide(parent, child))
+	must(t, parent.Close(context.Background()))
+	j.want(t, "plain")
+}
+
+func TestCloseOfARegistryThatHoldsItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := service.NewRegistry(nil)
+		must(t, service.Provide(r, r))
+		must(t, r.Close(context.Background()))
+	})
+}
+
+func TestCloseTwice(t *testing.T) {
+	j := &journal{}
+	r := service.NewRegistry(nil)
+	must(t, service.Provide(r, &failing{j}))
+	wantError(t, r.Close(context.Background()), errClose)
+	wantError(t, r.Close(context.Background()), errClose)
+	j.want(t, "failing")
+}
+
+func TestCloseWaitsForAnotherClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := service.NewRegistry(nil)
+		release := make(chan struct{})
+		must(t, service.Provide(r, &slow{release}))
+		first, second := make(chan error, 1), make(chan error, 1)
+		go func() { first <- r.Close(context.Background()) }()
+		synctest.Wait()
+		go func() { second <- r.Close(context.Background()) }()
+		synctest.Wait()
+		select {
+		case err := <-second:
+			t.Errorf("the second Close returned %v before the first", err)
+		default:
+		}
+		ended, cancel := context.WithCancel(context.Background())
+		cancel()
+		wantError(t, r.Close(ended), context.Canceled)
+		close(release)
+		must(t, <-first)
+	})
+}
+
+type slow struct{ release chan struct{} }
+
+func (s *slow) Close() { <-s.release }
+
+func TestNothingIsServedAfterClose(t *testing.T) {
+	parent := service.NewRegistry(nil)
+	child := service.NewRegistry(parent)
+	must(t, service.Provide(parent, &alpha{}))
+	must(t, service.Provide(child, &beta{}))
+	must(t, parent.Close(context.Background()))
+	_, err := service.Query[*alpha](ask(parent))
+	wantError(t, err, service.ErrClosed, "*service_test.alpha")
+	_, err = service.Query[*alpha](ask(child))
+	wantError(t, err, service.ErrClosed, "*service_test.alpha")
+	_, err = service.Query[*beta](ask(child))
+	must(t, err)
+	wantError(t, service.Provide(parent, &gamma{}), service.ErrClosed, "*service_test.gamma")
+	wantError(t, service.ProvideFunc(parent, buildGamma), service.ErrClosed, "*service_test.gamma")
+}
+
+func TestCloseOfANilRegistry(t *testing.T) {
+	wantText(t, (*service.Registry)(nil).Close(context.Background()), "nil registry")
+}
+
+// provideSlowly provides a builder of a *plain that takes until release is closed, and starts it.
+func provideSlowly(t *testing.T, r *service.Registry, j *journal, release chan struct{}) (result chan error) {
+	t.Helper()
+	must(t, service.ProvideFunc(r, func(context.Context) (*plain, error) { <-release; return &plain{j}, nil }))
+	result = make(chan error, 1)
+	go func() { _, err := service.Query[*plain](ask(r)); result <- err }()
+	synctest.Wait()
+	return result
+}
+
+func TestCloseWaitsForABuild(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j, release := &journal{}, make(chan struct{})
+		r := service.NewRegistry(nil)
+		must(t, service.Provide(r, value{"older", j}))
+		built := provideSlowly(t, r, j, release)
+		closed := make(chan error, 1)
+		go func() { closed <- r.Close(context.Background()) }()
+		synctest.Wait()
+		j.want(t)
+		close(release)
+		must(t, <-built)
+		must(t, <-closed)
+		j.want(t, "plain", "older")
+	})
+}
+
+func TestCloseGoesOnWithoutALateBuild(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j, release := &journal{}, make(chan struct{})
+		r := service.NewRegistry(nil)
+		must(t, service.Provide(r, value{"older", j}))
+		built := provideSlowly(t, r, j, release)
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		wantError(t, r.Close(ctx), context.Canceled, "*service_test.plain")
+		j.want(t, "older")
+		close(release)
+		wantError(t, <-built, service.ErrClosed, "*service_test.plain")
+		j.want(t, "older", "plain")
+	})
+}
+
+func TestCloseDoesNotReportABuildThatFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := service.NewRegistry(nil)
+		release, built := make(chan struct{}), make(chan error, 1)
+		must(t, service.ProvideFunc(r, func(context.Context) (*plain, error) { <-release; return nil, errBuild }))
+		go func() { _, err := service.Query[*plain](ask(r)); built <- err }()
+		synctest.Wait()
+		closed := make(chan error, 1)
+		go func() { closed <- r.Close(context.Background()) }()
+		synctest.Wait()
+		close(release)
+		wantError(t, <-built, errBuild)
+		must(t, <-closed)
+	})
+}
+
+func TestLateBuildOfAServiceThatIsClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j, release, built := &journal{}, make(chan struct{}), make(chan error, 1)
+		r := service.NewRegistry(nil)
+		p := &plain{j}
+		must(t, service.Provide(r, p))
+		must(t, service.ProvideFunc(r, func(context.Context) (aliased, error) { <-release; return p, nil }))
+		go func() { _, err := service.Query[aliased](ask(r)); built <- err }()
+		synctest.Wait()
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		wantError(t, r.Close(ctx), context.Canceled)
+		close(release)
+		wantError(t, <-built, service.ErrClosed)
+		j.want(t, "plain")
+	})
+}
+
+func TestCloseInABuilderDoesNotWaitForIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := &journal{}
+		r := service.NewRegistry(nil)
+		must(t, service.ProvideFunc(r, func(ctx context.Context) (*plain, error) {
+			wantError(t, r.Close(ctx), service.ErrCycle)
+			return &plain{j}, nil
+		}))
+		_, err := service.Query[*plain](ask(r))
+		wantError(t, err, service.ErrClosed)
+		j.want(t, "plain")
+	})
+}
+
+func TestCloseWhileQueryingClosesEachOnce(t *testing.T) {
+	j := &journal{}
+	r := service.NewRegistry(nil)
+	built := make(chan struct{}, 1)
+	must(t, service.ProvideFunc(r, func(context.Context) (*plain, error) { built <- struct{}{}; return &plain{j}, nil }))
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			if _, err := service.Query[*plain](ask(r)); err != nil && !errors.Is(err, service.ErrClosed) {
+				t.Errorf("query: %v", err)
+			}
+		})
+		wg.Go(func() {
+			if err := r.Close(context.Background()); err != nil {
+				t.Errorf("close: %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	j.want(t, slices.Repeat([]string{"plain"}, len(built))...)
+}

@@ -1,0 +1,24 @@
+package service
+
+import (
+	"fmt"
+	"reflect"
+)
+
+// A key is what a service is found by.
+type key struct {
+	typ  reflect.Type
+	name string
+}
+
+func keyOf[T any](name string) key {
+	return key{reflect.TypeFor[T](), name}
+}
+
+// String is how errors name a service: *app.DB, or *app.DB "reports".
+func (k key) String() string {
+	if k.name == "" {
+		return k.typ.String()
+	}
+	return fmt.Sprintf("%v %q", k.typ, k.name)
+}

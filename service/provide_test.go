@@ -1,0 +1,83 @@
+package service_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/lazysession/session/service"
+)
+
+func buildAlpha(context.Context) (*alpha, error) { return &alpha{}, nil }
+
+func TestProvideRefuses(t *testing.T) {
+	var none *english
+	for _, tt := range []struct {
+		name    string
+		provide func(*service.Registry) error
+		parts   []string
+	}{
+		{"a nil pointer", func(r *service.Registry) error { return service.Provide(r, none) }, []string{"*service_test.english", "nil service"}},
+		{"a nil interface", func(r *service.Registry) error { return service.Provide[greeter](r, nil) }, []string{"service_test.greeter", "nil service"}},
+		{"a nil pointer in an interface", func(r *service.Registry) error { return service.Provide[greeter](r, none) }, []string{"service_test.greeter", "nil service"}},
+		{"a nil service with a name", func(r *service.Registry) error { return service.ProvideNamed(r, "it", none) }, []string{`*service_test.english "it"`, "nil service"}},
+		{"a nil builder", func(r *service.Registry) error { return service.ProvideFunc[greeter](r, nil) }, []string{"service_test.greeter", "nil builder"}},
+		{"a service for a nil registry", func(*service.Registry) error { return service.Provide(nil, &alpha{}) }, []string{"*service_test.alpha", "nil registry"}},
+		{"a builder for a nil registry", func(*service.Registry) error { return service.ProvideFunc(nil, buildAlpha) }, []string{"*service_test.alpha", "nil registry"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			wantText(t, tt.provide(service.NewRegistry(nil)), tt.parts...)
+		})
+	}
+}
+
+func TestProvideTaken(t *testing.T) {
+	provide := func(r *service.Registry) error { return service.Provide(r, &alpha{}) }
+	provideNamed := func(r *service.Registry) error { return service.ProvideNamed(r, "x", &alpha{}) }
+	provideFunc := func(r *service.Registry) error { return service.ProvideFunc(r, buildAlpha) }
+	for _, tt := range []struct {
+		name          string
+		first, second func(*service.Registry) error
+		taken         string
+	}{
+		{"a second service", provide, provide, "*service_test.alpha"},
+		{"a builder after a service", provide, provideFunc, "*service_test.alpha"},
+		{"a service after a builder", provideFunc, provide, "*service_test.alpha"},
+		{"a second service of one name", provideNamed, provideNamed, `*service_test.alpha "x"`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := service.NewRegistry(nil)
+			must(t, tt.first(r))
+			wantError(t, tt.second(r), service.ErrTaken, tt.taken)
+		})
+	}
+}
+
+func TestProvideTakenKeepsTheFirst(t *testing.T) {
+	r := service.NewRegistry(nil)
+	first := &alpha{1}
+	must(t, service.Provide(r, first))
+	_ = service.Provide(r, &alpha{2})
+	got, err := service.Query[*alpha](ask(r))
+	must(t, err)
+	want(t, "service", got, first)
+}
+
+func TestProvideWhileQuerying(t *testing.T) {
+	r := service.NewRegistry(nil)
+	must(t, service.Provide(r, &alpha{}))
+	var wg sync.WaitGroup
+	for i := range 50 {
+		name := fmt.Sprint(i)
+		wg.Go(func() {
+			if err := service.ProvideNamed(r, name, &alpha{i}); err != nil {
+				t.Errorf("provide %q: %v", name, err)
+			}
+			if got, err := service.QueryNamed[*alpha](ask(r), name); err != nil || got.n != i {
+				t.Errorf("query %q = %v, %v", name, got, err)
+			}
+		})
+	}
+	wg.Wait()
+}

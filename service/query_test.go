@@ -1,0 +1,167 @@
+package service_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/lazysession/session/internal/ctxkey"
+	"github.com/lazysession/session/service"
+)
+
+func TestQueryFinds(t *testing.T) {
+	parent := service.NewRegistry(nil)
+	child := service.NewRegistry(parent)
+	must(t, service.Provide(parent, "parent"))
+	must(t, service.Provide(child, "child"))
+	must(t, service.ProvideNamed(child, "second", "second"))
+	must(t, service.Provide(parent, 42))
+	must(t, service.ProvideNamed(parent, "", 4.2))
+	must(t, service.Provide[greeter](parent, &english{"you"}))
+
+	t.Run("a service by its type", func(t *testing.T) {
+		got, err := service.Query[string](ask(parent))
+		must(t, err)
+		want(t, "service", got, "parent")
+	})
+	t.Run("the nearest registry's", func(t *testing.T) {
+		got, err := service.Query[string](ask(child))
+		must(t, err)
+		want(t, "service", got, "child")
+	})
+	t.Run("a named one", func(t *testing.T) {
+		got, err := service.QueryNamed[string](ask(child), "second")
+		must(t, err)
+		want(t, "service", got, "second")
+	})
+	t.Run("the parent's", func(t *testing.T) {
+		got, err := service.Query[int](ask(child))
+		must(t, err)
+		want(t, "service", got, 42)
+	})
+	t.Run("one whose name is empty, as one without a name", func(t *testing.T) {
+		got, err := service.Query[float64](ask(parent))
+		must(t, err)
+		want(t, "service", got, 4.2)
+	})
+	t.Run("an interface", func(t *testing.T) {
+		got, err := service.Query[greeter](ask(parent))
+		must(t, err)
+		want(t, "greeting", got.Greet(), "hello you")
+	})
+}
+
+func TestQueryFindsNothing(t *testing.T) {
+	parent := service.NewRegistry(nil)
+	child := service.NewRegistry(parent)
+	must(t, service.Provide(child, &alpha{}))
+	must(t, service.Provide(parent, &english{}))
+	for _, tt := range []struct {
+		name  string
+		query func() error
+		parts []string
+	}{
+		{"in an empty registry", func() error { _, err := service.Query[*alpha](ask(service.NewRegistry(nil))); return err }, []string{"*service_test.alpha"}},
+		{"in a zero registry", func() error { _, err := service.Query[*alpha](ask(new(service.Registry))); return err }, []string{"*service_test.alpha"}},
+		{"of this name", func() error { _, err := service.QueryNamed[*alpha](ask(child), "x"); return err }, []string{`*service_test.alpha "x"`}},
+		{"in the parent, which does not ask children", func() error { _, err := service.Query[*alpha](ask(parent)); return err }, []string{"*service_test.alpha"}},
+		{"as an interface that was not provided", func() error { _, err := service.Query[greeter](ask(parent)); return err }, []string{"service_test.greeter"}},
+		{"without a registry", func() error { _, err := service.Query[*alpha](context.Background()); return err }, []string{"*service_test.alpha", "no registry in the context"}},
+		{"with a nil registry", func() error { _, err := service.Query[*alpha](ask(nil)); return err }, []string{"*service_test.alpha", "no registry in the context"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			wantError(t, tt.query(), service.ErrNotProvided, tt.parts...)
+		})
+	}
+}
+
+func TestFromContext(t *testing.T) {
+	outer, inner := service.NewRegistry(nil), service.NewRegistry(nil)
+	want(t, "registry of a bare context", service.FromContext(context.Background()), nil)
+	want(t, "registry", service.FromContext(ask(outer)), outer)
+	want(t, "innermost registry", service.FromContext(service.NewContext(ask(outer), inner)), inner)
+}
+
+// ownContext is a context type that answers from a field, as the middleware's does.
+type ownContext struct {
+	context.Context
+	registry *service.Registry
+}
+
+func (c *ownContext) Value(key any) any {
+	if _, ok := key.(ctxkey.Registry); ok {
+		return c.registry
+	}
+	return c.Context.Value(key)
+}
+
+func TestQueryAllocatesNothing(t *testing.T) {
+	parent := service.NewRegistry(nil)
+	child := service.NewRegistry(parent)
+	must(t, service.Provide(child, &alpha{}))
+	must(t, service.Provide[greeter](child, &english{}))
+	must(t, service.ProvideNamed(child, "name", &alpha{}))
+	must(t, service.Provide(parent, &gamma{}))
+	must(t, service.Provide(child, [64]byte{}))
+	must(t, service.ProvideFunc(parent, func(context.Context) (*beta, error) { return &beta{}, nil }))
+	ctx := &ownContext{context.Background(), child}
+	for _, tt := range []struct {
+		name  string
+		query func() error
+	}{
+		{"a pointer", func() error { _, err := service.Query[*alpha](ctx); return err }},
+		{"an interface", func() error { _, err := service.Query[greeter](ctx); return err }},
+		{"a large value", func() error { _, err := service.Query[[64]byte](ctx); return err }},
+		{"a named service", func() error { _, err := service.QueryNamed[*alpha](ctx, "name"); return err }},
+		{"the parent's service", func() error { _, err := service.Query[*gamma](ctx); return err }},
+		{"a built service", func() error { _, err := service.Query[*beta](ctx); return err }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := testing.AllocsPerRun(100, func() { must(t, tt.query()) })
+			want(t, "allocations", got, 0)
+		})
+	}
+}
+
+func TestQueryTakesNoLock(t *testing.T) {
+	parent := service.NewRegistry(nil)
+	child := service.NewRegistry(parent)
+	must(t, service.ProvideFunc(parent, buildAlpha))
+	_, err := service.Query[*alpha](ask(child))
+	must(t, err)
+	defer service.LockEverything(parent, child)()
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		_, _ = service.Query[*alpha](ask(child))
+	}()
+	select {
+	case <-answered:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the query waits for a lock")
+	}
+}
+
+func BenchmarkQuery(b *testing.B) {
+	parent := service.NewRegistry(nil)
+	child := service.NewRegistry(parent)
+	if err := service.Provide(parent, &alpha{}); err != nil {
+		b.Fatal(err)
+	}
+	for _, bb := range []struct {
+		name     string
+		registry *service.Registry
+	}{{"own", parent}, {"parent", child}} {
+		b.Run(bb.name, func(b *testing.B) {
+			ctx := &ownContext{context.Background(), bb.registry}
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					if _, err := service.Query[*alpha](ctx); err != nil {
+						b.Error(err)
+					}
+				}
+			})
+		})
+	}
+}
