@@ -39,7 +39,8 @@ func ProvideNamed[T any](r *Registry, name string, svc T) error {
 //
 // Build runs at the first query and, if it succeeds, never again: queries that arrive meanwhile
 // wait for it, each no longer than its own context allows. If build returns an error or a nil
-// service, or panics, the queries get an error that wraps it, and the next one runs build again.
+// service, or panics, the queries get an error: one that wraps what build returned, or has the text
+// and the stack of the panic. The next query runs build again.
 // Queries that waited for a build whose own query was cancelled are not failed by that: one of
 // them builds anew.
 //
