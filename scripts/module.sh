@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Tests one nested module: module.sh FOLDER [go test's arguments]. A module that needs programs of the system names them
+# in its needs.sh.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. scripts/need.sh
+
+cd "$1"
+shift
+need_compiler
+if [ -e needs.sh ]; then . ./needs.sh; fi
+
+export CGO_ENABLED=1 # the race detector needs it
+go vet ./...
+go test -race -timeout 5m "$@" ./...

@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# Prints the folder of each nested module. They are found, not listed, so that a new one can't be forgotten.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+git ls-files --cached --others --exclude-standard -- '*/go.mod' | grep -v testdata/ | xargs -r -n1 dirname | sort -u

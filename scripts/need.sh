@@ -1,0 +1,53 @@
+# Sourced by scripts that need programs of the system. What is missing is installed from Debian where that is possible;
+# elsewhere the script ends with a sentence that says what to install.
+
+# need COMMAND PACKAGE... makes sure that COMMAND can be run.
+need() {
+	local command=$1
+	shift
+	command -v "$command" >/dev/null && return
+	install_packages "$command" "$@"
+	command -v "$command" >/dev/null || missing "$command" "$@"
+}
+
+# need_compiler makes sure that C compiles: the race detector links with C, and a compiler without the library's
+# headers, as Debian installs it without recommended packages, is not enough.
+need_compiler() {
+	compiles && return
+	install_packages "a C compiler" gcc libc6-dev
+	compiles || missing "a C compiler" gcc libc6-dev
+}
+
+compiles() {
+	echo '#include <stdlib.h>' | "${CC:-gcc}" -x c -fsyntax-only - 2>/dev/null
+}
+
+# need_modules makes sure that the tests' modules are there: cached ones need no network, and fetching others needs
+# the root certificates that a minimal Debian lacks.
+need_modules() {
+	local certificates=/etc/ssl/certs/ca-certificates.crt
+	[ -s "$certificates" ] && return
+	go list -deps -test ./... >/dev/null 2>&1 && return
+	install_packages "root certificates" ca-certificates
+}
+
+# install_packages WHAT PACKAGE... installs as root or through sudo, and never asks.
+install_packages() {
+	local what=$1 sudo=
+	shift
+	command -v apt-get >/dev/null || missing "$what" "$@"
+	if [ "$(id -u)" -ne 0 ]; then
+		sudo -n true 2>/dev/null || missing "$what" "$@"
+		sudo="sudo -n"
+	fi
+	echo "installing $what: $*"
+	$sudo apt-get update -q >/dev/null
+	$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@" </dev/null >/dev/null
+}
+
+missing() {
+	local what=$1
+	shift
+	echo "$what is missing and can't be installed from here. On Debian: apt-get install $*" >&2
+	exit 1
+}

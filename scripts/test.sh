@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Tests the library on a machine that has Go and nothing else; further arguments go to go test.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. scripts/need.sh
+
+command -v go >/dev/null || { echo "Go is missing: install the version that go.mod names, or newer" >&2; exit 1; }
+need_compiler
+need_modules
+
+export CGO_ENABLED=1 # the race detector needs it
+go vet ./...
+go test -race -timeout 5m "$@" ./...
