@@ -17,8 +17,9 @@ formatted() {
 	[ -z "$files" ] || { printf 'not formatted by gofmt:\n%s\n' "$files" >&2; return 1; }
 }
 
+modules=$(scripts/modules.sh)
 check formatted
-for dir in . $(scripts/modules.sh); do
+for dir in . $modules; do
 	pushd "$dir" >/dev/null
 	check go vet ./...
 	check go run "$staticcheck" ./...

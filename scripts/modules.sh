@@ -3,4 +3,4 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-git ls-files --cached --others --exclude-standard -- '*/go.mod' | grep -v testdata/ | xargs -r -n1 dirname | sort -u
+git ls-files --cached --others --exclude-standard -- '*/go.mod' ':!*testdata/*' | xargs -r -n1 dirname | sort -u
