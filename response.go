@@ -17,9 +17,6 @@ import (
 // Header returns the header of the response.
 func (x *exchange) Header() http.Header { return x.w.Header() }
 
-// Unwrap is for http.ResponseController.
-func (x *exchange) Unwrap() http.ResponseWriter { return x.w }
-
 // WriteHeader commits before the final header.
 func (x *exchange) WriteHeader(status int) {
 	informational := 100 <= status && status < 200 && status != http.StatusSwitchingProtocols

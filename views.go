@@ -34,6 +34,12 @@ type (
 	// What net/http gives its handlers also has the deprecated CloseNotify.
 	viewHTTP1 struct{ viewFHR }
 	viewHTTP2 struct{ viewFP }
+
+	// What Unwrap returns where http.ResponseController would find flushing or hijacking further down only, and begin
+	// the response behind the commit's back. A handler that asks by type assertion still sees what it saw before.
+	guardF  struct{ viewF }
+	guardH  struct{ viewH }
+	guardFH struct{ viewFH }
 )
 
 func (v viewF) Flush()            { v.flush() } // who wants the error asks for FlushError
@@ -55,6 +61,10 @@ func (v viewFHP) Push(target string, opts *http.PushOptions) error  { return v.p
 func (v viewFRP) Push(target string, opts *http.PushOptions) error  { return v.push(target, opts) }
 func (v viewHRP) Push(target string, opts *http.PushOptions) error  { return v.push(target, opts) }
 func (v viewFHRP) Push(target string, opts *http.PushOptions) error { return v.push(target, opts) }
+
+func (g guardF) Unwrap() http.ResponseWriter  { return g.w }
+func (g guardH) Unwrap() http.ResponseWriter  { return g.w }
+func (g guardFH) Unwrap() http.ResponseWriter { return g.w }
 
 func (v viewHTTP1) CloseNotify() <-chan bool { return v.closeNotify() }
 func (v viewHTTP2) CloseNotify() <-chan bool { return v.closeNotify() }
@@ -120,13 +130,12 @@ func (x *exchange) writer() http.ResponseWriter {
 	}
 }
 
-// abilities returns what w can do. Flushing and hijacking also count where http.ResponseController would find them
-// further down: it must find ours first, or it would begin the response behind the commit's back.
+// abilities returns what w can do.
 func abilities(w http.ResponseWriter) (bits int) {
-	if reaches(w, canFlushNow) {
+	if _, ok := w.(http.Flusher); ok {
 		bits |= canFlush
 	}
-	if reaches(w, canHijackNow) {
+	if _, ok := w.(http.Hijacker); ok {
 		bits |= canHijack
 	}
 	if _, ok := w.(io.ReaderFrom); ok {
@@ -138,17 +147,20 @@ func abilities(w http.ResponseWriter) (bits int) {
 	return bits
 }
 
-func canFlushNow(w http.ResponseWriter) bool {
-	if _, ok := w.(http.Flusher); ok {
-		return true
+// Unwrap is for http.ResponseController, which looks below for what it does not find here: deadlines and full duplex.
+func (x *exchange) Unwrap() http.ResponseWriter {
+	above := abilities(x.w)
+	flushes := above&canFlush == 0 && reaches(x.w, flushesNow)
+	hijacks := above&canHijack == 0 && reaches(x.w, hijacksNow)
+	switch {
+	case flushes && hijacks:
+		return guardFH{viewFH{viewF{x}}}
+	case flushes:
+		return guardF{viewF{x}}
+	case hijacks:
+		return guardH{viewH{x}}
 	}
-	_, ok := w.(interface{ FlushError() error })
-	return ok
-}
-
-func canHijackNow(w http.ResponseWriter) bool {
-	_, ok := w.(http.Hijacker)
-	return ok
+	return x.w
 }
 
 // reaches reports whether w, or a writer that it wraps, has an ability.
@@ -161,4 +173,17 @@ func reaches(w http.ResponseWriter, able func(http.ResponseWriter) bool) bool {
 		w = outer.Unwrap()
 	}
 	return true
+}
+
+func flushesNow(w http.ResponseWriter) bool {
+	if _, ok := w.(http.Flusher); ok {
+		return true
+	}
+	_, ok := w.(interface{ FlushError() error })
+	return ok
+}
+
+func hijacksNow(w http.ResponseWriter) bool {
+	_, ok := w.(http.Hijacker)
+	return ok
 }
