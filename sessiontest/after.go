@@ -1,0 +1,60 @@
+package sessiontest
+
+import (
+	"context"
+	"iter"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/lazysession/session"
+)
+
+// After returns a context with the session that the client's next request would have, when res was the response to req:
+// read it with keys, counters and session.FromContext. It shows the session as it is when After is called, and until
+// the test's end. Where there is none, because it has ended, say, keys return zero values and Session.Exists false.
+//
+// It is for reading, and leaves no trace: the session is not kept from idling out.
+func After(t testing.TB, m *session.Manager, req *http.Request, res *http.Response) context.Context {
+	t.Helper()
+	next := req.Clone(t.Context())
+	receive(next, res)
+	ctx, done := peek(m, next)
+	t.Cleanup(done)
+	if _, err := m.Session(ctx).Exists(); err != nil {
+		t.Fatalf("sessiontest: reading the session: %v", err)
+	}
+	return ctx
+}
+
+// peek returns the context that a handler of req gets. It lives until done is called, and nothing is committed then.
+func peek(m *session.Manager, req *http.Request) (ctx context.Context, done func()) {
+	next, done := iter.Pull(func(yield func(context.Context) bool) {
+		defer abort()
+		m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			yield(r.Context())
+			panic(http.ErrAbortHandler) // a request that panics commits nothing, not even that the session was seen
+		})).ServeHTTP(httptest.NewRecorder(), req)
+	})
+	ctx, _ = next()
+	return ctx, done
+}
+
+// abort ends a panic with http.ErrAbortHandler, as a server does.
+func abort() {
+	if p := recover(); p != nil && p != http.ErrAbortHandler {
+		panic(p)
+	}
+}
+
+// carriesSession reports whether m finds a session in req.
+func carriesSession(t testing.TB, m *session.Manager, req *http.Request) bool {
+	t.Helper()
+	ctx, done := peek(m, req)
+	defer done()
+	ok, err := m.Session(ctx).Exists()
+	if err != nil {
+		t.Fatalf("sessiontest: reading the session: %v", err)
+	}
+	return ok
+}

@@ -1,0 +1,59 @@
+package sessiontest
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/lazysession/session"
+)
+
+// NewRequest returns a request, as httptest.NewRequest does, that carries a session of m which fill has filled:
+// keys, counters and session.FromContext work on its context. With a nil fill, or one that writes nothing, there is no
+// session: the request is a new visitor's. An error of fill ends the test.
+func NewRequest(t testing.TB, m *session.Manager, method, target string, body io.Reader, fill func(context.Context) error) *http.Request {
+	t.Helper()
+	req := httptest.NewRequest(method, target, body)
+	if fill == nil {
+		return req
+	}
+	res, made, err := serveFill(t.Context(), m, fill)
+	if err != nil {
+		t.Fatalf("sessiontest: filling the session: %v", err)
+	}
+	receive(req, res)
+	if made && !carriesSession(t, m, req) {
+		t.Fatal("sessiontest: the request carries no session: a Carrier other than the cookie and session.BearerHeader needs a request of your own")
+	}
+	return req
+}
+
+// serveFill runs fill as the handler of a request, and returns the response to it and whether there was a session in the
+// end.
+func serveFill(ctx context.Context, m *session.Manager, fill func(context.Context) error) (res *http.Response, made bool, err error) {
+	rec := httptest.NewRecorder()
+	m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		made, err = fillAndCommit(m, r.Context(), fill)
+	})).ServeHTTP(rec, newHidden(ctx))
+	return rec.Result(), made, err
+}
+
+// newHidden returns a request of this package's own. It comes over TLS, so that nobody is warned of a Secure cookie.
+func newHidden(ctx context.Context) *http.Request {
+	return httptest.NewRequestWithContext(ctx, http.MethodGet, "https://sessiontest.invalid/", nil)
+}
+
+// fillAndCommit commits by hand, since the middleware would tell a failure to Config.OnError alone.
+func fillAndCommit(m *session.Manager, ctx context.Context, fill func(context.Context) error) (made bool, err error) {
+	if err := fill(ctx); err != nil {
+		return false, err
+	}
+	s := m.Session(ctx)
+	if err := s.Commit(ctx); err != nil {
+		return false, fmt.Errorf("commit: %w", err)
+	}
+	return s.Exists()
+}
