@@ -19,10 +19,15 @@ func (x *exchange) Header() http.Header { return x.w.Header() }
 
 // WriteHeader commits before the final header.
 func (x *exchange) WriteHeader(status int) {
-	informational := 100 <= status && status < 200 && status != http.StatusSwitchingProtocols
-	if informational || x.begin() == nil {
+	early := !x.begun && informational(status)
+	if early || x.begin() == nil {
 		x.w.WriteHeader(status)
 	}
+}
+
+// informational reports whether another status follows (RFC 9110, section 15.2). After 101 none does.
+func informational(status int) bool {
+	return 100 <= status && status < 200 && status != http.StatusSwitchingProtocols
 }
 
 func (x *exchange) Write(b []byte) (int, error) {
