@@ -108,14 +108,10 @@ var describing = []string{
 
 // finish commits what is left when the handler has returned.
 func (x *exchange) finish() {
-	if !x.begun {
-		x.begin() // a response without a body
+	if x.begin() != nil {
 		return
 	}
-	if x.refused != nil {
-		return
-	}
-	if err := x.session.commitLate(); err != nil {
+	if err := x.session.commitLast(); err != nil {
 		x.m.log.LogAttrs(x.parent, slog.LevelError, "session: changes made after the response began are lost", slog.Any("error", err))
 	}
 }
@@ -170,10 +166,12 @@ func (s *Session) maxAgeLocked() time.Duration {
 	return max(end.Sub(store.InstantOf(s.m.now())), time.Second)
 }
 
-// commitLate commits changes that came after the response had begun.
-func (s *Session) commitLate() error {
+// commitLast commits changes that came after the response had begun. It closes the session in the same breath: a change
+// by a goroutine that has outlived the handler is committed here, or refused.
+func (s *Session) commitLast() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.closed = true
 	if s.state == untouched {
 		return nil
 	}
