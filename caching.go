@@ -5,8 +5,12 @@ import (
 	"strings"
 )
 
-// addVary says that the response depends on a request header (RFC 9110, section 12.5.5), unless it says so already.
+// addVary says that the response depends on a request header (RFC 9110, section 12.5.5), unless it says so already. The
+// name is empty where a Carrier reads none.
 func addVary(h http.Header, name string) {
+	if name == "" {
+		return
+	}
 	for _, line := range h["Vary"] {
 		for field := range strings.SplitSeq(line, ",") {
 			field = strings.TrimSpace(field)
@@ -38,7 +42,24 @@ func forbidSharedCaching(h http.Header) {
 		directives = append(directives, "private")
 	}
 	h.Set("Cache-Control", strings.Join(directives, ", "))
-	// RFC 9213 and its forerunner: these override Cache-Control in the caches they are for.
-	h.Del("Cdn-Cache-Control")
+	dropTargeted(h)
+}
+
+// forbidCaching makes sure that no cache at all stores the response: it says that something went wrong.
+func forbidCaching(h http.Header) {
+	h.Set("Cache-Control", "no-store")
+	dropTargeted(h)
+}
+
+// dropTargeted drops what overrides Cache-Control in the caches it is for: the fields of RFC 9213, section 2, which a
+// vendor's name may precede, and their forerunners.
+func dropTargeted(h http.Header) {
+	for name := range h {
+		if strings.HasSuffix(name, "Cdn-Cache-Control") {
+			delete(h, name)
+		}
+	}
 	h.Del("Surrogate-Control")
+	h.Del("Edge-Control")
+	h.Del("X-Accel-Expires")
 }

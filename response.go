@@ -92,7 +92,7 @@ func (x *exchange) refuse(err error) {
 		h.Del(name)
 	}
 	addVary(h, x.m.carrier.Vary())
-	h.Set("Cache-Control", "no-store")
+	forbidCaching(h)
 	if x.m.cfg.OnError != nil {
 		x.m.cfg.OnError(x.w, &x.req, err)
 		return
@@ -102,8 +102,9 @@ func (x *exchange) refuse(err error) {
 
 // describing are the headers that speak of the output that is thrown away. Those of other middleware stay.
 var describing = []string{
-	"Accept-Ranges", "Content-Disposition", "Content-Encoding", "Content-Language", "Content-Length", "Content-Location",
-	"Content-Range", "Content-Type", "Etag", "Expires", "Last-Modified", "Location", "Refresh", "Set-Cookie", "Trailer",
+	"Accept-Ranges", "Content-Digest", "Content-Disposition", "Content-Encoding", "Content-Language", "Content-Length",
+	"Content-Location", "Content-Range", "Content-Type", "Etag", "Expires", "Last-Modified", "Location", "Refresh",
+	"Repr-Digest", "Set-Cookie", "Trailer",
 }
 
 // finish commits what is left when the handler has returned.
