@@ -636,15 +636,15 @@ func TestIdleAndLifetime(t *testing.T) {
 		times int
 		want  bool
 	}{
-		{"used every 20 minutes", 20 * time.Minute, 71, true},
-		{"used until its lifetime is over", 20 * time.Minute, 73, false},
-		{"idle for its timeout", 30 * time.Minute, 1, false},
-		{"idle for nine tenths of its timeout", 27*time.Minute - time.Second, 2, true},
+		{"used every 20 seconds", 20 * time.Second, 71, true},
+		{"used until its lifetime is over", 20 * time.Second, 73, false},
+		{"idle for its timeout", 30 * time.Second, 1, false},
+		{"idle for nine tenths of its timeout", 27*time.Second - time.Millisecond, 2, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				v := newVisitor(t, nil)
+				v := newVisitor(t, &session.Config{IdleTimeout: 30 * time.Second, Lifetime: 24 * time.Minute})
 				v.visit(func(ctx context.Context) { must(t, user.Set(ctx, "ann")) })
 				ok := true
 				for range tt.times {
