@@ -36,6 +36,7 @@ func (h *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	defer x.session.close() // also when the handler panics
 	h.next.ServeHTTP(x.writer(), &x.req)
+	r.MultipartForm = x.req.MultipartForm // net/http removes the temporary files of the request it knows
 	x.finish()
 }
 
