@@ -113,8 +113,8 @@ func (c *Change) New(token Token, now Instant) (*Record, error) {
 }
 
 // Apply returns the record after the change; old stays as it was. It is the one definition of what a Change means, for
-// stores that change records in Go, and for sessions that show a change before it is committed. Expiry, IfVersion,
-// Created and MaxPerOwner are the store's to judge.
+// stores that change records in Go, and for sessions that show a change before it is committed. With an error there is
+// no record. Expiry, IfVersion, Created and MaxPerOwner are the store's to judge.
 func (c *Change) Apply(old *Record, now Instant) (*Record, error) {
 	r := new(*old)
 	if c.Touched {
@@ -144,8 +144,11 @@ func (c *Change) Apply(old *Record, now Instant) (*Record, error) {
 		r.Values = Values{}
 	}
 	values, err := r.Values.edit(c.Edits)
+	if err != nil {
+		return nil, err
+	}
 	r.Values = values
-	return r, err
+	return r, nil
 }
 
 // relabel returns old with the changes made, sharing old where there are none.
