@@ -95,9 +95,10 @@ func cancelledHarmsNobody(p *probe) {
 	}
 	p.together(sessions, func(i int) error {
 		for round := range rounds {
+			other := rs[(i+1)%sessions].Token
 			ctx, cancel := context.WithTimeout(p.ctx, time.Duration(round*20)*time.Microsecond)
-			_, _ = p.store.Load(ctx, rs[i].Token)
-			_, _ = p.store.Commit(ctx, rs[i].Token, &store.Change{Touched: true})
+			_, _ = p.store.Commit(ctx, other, &store.Change{Touched: true})
+			_, _ = p.store.Load(ctx, other)
 			cancel()
 			if err := p.wantMine(rs[i], fmt.Sprint(i)); err != nil {
 				return err

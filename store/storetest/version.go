@@ -12,8 +12,8 @@ var versionRules = []rule{
 	{"if-version", "IfVersion lets a change pass at that version.", ifVersion},
 	{"if-version-conflict", "IfVersion refuses a change at any other version with ErrConflict, also a touch.",
 		ifVersionConflict},
-	{"compare-and-swap", "Of two changes that name the same version one is refused, so that a loop of them loses nothing.",
-		compareAndSwap},
+	{"if-version-at-once", "Of several changes at once that name the same version, one succeeds.", ifVersionAtOnce},
+	{"compare-and-swap", "A loop that loads, and commits with IfVersion until it succeeds, loses nothing.", compareAndSwap},
 }
 
 func version(p *probe) {
@@ -58,6 +58,19 @@ func ifVersionConflict(p *probe) {
 		p.wantCommit(r.Token, &store.Change{IfVersion: version, Touched: true}, store.ErrConflict)
 		p.wantUnchanged(r)
 	}
+}
+
+func ifVersionAtOnce(p *probe) {
+	r := p.create(creation())
+	p.together(6, func(int) error {
+		c := change(add("n", 1))
+		c.IfVersion = r.Version
+		if _, err := p.store.Commit(p.ctx, r.Token, c); err != nil && !errors.Is(err, store.ErrConflict) {
+			return fmt.Errorf("Commit with IfVersion: got error %w, want none or %w", err, store.ErrConflict)
+		}
+		return nil
+	})
+	p.wantValues(p.load(r.Token), "n", "1")
 }
 
 func compareAndSwap(p *probe) {

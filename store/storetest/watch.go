@@ -19,8 +19,9 @@ var watchRules = []rule{
 	{"watch-cancel", "A watcher that was cancelled is told nothing more; the others are.", watchCancel},
 }
 
-// eventPatience is how long an event may take to arrive.
-const eventPatience = 15 * time.Second
+// eventPatience is how long an event may take to arrive. It is variable for this package's own tests, in which events
+// are missing on purpose.
+var eventPatience = 15 * time.Second
 
 // A diary keeps what one watcher was told.
 type diary struct {

@@ -1,0 +1,763 @@
+package storetest_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"iter"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/lazysession/session/store"
+	"github.com/lazysession/session/store/storetest"
+)
+
+// A mutant is a store with one mistake, and the rules that it has to break.
+type mutant struct {
+	name   string
+	breaks string
+	bend   func(*bent)
+}
+
+// mutantEnv names the mutant that TestMutant runs.
+const mutantEnv = "STORETEST_MUTANT"
+
+// TestEveryRuleCanFail proves that the suite is no decoration: each rule is broken by some mutant, in a process of its
+// own since a failed subtest can't be taken back.
+func TestEveryRuleCanFail(t *testing.T) {
+	proved := map[string]bool{}
+	for _, m := range mutants {
+		for _, rule := range strings.Fields(m.breaks) {
+			proved[rule] = true
+		}
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			m.mustFail(t)
+		})
+	}
+	for _, rule := range storetest.RuleNames() {
+		if !proved[rule] {
+			t.Errorf("no mutant breaks rule %s", rule)
+		}
+	}
+}
+
+func (m mutant) mustFail(t *testing.T) {
+	rules := strings.Fields(m.breaks)
+	only := "-test.run=^TestMutant$/^(" + strings.Join(rules, "|") + ")$"
+	cmd := exec.CommandContext(t.Context(), os.Args[0], only, "-test.count=1", "-test.timeout=2m")
+	cmd.Env = append(os.Environ(), mutantEnv+"="+m.name)
+	out, err := cmd.CombinedOutput()
+	if err == nil {
+		t.Error("the suite passed")
+	}
+	for _, rule := range rules {
+		if !strings.Contains(string(out), "--- FAIL: TestMutant/"+rule+" ") {
+			t.Errorf("rule %s did not fail:\n%s", rule, out)
+		}
+	}
+}
+
+// TestMutant is what mustFail runs.
+func TestMutant(t *testing.T) {
+	name := os.Getenv(mutantEnv)
+	i := slices.IndexFunc(mutants, func(m mutant) bool { return m.name == name })
+	if i < 0 {
+		t.Skip("for TestEveryRuleCanFail only")
+	}
+	storetest.BeImpatient()
+	storetest.Run(t, func(*testing.T) store.Store {
+		b := &bent{reference: newReference()}
+		mutants[i].bend(b)
+		return b
+	})
+}
+
+var mutants = slices.Concat(
+	creatingMutants, changingMutants, renewingMutants, expiringMutants, owningMutants, listingMutants, tellingMutants,
+	servingMutants,
+)
+
+var errBent = errors.New("bent")
+
+var creatingMutants = []mutant{
+	{"loads anything", "load-unknown end", func(b *bent) {
+		b.load = func(ctx context.Context, token store.Token) (*store.Record, error) {
+			if r, err := b.reference.Load(ctx, token); err == nil {
+				return r, nil
+			}
+			return &store.Record{Token: token}, nil
+		}
+	}},
+	{"returns another version than it keeps", "create create-loads returns-after", afterwards(
+		func(_ *bent, _ store.Token, _ *store.Change, r *store.Record, err error) (*store.Record, error) {
+			if err == nil {
+				r = new(*r)
+				r.Version--
+			}
+			return r, err
+		})},
+	{"creates without timeouts", "create-needs-timeouts", before(func(_ *bent, _ store.Token, c *store.Change) {
+		if c.Created {
+			c.IdleTimeout, c.Lifetime = max(c.IdleTimeout, time.Hour), max(c.Lifetime, time.Hour)
+		}
+	})},
+	{"creates over what is there", "create-on-taken-token create-with-taken-id create-at-once",
+		func(b *bent) {
+			b.commit = func(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
+				if c.Created {
+					_ = b.End(ctx, c.ID, store.Evicted)
+					b.forget(token)
+				}
+				return b.reference.Commit(ctx, token, c)
+			}
+		}},
+	{"creates on commit", "never-creates end-refuses-commits end-wins renew-ended", afterwards(
+		func(b *bent, token store.Token, c *store.Change, r *store.Record, err error) (*store.Record, error) {
+			if !errors.Is(err, store.ErrNotFound) {
+				return r, err
+			}
+			c = new(*c)
+			c.Created, c.ID, c.IdleTimeout, c.Lifetime = true, store.ID(token[:16]), time.Hour, time.Hour
+			return b.reference.Commit(context.Background(), token, c)
+		})},
+	{"ends nothing", "end end-refuses-commits list-ended renewed-and-ended", func(b *bent) {
+		b.end = func(context.Context, store.ID, store.Reason) error { return nil }
+	}},
+	{"ends late", "end end-wins everything-at-once", func(b *bent) {
+		b.end = func(ctx context.Context, id store.ID, why store.Reason) error {
+			time.AfterFunc(5*time.Millisecond, func() { _ = b.reference.End(context.Background(), id, why) })
+			return nil
+		}
+	}},
+	{"ends once only", "end-twice", func(b *bent) {
+		b.end = func(ctx context.Context, id store.ID, why store.Reason) error {
+			if !b.has(id) {
+				return store.ErrNotFound
+			}
+			return b.reference.End(ctx, id, why)
+		}
+	}},
+	{"ends everything", "end-one", func(b *bent) {
+		b.end = func(ctx context.Context, _ store.ID, why store.Reason) error { return b.endAll(ctx, why) }
+	}},
+}
+
+func (b *bent) forget(token store.Token) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.records, token)
+}
+
+func (b *bent) has(id store.ID) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	_, ok := b.tokens[id]
+	return ok
+}
+
+func (b *bent) endAll(ctx context.Context, why store.Reason) error {
+	for _, r := range b.snapshot() {
+		if err := b.reference.End(ctx, r.ID, why); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// edited returns a change with each edit replaced by what f makes of it and of the document under its name.
+func edited(f func(e store.Edit, doc string) store.Edit) func(*bent) {
+	return before(func(b *bent, token store.Token, c *store.Change) {
+		old, err := b.reference.Load(context.Background(), token)
+		if err != nil {
+			old = new(store.Record)
+		}
+		c.Edits = slices.Clone(c.Edits)
+		for i, e := range c.Edits {
+			doc, _ := old.Values.Get(e.Name)
+			c.Edits[i] = f(e, doc)
+		}
+	})
+}
+
+var changingMutants = []mutant{
+	{"sets what is new only", "set", edited(func(e store.Edit, doc string) store.Edit {
+		if e.Op == store.Set && doc != "" {
+			e.JSON = doc
+		}
+		return e
+	})},
+	{"deletes what is there only", "delete", func(b *bent) {
+		b.commit = func(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
+			r, err := b.reference.Load(ctx, token)
+			for _, e := range c.Edits {
+				if _, ok := r.Values.Get(e.Name); err == nil && e.Op == store.Delete && !ok {
+					return nil, errBent
+				}
+			}
+			return b.reference.Commit(ctx, token, c)
+		}
+	}},
+	{"clears last", "clear", before(func(_ *bent, _ store.Token, c *store.Change) {
+		if c.Cleared {
+			c.Edits = nil
+		}
+	})},
+	{"replaces all labels", "labels", beforeChange(func(b *bent, token store.Token, c *store.Change) {
+		labels := map[string]string{}
+		if old, err := b.reference.Load(context.Background(), token); err == nil {
+			for name := range old.Labels {
+				labels[name] = c.Labels[name]
+			}
+		}
+		for name, text := range c.Labels {
+			labels[name] = text
+		}
+		c.Labels = labels
+	})},
+	{"forgets attributes", "attributes", beforeChange(func(_ *bent, _ store.Token, c *store.Change) { c.Persistent = nil })},
+	{"refuses to change nothing", "change-nothing", func(b *bent) {
+		b.commit = func(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
+			if c.IsZero() {
+				return nil, errBent
+			}
+			return b.reference.Commit(ctx, token, c)
+		}
+	}},
+	{"sets what it should add", "add add-exact adds-at-once", edited(func(e store.Edit, _ string) store.Edit {
+		if e.Op == store.Add {
+			e.Op, e.JSON = store.Set, strconv.FormatInt(e.Delta, 10)
+		}
+		return e
+	})},
+	{"adds in floating point", "add-exact", edited(func(e store.Edit, doc string) store.Edit {
+		if n, err := strconv.ParseFloat(doc, 64); err == nil && e.Op == store.Add {
+			e.Op, e.JSON = store.Set, strconv.FormatInt(int64(n+float64(e.Delta)), 10)
+		}
+		return e
+	})},
+	{"adds around the corner", "add-beyond", edited(func(e store.Edit, doc string) store.Edit {
+		if n, err := strconv.ParseInt(doc, 10, 64); err == nil && e.Op == store.Add {
+			e.Op, e.JSON = store.Set, strconv.FormatInt(n+e.Delta, 10)
+		}
+		return e
+	})},
+	{"adds to anything", "add-not-integer", edited(func(e store.Edit, doc string) store.Edit {
+		if _, err := store.AddJSON(doc, e.Delta); err != nil && e.Op == store.Add {
+			e.Op, e.JSON = store.Set, "1"
+		}
+		return e
+	})},
+	{"adds beside the commit", "adds-at-once", edited(func(e store.Edit, doc string) store.Edit {
+		if sum, err := store.AddJSON(doc, e.Delta); err == nil && e.Op == store.Add {
+			time.Sleep(time.Millisecond)
+			e.Op, e.JSON = store.Set, strconv.FormatInt(sum, 10)
+		}
+		return e
+	})},
+	{"does not name the value", "add-names-value", afterwards(
+		func(_ *bent, _ store.Token, _ *store.Change, r *store.Record, err error) (*store.Record, error) {
+			if errors.Is(err, store.ErrNotInteger) {
+				err = store.ErrNotInteger
+			}
+			return r, err
+		})},
+	{"touches what it refuses", "refused-whole", afterwards(
+		func(b *bent, token store.Token, _ *store.Change, r *store.Record, err error) (*store.Record, error) {
+			if err != nil {
+				_, _ = b.reference.Commit(context.Background(), token, &store.Change{Touched: true})
+			}
+			return r, err
+		})},
+	{"evicts before it refuses", "refused-whole", before(func(b *bent, _ store.Token, c *store.Change) {
+		if c.MaxPerOwner == 1 {
+			_, _ = b.reference.EndOwner(context.Background(), *c.Owner, nil, store.Evicted)
+		}
+	})},
+	{"writes JSON its own way", "documents", edited(func(e store.Edit, _ string) store.Edit {
+		var v any
+		if json.Unmarshal([]byte(e.JSON), &v) == nil {
+			doc, _ := json.Marshal(v)
+			e.JSON = string(doc)
+		}
+		return e
+	})},
+	{"trims names", "names", edited(func(e store.Edit, _ string) store.Edit {
+		e.Name = strings.TrimSpace(e.Name)
+		return e
+	})},
+	{"keeps few values", "many-values", before(func(_ *bent, _ store.Token, c *store.Change) {
+		c.Edits = c.Edits[:min(len(c.Edits), 500)]
+	})},
+	{"keeps small values", "big-value", edited(func(e store.Edit, _ string) store.Edit {
+		e.JSON = e.JSON[:min(len(e.JSON), 1<<15)]
+		return e
+	})},
+	{"overwrites with a snapshot", "edits-at-once end-wins", func(b *bent) {
+		b.commit = func(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
+			old, err := b.reference.Load(ctx, token)
+			if err != nil || c.Created {
+				return b.reference.Commit(ctx, token, c)
+			}
+			time.Sleep(time.Millisecond)
+			r, err := c.Apply(old, now())
+			if err != nil {
+				return nil, err
+			}
+			b.put(r)
+			return r, nil
+		}
+	}},
+	{"changes records in place", "records-stay", func(b *bent) {
+		b.commit = func(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
+			old, _ := b.reference.Load(ctx, token)
+			r, err := b.reference.Commit(ctx, token, c)
+			if old != nil && err == nil {
+				*old = *r
+			}
+			return r, err
+		}
+	}},
+	{"keeps the change's labels", "changes-are-not-kept", afterwards(
+		func(b *bent, _ store.Token, c *store.Change, r *store.Record, err error) (*store.Record, error) {
+			if err == nil {
+				r = new(*r)
+				r.Labels = c.Labels
+				b.put(r)
+			}
+			return r, err
+		})},
+	{"writes into the change", "changes-stay", afterwards(
+		func(_ *bent, _ store.Token, c *store.Change, r *store.Record, err error) (*store.Record, error) {
+			if err == nil {
+				c.IfVersion = r.Version
+			}
+			return r, err
+		})},
+	{"makes a version of each touch", "version touch", before(func(_ *bent, _ store.Token, c *store.Change) {
+		if c.Touched {
+			c.Cleared = c.Cleared || len(c.Edits) == 0
+		}
+	})},
+	{"gives versions twice", "versions-at-once", func(b *bent) {
+		b.load = func(ctx context.Context, token store.Token) (*store.Record, error) {
+			r, err := b.reference.Load(ctx, token)
+			return halved(r), err
+		}
+		b.commit = func(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
+			r, err := b.reference.Commit(ctx, token, c)
+			return halved(r), err
+		}
+	}},
+	{"always sees a conflict", "if-version", before(func(_ *bent, _ store.Token, c *store.Change) {
+		if c.IfVersion != 0 {
+			c.IfVersion += 1000
+		}
+	})},
+	{"ignores IfVersion", "if-version-conflict if-version-at-once refused-whole",
+		before(func(_ *bent, _ store.Token, c *store.Change) { c.IfVersion = 0 })},
+	{"compares before it swaps", "compare-and-swap", func(b *bent) {
+		b.commit = func(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
+			old, err := b.reference.Load(ctx, token)
+			if c.IfVersion != 0 && err == nil && old.Version != c.IfVersion {
+				return nil, store.ErrConflict
+			}
+			time.Sleep(time.Millisecond)
+			c = new(*c)
+			c.IfVersion = 0
+			return b.reference.Commit(ctx, token, c)
+		}
+	}},
+	{"ignores touches", "touch touch-prolongs", before(func(_ *bent, _ store.Token, c *store.Change) { c.Touched = false })},
+	{"touches always", "touch-alone only-touch-prolongs renew",
+		before(func(_ *bent, _ store.Token, c *store.Change) { c.Touched = true })},
+	{"moves last-seen back", "touch touch-forward", func(b *bent) {
+		b.load = func(ctx context.Context, token store.Token) (*store.Record, error) {
+			r, err := b.reference.Load(ctx, token)
+			if err == nil {
+				r = new(*r)
+				r.LastSeen = r.Created
+			}
+			return r, err
+		}
+	}},
+}
+
+func halved(r *store.Record) *store.Record {
+	if r == nil {
+		return nil
+	}
+	r = new(*r)
+	r.Version = (r.Version + 1) / 2
+	return r
+}
+
+func (b *bent) put(r *store.Record) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.putLocked(r)
+}
+
+var renewingMutants = []mutant{
+	{"clears at renewal", "renew renew-at-once limit-renewal", before(func(_ *bent, _ store.Token, c *store.Change) {
+		c.Cleared = c.Cleared || c.RenewTo != store.Token{}
+	})},
+	{"forgets to retire", "renew-retires renew-again renew-at-once renew-no-gap renew-no-overlap", func(b *bent) {
+		b.load = func(ctx context.Context, token store.Token) (*store.Record, error) {
+			r, err := b.reference.Load(ctx, token)
+			return r, unretired(err)
+		}
+		b.commit = func(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
+			r, err := b.reference.Commit(ctx, token, c)
+			return r, unretired(err)
+		}
+	}},
+	{"renews alone", "renew-and-change", before(func(_ *bent, _ store.Token, c *store.Change) {
+		if c.RenewTo != (store.Token{}) {
+			c.Edits = nil
+		}
+	})},
+	{"renews onto another", "renew-to-taken refused-whole", before(func(b *bent, _ store.Token, c *store.Change) {
+		b.forget(c.RenewTo)
+	})},
+	{"renews in two steps", "renew-no-gap", func(b *bent) {
+		var gap sync.Map
+		b.load = func(ctx context.Context, token store.Token) (*store.Record, error) {
+			if _, in := gap.Load(token); in {
+				return nil, store.ErrNotFound
+			}
+			return b.reference.Load(ctx, token)
+		}
+		b.commit = func(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
+			gap.Store(c.RenewTo, true)
+			defer gap.Delete(c.RenewTo)
+			defer time.Sleep(time.Millisecond)
+			return b.reference.Commit(ctx, token, c)
+		}
+	}},
+	{"gives the old token a grace period", "renew-no-overlap renew-retires renewed-and-ended", func(b *bent) {
+		var graces sync.Map
+		b.load = func(ctx context.Context, token store.Token) (*store.Record, error) {
+			if r, ok := graces.Load(token); ok {
+				return r.(*store.Record), nil
+			}
+			return b.reference.Load(ctx, token)
+		}
+		b.commit = func(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
+			old, _ := b.reference.Load(ctx, token)
+			r, err := b.reference.Commit(ctx, token, c)
+			if err == nil && r.Token != token {
+				graces.Store(token, old)
+			}
+			return r, err
+		}
+	}},
+	{"lets every renewal win", "renew-at-once", func(b *bent) {
+		var moved sync.Map
+		b.commit = func(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
+			if to, ok := moved.Load(token); ok {
+				token = to.(store.Token)
+			}
+			r, err := b.reference.Commit(ctx, token, c)
+			if err == nil && r.Token != token {
+				moved.Store(token, r.Token)
+			}
+			return r, err
+		}
+	}},
+}
+
+func unretired(err error) error {
+	if errors.Is(err, store.ErrRetired) {
+		return store.ErrNotFound
+	}
+	return err
+}
+
+var expiringMutants = []mutant{
+	{"never expires", `expires-when-idle expires-in-the-end expired-takes-no-change expired-is-not-listed
+		shorter-idle-timeout shorter-lifetime limit-expired end-owner-expired only-touch-prolongs`,
+		before(func(_ *bent, _ store.Token, c *store.Change) {
+			c.IdleTimeout, c.Lifetime = time.Hour, time.Hour
+		})},
+	{"expires early", "expires-when-idle expires-in-the-end", before(func(_ *bent, _ store.Token, c *store.Change) {
+		c.IdleTimeout, c.Lifetime = c.IdleTimeout/2, c.Lifetime/2
+	})},
+	{"keeps the first timeouts", "shorter-idle-timeout longer-idle-timeout shorter-lifetime longer-lifetime attributes",
+		beforeChange(func(_ *bent, _ store.Token, c *store.Change) { c.IdleTimeout, c.Lifetime = 0, 0 })},
+}
+
+var owningMutants = []mutant{
+	{"folds owners", "owners", func(b *bent) {
+		before(func(_ *bent, _ store.Token, c *store.Change) {
+			if c.Owner != nil {
+				c.Owner = new(strings.ToLower(*c.Owner))
+			}
+		})(b)
+		b.endOwner = func(ctx context.Context, owner string, except []store.ID, why store.Reason) (int, error) {
+			return b.reference.EndOwner(ctx, strings.ToLower(owner), except, why)
+		}
+	}},
+	{"excepts none", "end-owner watch-end-owner", func(b *bent) {
+		b.endOwner = func(ctx context.Context, owner string, _ []store.ID, why store.Reason) (int, error) {
+			return b.reference.EndOwner(ctx, owner, nil, why)
+		}
+	}},
+	{"ends all owners", "end-owner-others end-nobody", func(b *bent) {
+		b.endOwner = func(ctx context.Context, owner string, except []store.ID, why store.Reason) (int, error) {
+			n, _ := b.reference.EndOwner(ctx, owner, except, why)
+			return n, b.endAll(ctx, why)
+		}
+	}},
+	{"keeps the first owner", "attributes end-owner-moved list-moved limit-renewal",
+		beforeChange(func(_ *bent, _ store.Token, c *store.Change) { c.Owner = nil })},
+	{"counts what has expired", "end-owner-expired", func(b *bent) {
+		b.endOwner = func(ctx context.Context, owner string, except []store.ID, why store.Reason) (int, error) {
+			expired := b.expiredOf(owner)
+			n, err := b.reference.EndOwner(ctx, owner, except, why)
+			return n + expired, err
+		}
+	}},
+	{"ends owners late", "end-owner end-owner-wins", func(b *bent) {
+		b.endOwner = func(ctx context.Context, owner string, except []store.ID, why store.Reason) (int, error) {
+			time.AfterFunc(20*time.Millisecond, func() { _, _ = b.reference.EndOwner(ctx, owner, except, why) })
+			return 0, nil
+		}
+	}},
+	{"has no limit", "limit limit-renewal limit-spares-self limit-lowered limit-exact watch-evicted",
+		before(func(_ *bent, _ store.Token, c *store.Change) { c.MaxPerOwner = 0 })},
+	{"evicts itself", "limit limit-spares-self", afterwards(
+		func(b *bent, _ store.Token, c *store.Change, r *store.Record, err error) (*store.Record, error) {
+			if err == nil && c.MaxPerOwner > 0 {
+				_ = b.reference.End(context.Background(), r.ID, store.Evicted)
+			}
+			return r, err
+		})},
+	{"counts itself twice", "limit limit-counts-once", before(func(_ *bent, _ store.Token, c *store.Change) {
+		c.MaxPerOwner = max(1, c.MaxPerOwner-1)
+	})},
+	{"evicts one at most", "limit-lowered", before(func(b *bent, _ store.Token, c *store.Change) {
+		if c.MaxPerOwner > 0 {
+			c.MaxPerOwner = max(c.MaxPerOwner, len(b.of(*c.Owner)))
+		}
+	})},
+	{"evicts nobody's sessions", "limit-others", before(func(b *bent, _ store.Token, c *store.Change) {
+		if c.MaxPerOwner > 0 && *c.Owner == "" {
+			for _, r := range b.of("") {
+				_ = b.reference.End(context.Background(), r.ID, store.Evicted)
+			}
+		}
+	})},
+	{"limits what has expired", "limit-expired", before(func(b *bent, _ store.Token, c *store.Change) {
+		if c.MaxPerOwner > 0 {
+			c.MaxPerOwner = max(1, c.MaxPerOwner-b.expiredOf(*c.Owner))
+		}
+	})},
+	{"limits beside the commit", "limit-exact", func(b *bent) {
+		b.commit = func(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
+			var others []*store.Record
+			if c.MaxPerOwner > 0 {
+				others = b.of(*c.Owner)
+			}
+			time.Sleep(time.Millisecond)
+			for _, r := range others[:max(0, min(len(others), len(others)+1-c.MaxPerOwner))] {
+				_ = b.reference.End(ctx, r.ID, store.Evicted)
+			}
+			c = new(*c)
+			c.MaxPerOwner = 0
+			return b.reference.Commit(ctx, token, c)
+		}
+	}},
+	{"deadlocks over owners", "owners-at-once everything-at-once", func(b *bent) {
+		var busy atomic.Int32
+		b.commit = func(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
+			defer busy.Add(-1)
+			if busy.Add(1) > 1 && c.Owner != nil {
+				return nil, errBent
+			}
+			time.Sleep(time.Millisecond)
+			return b.reference.Commit(ctx, token, c)
+		}
+	}},
+}
+
+func (b *bent) of(owner string) []*store.Record {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.ofLocked(owner)
+}
+
+func (b *bent) expiredOf(owner string) int {
+	n := 0
+	for _, r := range b.snapshot() {
+		if r.Owner == owner && r.Expired(now()) {
+			n++
+		}
+	}
+	return n
+}
+
+// listed passes every List through edit.
+func listed(
+	edit func(b *bent, yield func(*store.Record, error) bool, all iter.Seq2[*store.Record, error]),
+) func(*bent) {
+	return func(b *bent) {
+		b.list = func(ctx context.Context, filter store.Filter) iter.Seq2[*store.Record, error] {
+			return func(yield func(*store.Record, error) bool) { edit(b, yield, b.reference.List(ctx, filter)) }
+		}
+	}
+}
+
+var listingMutants = []mutant{
+	{"lists twice", "list list-owner", listed(
+		func(_ *bent, yield func(*store.Record, error) bool, all iter.Seq2[*store.Record, error]) {
+			for r, err := range all {
+				if !yield(r, err) || !yield(r, err) {
+					return
+				}
+			}
+		})},
+	{"lists all but one", "list list-owner", listed(
+		func(_ *bent, yield func(*store.Record, error) bool, all iter.Seq2[*store.Record, error]) {
+			first := true
+			for r, err := range all {
+				if !first && !yield(r, err) {
+					return
+				}
+				first = false
+			}
+		})},
+	{"lists all owners", "list-owner list-moved", func(b *bent) {
+		b.list = func(ctx context.Context, _ store.Filter) iter.Seq2[*store.Record, error] {
+			return b.reference.List(ctx, store.Filter{})
+		}
+	}},
+	{"loses connections to broken loops", "list-break", func(b *bent) {
+		pool := make(chan struct{}, 10)
+		listed(func(_ *bent, yield func(*store.Record, error) bool, all iter.Seq2[*store.Record, error]) {
+			select {
+			case pool <- struct{}{}:
+			default:
+				yield(nil, errBent)
+				return
+			}
+			for r, err := range all {
+				if !yield(r, err) {
+					return
+				}
+			}
+			<-pool
+		})(b)
+	}},
+	{"locks while it lists", "list-and-change", func(b *bent) {
+		var listing atomic.Bool
+		listed(func(_ *bent, yield func(*store.Record, error) bool, all iter.Seq2[*store.Record, error]) {
+			listing.Store(true)
+			defer listing.Store(false)
+			all(yield)
+		})(b)
+		b.load = func(ctx context.Context, token store.Token) (*store.Record, error) {
+			if listing.Load() {
+				return nil, errBent
+			}
+			return b.reference.Load(ctx, token)
+		}
+	}},
+	{"lists on after an error", "list-cancelled", listed(
+		func(_ *bent, yield func(*store.Record, error) bool, all iter.Seq2[*store.Record, error]) {
+			for r, err := range all {
+				if !yield(r, err) || err != nil && !yield(r, err) {
+					return
+				}
+			}
+		})},
+}
+
+var tellingMutants = []mutant{
+	{"tells of no renewal", "watch", told(func(e store.Event, tell func(store.Event)) {
+		if e.Kind != store.Renewed {
+			tell(e)
+		}
+	})},
+	{"tells no owner", "watch watch-quiet", told(func(e store.Event, tell func(store.Event)) {
+		e.Owner = ""
+		tell(e)
+	})},
+	{"tells always the same reason", "watch-ended-once watch-end-owner watch-evicted watch-expired",
+		told(func(e store.Event, tell func(store.Event)) {
+			if e.Kind == store.Ended {
+				e.Reason = store.LoggedOut
+			}
+			tell(e)
+		})},
+	{"tells of every commit", "watch-quiet", afterwards(
+		func(b *bent, _ store.Token, c *store.Change, r *store.Record, err error) (*store.Record, error) {
+			if err == nil && !c.Created {
+				b.Tell(store.Event{Kind: store.Renewed, ID: r.ID, Owner: r.Owner})
+			}
+			return r, err
+		})},
+	{"tells of every End", "watch-ended-once", func(b *bent) {
+		b.end = func(ctx context.Context, id store.ID, why store.Reason) error {
+			if !b.has(id) {
+				b.Tell(store.Event{Kind: store.Ended, ID: id, Reason: why})
+			}
+			return b.reference.End(ctx, id, why)
+		}
+	}},
+	{"tells the first watcher only", "watch-all watch-cancel", func(b *bent) {
+		var watched atomic.Bool
+		b.watch = func(f func(store.Event)) func() {
+			if watched.Swap(true) {
+				return func() {}
+			}
+			return b.reference.Watch(f)
+		}
+	}},
+	{"never stops telling", "watch-cancel", func(b *bent) {
+		b.watch = func(f func(store.Event)) func() {
+			b.reference.Watch(f)
+			return func() {}
+		}
+	}},
+}
+
+var servingMutants = []mutant{
+	{"sweeps for ever", "sweep-ends", func(b *bent) {
+		b.sweep = func(context.Context) (time.Duration, error) { return 0, nil }
+	}},
+	{"sweeps what lives", "sweep-spares", func(b *bent) {
+		b.sweep = func(ctx context.Context) (time.Duration, error) { return time.Second, b.endAll(ctx, store.Expired) }
+	}},
+	{"can't be reached", "ping", func(b *bent) {
+		b.ping = func(context.Context) error { return errBent }
+	}},
+	{"does half when cancelled", "cancelled-returns", func(b *bent) {
+		b.commit = func(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
+			if ctx.Err() != nil && len(c.Edits) > 0 {
+				c = &store.Change{Edits: c.Edits[:1]}
+			}
+			return b.reference.Commit(ctx, token, c)
+		}
+	}},
+	{"gives the next caller the cancelled answer", "cancelled-harms-nobody", func(b *bent) {
+		var left atomic.Pointer[store.Record]
+		b.load = func(ctx context.Context, token store.Token) (*store.Record, error) {
+			if r := left.Swap(nil); r != nil {
+				return r, nil
+			}
+			r, err := b.reference.Load(ctx, token)
+			if ctx.Err() != nil {
+				left.Store(r)
+			}
+			return r, err
+		}
+	}},
+}
