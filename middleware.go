@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -76,6 +77,14 @@ func (c *requestContext) Value(key any) any {
 	}
 	return c.parent.Value(key)
 }
+
+// Format keeps what the exchange knows, tokens among it, out of a log that somebody prints a context into.
+func (c *requestContext) Format(f fmt.State, _ rune) {
+	fmt.Fprint(f, "session.Handler(", c.parent, ")")
+}
+
+// Format does so for a response writer.
+func (x *exchange) Format(f fmt.State, _ rune) { fmt.Fprint(f, "session.ResponseWriter") }
 
 // close lets nobody use the session any more.
 func (s *Session) close() {
