@@ -37,8 +37,8 @@ type Change struct {
 	// Owner, unless nil, is the new owner.
 	Owner *string
 
-	// MaxPerOwner, unless 0, is how many sessions the owner that this change sets may have. With one more, the oldest
-	// is ended (Evicted) in the same step; never this one.
+	// MaxPerOwner, unless 0, is how many live sessions the owner that this change sets may have. What is too many is
+	// ended (Evicted) in the same step, the oldest first; never this one. Nobody (the empty owner) has no limit.
 	MaxPerOwner int
 
 	// Labels are set, or removed where the text is empty.

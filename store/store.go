@@ -73,7 +73,7 @@ type Store interface {
 type Lister interface {
 	// List yields live records in no particular order, each one once; with Filter.Owner, those of that owner.
 	// It streams: memory does not grow with the number of records. Records created or ended meanwhile may or may not
-	// appear. After an error the sequence ends.
+	// appear. The loop may use the store, even end what it is given. After an error the sequence ends.
 	List(ctx context.Context, filter Filter) iter.Seq2[*Record, error]
 }
 
@@ -85,8 +85,8 @@ type Filter struct {
 // An OwnerEnder ends every session of an owner in one atomic step: a login of the owner that commits before it is
 // ended with the rest, one that commits after it stands.
 type OwnerEnder interface {
-	// EndOwner ends the sessions of owner but those in except, and returns how many it ended. No owner (the empty
-	// string) has no sessions.
+	// EndOwner ends the sessions of owner but those in except, and returns how many live ones it ended. No owner (the
+	// empty string) has no sessions.
 	EndOwner(ctx context.Context, owner string, except []ID, why Reason) (int, error)
 }
 
