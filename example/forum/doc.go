@@ -1,0 +1,16 @@
+// Forum is a small message board that shows what sessions are for: visits counted for each visitor, a login, messages
+// shown once, drafts that survive the login, and a list of the devices on which somebody is logged in.
+//
+//	go run ./example/forum
+//
+// It keeps everything in memory and needs nothing else. Its login is a demo: anybody can take any name.
+//
+// Where to read on:
+//
+//   - forums.go: a counter that is exact however many tabs are open
+//   - login.go: what to call at login and at logout
+//   - flash.go: messages shown once
+//   - devices.go: "your sessions", "log out everywhere else"
+//   - usage.go: how much of the store a request uses
+//   - app.go, routes.go: how it is put together
+package main

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/lazysession/session"
+)
+
+// A problem is an error that a visitor is told of.
+type problem struct {
+	Status int
+	Title  string
+	Text   string
+	Again  string // the address to try again; empty: there is no use in it
+}
+
+func (p problem) Error() string { return p.Title + " " + p.Text }
+
+func badRequest(text string) error {
+	return problem{Status: http.StatusBadRequest, Title: "That didn't work", Text: text}
+}
+
+func noSuchPage(http.ResponseWriter, *http.Request) error {
+	return problem{Status: http.StatusNotFound, Title: "Nothing here", Text: "There is no page at this address."}
+}
+
+func wrongMethod(http.ResponseWriter, *http.Request) error {
+	return problem{Status: http.StatusMethodNotAllowed, Title: "Not like this", Text: "This address can't be used this way."}
+}
+
+func crossSite(http.ResponseWriter, *http.Request) error {
+	return problem{Status: http.StatusForbidden, Title: "Not from here",
+		Text: "Another site sent this form in your name. Nothing was changed."}
+}
+
+// problemOf returns what a visitor is told of an error. What they can't help is not explained to them.
+func problemOf(err error) problem {
+	var told problem
+	var tooMuch *http.MaxBytesError
+	switch {
+	case errors.As(err, &told):
+		return told
+	case errors.Is(err, errNoForum):
+		return problem{Status: http.StatusNotFound, Title: "Nothing here", Text: "There is no such forum."}
+	case errors.Is(err, errNoDevice):
+		return problem{Status: http.StatusNotFound, Title: "Nothing here", Text: "You have no such session. It may have ended already."}
+	case errors.As(err, &tooMuch), errors.Is(err, session.ErrTooLarge):
+		return problem{Status: http.StatusRequestEntityTooLarge, Title: "Too much", Text: "That is more than fits. Nothing was saved."}
+	case errors.Is(err, session.ErrEnded), errors.Is(err, session.ErrConflict):
+		return problem{Status: http.StatusConflict, Title: "Your session has moved on",
+			Text: "It ended or changed while this page was being made, in another tab perhaps. Nothing was saved."}
+	case errors.Is(err, session.ErrUnavailable):
+		return problem{Status: http.StatusServiceUnavailable, Title: "Back in a moment",
+			Text: "Sessions can't be reached just now, and it is not certain that anything was saved."}
+	}
+	return problem{Status: http.StatusInternalServerError, Title: "Something broke", Text: "It is not your fault, and it was noted."}
+}
+
+// showError answers with a page that tells of an error. It uses no session, for that may be what is broken, and so can
+// stand for a response that the Manager threw away (Config.OnError).
+func showError(w http.ResponseWriter, r *http.Request, err error) {
+	told := problemOf(err)
+	if told.Status >= http.StatusInternalServerError {
+		slog.Error("forum: request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+	}
+	if told.Status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "5")
+	}
+	if r.Method == http.MethodGet && (told.Status == http.StatusConflict || told.Status == http.StatusServiceUnavailable) {
+		told.Again = r.URL.Path
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	if wantsJSON(r) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(told.Status)
+		_ = json.NewEncoder(w).Encode(map[string]string{"error": told.Text})
+		return
+	}
+	if err := plainView(r, told.Title).write(w, told.Status, "error", told); err != nil {
+		slog.Error("forum: showing an error", "error", err)
+		http.Error(w, told.Text, told.Status)
+	}
+}
+
+func wantsJSON(r *http.Request) bool {
+	accept := r.Header.Get("Accept")
+	return strings.Contains(accept, "application/json") && !strings.Contains(accept, "text/html")
+}
+
+// parseForm reads the form of a POST.
+func parseForm(r *http.Request) error {
+	err := r.ParseForm()
+	var tooMuch *http.MaxBytesError
+	if err == nil || errors.As(err, &tooMuch) {
+		return err
+	}
+	return badRequest("The form could not be read.")
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/lazysession/session"
+	"github.com/lazysession/session/service"
+)
+
+// hits counts visits, for each forum under a name of its own: "hits/lobby".
+var hits = session.NewCounter("hits")
+
+// countVisit counts a visit and returns the number of it.
+//
+// Add alone returns the sum as this request sees it, and of two tabs that load at once both may see the same. The
+// commit adds up what all of them did, so after it Get returns the number that no other request got. It costs nothing
+// extra: the response has nothing left to commit then.
+func countVisit(ctx context.Context, forum string) (int64, error) {
+	visits := hits.Sub(forum)
+	if _, err := visits.Add(ctx, 1); err != nil {
+		return 0, err
+	}
+	if err := session.FromContext(ctx).Commit(ctx); err != nil {
+		return 0, err
+	}
+	return visits.Get(ctx)
+}
+
+// A visitedForum is a forum in the list, with what this visitor's session knows of it.
+type visitedForum struct {
+	Forum
+	Visits int64
+}
+
+// listForums reads the session and writes nothing, so who has none gets none.
+func listForums(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	repo, err := service.Query[repository](ctx)
+	if err != nil {
+		return err
+	}
+	forums, err := repo.Forums(ctx)
+	if err != nil {
+		return err
+	}
+	var list []visitedForum
+	for _, f := range forums {
+		visits, err := hits.Sub(f.ID).Get(ctx)
+		if err != nil {
+			return err
+		}
+		list = append(list, visitedForum{f, visits})
+	}
+	v, err := openView(r, "Forums")
+	if err != nil {
+		return err
+	}
+	return v.show(w, http.StatusOK, "forums", list)
+}
+
+// postsPerPage is how many posts are shown at once.
+const postsPerPage = 50
+
+type forumView struct {
+	Forum  Forum
+	Visits int64
+	Posts  []Post
+	Older  int64 // shows posts before this one; 0: there are none
+}
+
+func showForum(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	repo, forum, err := forumOf(r)
+	if err != nil {
+		return err
+	}
+	before, err := beforeOf(r)
+	if err != nil {
+		return err
+	}
+	posts, err := repo.Posts(ctx, forum.ID, before, postsPerPage+1)
+	if err != nil {
+		return err
+	}
+	v, err := openView(r, forum.Name)
+	if err != nil {
+		return err
+	}
+	visits, err := countVisit(ctx, forum.ID)
+	if err != nil {
+		return err
+	}
+	posts, older := cutPage(posts)
+	return v.show(w, http.StatusOK, "forum", forumView{forum, visits, posts, older})
+}
+
+// forumOf returns the repository and the forum that the URL names.
+func forumOf(r *http.Request) (repository, Forum, error) {
+	repo, err := service.Query[repository](r.Context())
+	if err != nil {
+		return nil, Forum{}, err
+	}
+	forum, err := repo.Forum(r.Context(), chi.URLParam(r, "forum"))
+	return repo, forum, err
+}
+
+// beforeOf returns the post before which the page begins; 0: at the newest.
+func beforeOf(r *http.Request) (int64, error) {
+	text := r.URL.Query().Get("before")
+	if text == "" {
+		return 0, nil
+	}
+	id, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || id < 1 {
+		return 0, badRequest("That is not the number of a post.")
+	}
+	return id, nil
+}
+
+// cutPage keeps what fits on a page, and says where the next one begins.
+func cutPage(posts []Post) (page []Post, older int64) {
+	if len(posts) <= postsPerPage {
+		return posts, 0
+	}
+	page = posts[:postsPerPage]
+	return page, page[postsPerPage-1].ID
+}

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/lazysession/session"
+)
+
+type insideView struct {
+	Exists bool
+	Info   session.Info
+	Values map[string]json.RawMessage
+}
+
+// showInside shows learners what the session holds. There is no token in it, and no way to get one.
+func showInside(w http.ResponseWriter, r *http.Request) error {
+	v, err := openView(r, "What's inside")
+	if err != nil {
+		return err
+	}
+	s := session.FromContext(r.Context())
+	var data insideView
+	if data.Exists, err = s.Exists(); err != nil {
+		return err
+	}
+	if data.Info, err = s.Info(); err != nil {
+		return err
+	}
+	if data.Values, err = s.Values(); err != nil {
+		return err
+	}
+	return v.show(w, http.StatusOK, "inside", data)
+}
+
+// showAbout uses no session, so it costs the store nothing and may be kept by caches.
+func showAbout(w http.ResponseWriter, r *http.Request) error {
+	w.Header().Set("Cache-Control", "public, max-age=60")
+	v := plainView(r, "About")
+	return v.write(w, http.StatusOK, "about", nil)
+}

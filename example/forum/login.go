@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/lazysession/session"
+	"github.com/lazysession/session/service"
+)
+
+// user is the name of who is logged in.
+var user = session.NewKey[string]("user")
+
+// rememberFor is how long "remember me" remembers.
+const rememberFor = 30 * 24 * time.Hour
+
+type loginView struct {
+	Forum string // where to go on afterwards; empty: to the forums
+	Name  string
+	Error string
+}
+
+func showLogin(w http.ResponseWriter, r *http.Request) error {
+	return showLoginForm(w, r, http.StatusOK, loginView{Forum: r.URL.Query().Get("forum")})
+}
+
+func showLoginForm(w http.ResponseWriter, r *http.Request, status int, data loginView) error {
+	v, err := openView(r, "Log in")
+	if err != nil {
+		return err
+	}
+	return v.show(w, status, "login", data)
+}
+
+// askToLogIn says why, with one of the notices, and comes back to the forum afterwards.
+func askToLogIn(w http.ResponseWriter, r *http.Request, f Forum, notice string) error {
+	return redirect(w, r, "/login?notice="+notice+"&forum="+url.QueryEscape(f.ID))
+}
+
+func logIn(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	name, wrong := cleanName(r.PostForm.Get("name"))
+	if wrong != "" {
+		data := loginView{Forum: r.PostForm.Get("forum"), Name: name, Error: wrong}
+		return showLoginForm(w, r, http.StatusUnprocessableEntity, data)
+	}
+	to, err := afterLogin(ctx, r.PostForm.Get("forum"))
+	if err != nil {
+		return err
+	}
+	already, err := user.Get(ctx)
+	if err != nil {
+		return err
+	}
+	if already != "" {
+		// What is in this session belongs to somebody, and must not become another's.
+		if err := addFlash(ctx, "You are logged in as "+already+". Log out first to use another name."); err != nil {
+			return err
+		}
+		return redirect(w, r, to)
+	}
+	if err := beginLogin(ctx, name, deviceName(r.UserAgent()), r.PostForm.Get("remember") != ""); err != nil {
+		return err
+	}
+	if err := addFlash(ctx, "Welcome, "+name+"."); err != nil {
+		return err
+	}
+	return redirect(w, r, to)
+}
+
+// beginLogin makes this the session of somebody.
+func beginLogin(ctx context.Context, name, device string, remember bool) error {
+	s := session.FromContext(ctx)
+	// First the new token: one that an attacker planted or saw before must not be worth anything after.
+	if err := s.Renew(); err != nil {
+		return err
+	}
+	err := errors.Join(
+		user.Set(ctx, name),
+		s.SetOwner(name), // puts it into the list of this owner's sessions
+		s.SetLabel("device", device),
+	)
+	if err != nil || !remember {
+		return err
+	}
+	return errors.Join(
+		s.Persist(true), // a cookie that outlives the browser
+		s.SetLifetime(rememberFor),
+		s.SetIdleTimeout(rememberFor),
+	)
+}
+
+// logOut ends the session. What is ended takes no more values, so the goodbye travels in the URL, as a code.
+func logOut(w http.ResponseWriter, r *http.Request) error {
+	if err := session.FromContext(r.Context()).End(); err != nil {
+		return err
+	}
+	return redirect(w, r, "/?notice=logged-out")
+}
+
+// afterLogin returns where to go on: to a new post, where somebody came from a forum. The address is made from the
+// forum's ID, and never taken from the form, so that no link can lead from here to another site.
+func afterLogin(ctx context.Context, forum string) (string, error) {
+	if forum == "" {
+		return "/", nil
+	}
+	repo, err := service.Query[repository](ctx)
+	if err != nil {
+		return "", err
+	}
+	f, err := repo.Forum(ctx, forum)
+	if err != nil {
+		return "", err
+	}
+	return "/forums/" + f.ID + "/new", nil
+}
+
+// maxName is the longest name, in characters.
+const maxName = 40
+
+// cleanName returns a name as it is kept, and what is wrong with it, if anything is.
+func cleanName(name string) (clean, wrong string) {
+	name = strings.TrimSpace(strings.ToValidUTF8(name, "\uFFFD"))
+	switch {
+	case name == "":
+		return name, "Enter a name."
+	case utf8.RuneCountInString(name) > maxName:
+		return name, "That is too long: a name has up to 40 characters."
+	case strings.ContainsFunc(name, notPrintable):
+		return name, "There are characters in it that can't be shown."
+	}
+	return name, ""
+}
+
+func notPrintable(r rune) bool { return !unicode.IsPrint(r) }

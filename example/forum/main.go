@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/lazysession/session/store/mem"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	err := run(ctx, os.Args[1:], os.Getenv, os.Stdout)
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "forum:", err)
+		os.Exit(1)
+	}
+}
+
+// run serves the forum until ctx is done.
+func run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
+	cfg, err := parseSettings(args, getenv)
+	if err != nil {
+		return err
+	}
+	sessions := mem.New(nil)
+	defer sessions.Close()
+	forum, err := newApp(sessions, cfg)
+	if err != nil {
+		return err
+	}
+	defer forum.Close()
+
+	listener, err := net.Listen("tcp", cfg.listen)
+	if err != nil {
+		return err
+	}
+	cfg.warn()
+	fmt.Fprintf(stdout, "forum: %s\n", cfg.url(listener.Addr()))
+	return serve(ctx, newServer(forum), listener, cfg)
+}
+
+func newServer(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(slog.Default().Handler(), slog.LevelWarn),
+	}
+}
+
+// shutdownTimeout is how long requests under way may take after the signal to stop.
+const shutdownTimeout = 10 * time.Second
+
+// serve accepts connections until ctx is done, and then lets the requests under way finish.
+func serve(ctx context.Context, srv *http.Server, l net.Listener, cfg settings) error {
+	failed := make(chan error, 1)
+	go func() {
+		if cfg.tls() {
+			failed <- srv.ServeTLS(l, cfg.tlsCert, cfg.tlsKey)
+			return
+		}
+		failed <- srv.Serve(l)
+	}()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	slog.Info("forum: stopping")
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	defer cancel()
+	if err := srv.Shutdown(limited); err != nil {
+		return errors.Join(fmt.Errorf("requests were still running after %v: %w", shutdownTimeout, err), srv.Close())
+	}
+	return nil
+}

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"net/http"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+
+	"github.com/lazysession/session"
+)
+
+// maxBody limits what a form may send, in bytes. A post of 2000 characters fits, however they are escaped.
+const maxBody = 64 << 10
+
+func routes(m *session.Manager) http.Handler {
+	r := chi.NewRouter()
+	r.Use(
+		securityHeaders,
+		sameSiteOnly,
+		limitBody,
+		countUsage, // around the sessions, to see what they do
+		m.Handler,  // costs the pages that use no session nothing
+		middleware.GetHead,
+	)
+	r.NotFound(page(noSuchPage).ServeHTTP)
+	r.MethodNotAllowed(page(wrongMethod).ServeHTTP)
+
+	r.Method("GET", "/", page(listForums))
+	r.Method("GET", "/forums/{forum}", page(showForum))
+	r.Method("GET", "/forums/{forum}/new", page(newPost))
+	r.Method("POST", "/forums/{forum}/posts", page(addPost))
+
+	r.Method("GET", "/login", page(showLogin))
+	r.Method("POST", "/login", page(logIn))
+	r.Method("POST", "/logout", page(logOut))
+
+	r.Method("GET", "/sessions", page(listDevices))
+	r.Method("POST", "/sessions/end", page(endDevice))
+	r.Method("POST", "/sessions/end-others", page(endOtherDevices))
+
+	r.Method("GET", "/inside", page(showInside))
+
+	// These use no session.
+	r.Method("GET", "/about", page(showAbout))
+	r.Method("GET", "/static/*", http.StripPrefix("/static/", http.HandlerFunc(serveAsset)))
+	return r
+}
+
+func limitBody(next http.Handler) http.Handler { return http.MaxBytesHandler(next, maxBody) }

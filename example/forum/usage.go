@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/lazysession/session/store"
+)
+
+// A usage counts the calls that one request makes of the session store.
+type usage struct{ loads, commits, others atomic.Int64 }
+
+type usageKey struct{}
+
+// countUsage gives each request a usage. The Manager hands the values of the request's context on to the store.
+func countUsage(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx := context.WithValue(r.Context(), usageKey{}, new(usage))
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+// usageOf returns the usage of a request. Outside of requests, what is counted is forgotten.
+func usageOf(ctx context.Context) *usage {
+	if u, ok := ctx.Value(usageKey{}).(*usage); ok {
+		return u
+	}
+	return new(usage)
+}
+
+// String is "1 load, 0 commits"; ending and listing sessions is only mentioned where it happened.
+func (u *usage) String() string {
+	text := count(u.loads.Load(), "load") + ", " + count(u.commits.Load(), "commit")
+	if n := u.others.Load(); n > 0 {
+		text += ", " + count(n, "other call")
+	}
+	return text
+}
+
+func count(n int64, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// A backend is a session store with the abilities that the forum uses.
+type backend interface {
+	store.Store
+	store.Lister
+	store.OwnerEnder
+	store.Watcher
+	store.Sweeper
+	store.Pinger
+}
+
+// A countingStore counts each request's calls. It embeds an interface, so that the abilities of the store come along:
+// the Manager finds them by type assertion, and a wrapper that hides one switches it off.
+type countingStore struct{ backend }
+
+var (
+	_ store.Volatile = countingStore{}
+	_ store.Clock    = countingStore{}
+)
+
+func (s countingStore) Load(ctx context.Context, t store.Token) (*store.Record, error) {
+	usageOf(ctx).loads.Add(1)
+	return s.backend.Load(ctx, t)
+}
+
+func (s countingStore) Commit(ctx context.Context, t store.Token, c *store.Change) (*store.Record, error) {
+	usageOf(ctx).commits.Add(1)
+	return s.backend.Commit(ctx, t, c)
+}
+
+func (s countingStore) End(ctx context.Context, id store.ID, why store.Reason) error {
+	usageOf(ctx).others.Add(1)
+	return s.backend.End(ctx, id, why)
+}
+
+func (s countingStore) EndOwner(ctx context.Context, owner string, except []store.ID, why store.Reason) (int, error) {
+	usageOf(ctx).others.Add(1)
+	return s.backend.EndOwner(ctx, owner, except, why)
+}
+
+func (s countingStore) List(ctx context.Context, f store.Filter) iter.Seq2[*store.Record, error] {
+	usageOf(ctx).others.Add(1)
+	return s.backend.List(ctx, f)
+}
+
+// Volatile asks the store, where it may say so. A database does not die with the process.
+func (s countingStore) Volatile() bool {
+	v, ok := s.backend.(store.Volatile)
+	return ok && v.Volatile()
+}
+
+// Now is the store's time, where it has one of its own.
+func (s countingStore) Now() time.Time {
+	if c, ok := s.backend.(store.Clock); ok {
+		return c.Now()
+	}
+	return time.Now()
+}
