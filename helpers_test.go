@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -41,6 +42,11 @@ var (
 	_ store.Lister     = (*spy)(nil)
 	_ store.OwnerEnder = (*spy)(nil)
 	_ store.Clock      = (*spy)(nil)
+)
+
+var (
+	color  = session.NewKey[string]("color")
+	visits = session.NewCounter("visits")
 )
 
 var errStore = errors.New("the disk is on fire")
@@ -244,5 +250,38 @@ func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// newVisitorWith returns a client that has a session with a color.
+func newVisitorWith(t *testing.T, m *session.Manager, text string) *client {
+	t.Helper()
+	c := newClient(nil).use(func(w http.ResponseWriter, r *http.Request) { must(t, color.Set(r.Context(), text)) }, m)
+	if w := c.get("/"); w.Code != http.StatusOK || len(w.Result().Cookies()) != 1 {
+		t.Fatalf("making a session: got status %d and cookies %v, want 200 and one", w.Code, w.Result().Cookies())
+	}
+	return c
+}
+
+// colorOf returns the color that the next request of a client sees.
+func colorOf(t *testing.T, c *client, m *session.Manager) string {
+	t.Helper()
+	var text string
+	next := &client{jar: c.jar}
+	next.use(func(w http.ResponseWriter, r *http.Request) {
+		var err error
+		text, err = color.Get(r.Context())
+		must(t, err)
+	}, m).do(httptest.NewRequest("GET", "https://example.com/", nil))
+	return text
+}
+
+// headerLines are the lines of one header, as a handler sets them or a client gets them.
+type headerLines []string
+
+func checkLines(t *testing.T, name string, got []string, want headerLines) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("%s: got %q, want %q", name, got, want)
 	}
 }
