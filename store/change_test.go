@@ -86,7 +86,9 @@ func TestApplyTouchNeverMovesBack(t *testing.T) {
 }
 
 func TestApplyRefuses(t *testing.T) {
-	c := store.Change{Owner: new("bob"), Edits: []store.Edit{{Name: "a", JSON: `"x"`}, {Name: "b", Op: store.Add, Delta: math.MaxInt64}}}
+	c := store.Change{Owner: new("bob"), Edits: []store.Edit{
+		{Name: "a", JSON: `"x"`}, {Name: "b", Op: store.Add, Delta: math.MaxInt64},
+	}}
 	r, err := c.Apply(record(), noon)
 	var edit *store.EditError
 	if !errors.As(err, &edit) || edit.Name != "b" || !errors.Is(err, store.ErrNotInteger) {
@@ -117,7 +119,9 @@ func TestNew(t *testing.T) {
 }
 
 func TestNewNeedsTimeouts(t *testing.T) {
-	for _, c := range []store.Change{{Lifetime: 1}, {IdleTimeout: 1}, {IdleTimeout: -1, Lifetime: 1}, {IdleTimeout: 1, Lifetime: -1}} {
+	for _, c := range []store.Change{
+		{Lifetime: 1}, {IdleTimeout: 1}, {IdleTimeout: -1, Lifetime: 1}, {IdleTimeout: 1, Lifetime: -1},
+	} {
 		if r, err := c.New(store.Token{1}, noon); err == nil {
 			t.Errorf("idle timeout %v, lifetime %v: got %+v, want an error", c.IdleTimeout, c.Lifetime, r)
 		}

@@ -51,7 +51,9 @@ func TestIDText(t *testing.T) {
 }
 
 func TestParseIDRefuses(t *testing.T) {
-	for _, s := range []string{"", "01", strings.Repeat("0", 31), strings.Repeat("0", 33), strings.Repeat("g", 32), strings.Repeat("é", 16)} {
+	for _, s := range []string{
+		"", "01", strings.Repeat("0", 31), strings.Repeat("0", 33), strings.Repeat("g", 32), strings.Repeat("é", 16),
+	} {
 		if id, err := store.ParseID(s); err == nil || !id.IsZero() {
 			t.Errorf("ParseID(%q) = %v, %v, want an error and no ID", s, id, err)
 		}

@@ -24,8 +24,8 @@ func editsAtOnce(p *probe) {
 	r := p.create(creation())
 	p.together(workers, func(i int) error {
 		for j := range each {
-			_, err := p.store.Commit(p.ctx, r.Token, change(set(fmt.Sprintf("%d/%02d", i, j), "1"), set(fmt.Sprintf("last %d", i), "2")))
-			if err != nil {
+			c := change(set(fmt.Sprintf("%d/%02d", i, j), "1"), set(fmt.Sprintf("last %d", i), "2"))
+			if _, err := p.store.Commit(p.ctx, r.Token, c); err != nil {
 				return fmt.Errorf("Commit: %w", err)
 			}
 		}

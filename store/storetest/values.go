@@ -37,7 +37,8 @@ func documents(p *probe) {
 
 func names(p *probe) {
 	names := []string{
-		"a", "A", "aa", "a/42", "a.b", "a b", " a", "a ", " ", "0", "00", "-1", `"`, `'`, "`", `\`, `\n`, "\n", "\t", "\x01", "\x7f",
+		"a", "A", "aa", "a/42", "a.b", "a b", " a", "a ", " ", "0", "00", "-1", `"`, `'`, "`", `\`, `\n`, "\n", "\t",
+		"\x01", "\x7f",
 		"%", "%s", "_", "*", "?", "$", "$1", "{", "}", "{a}", "[0]", ":", ";", ",", "a,b", "|", "#", "é", "e\u0301", "日本", "😀",
 		"\u2028", "id", "token", "owner", "version", "v", "created", "values", "null", "__proto__",
 		strings.Repeat("x", 255), strings.Repeat("é", 127),
