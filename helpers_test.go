@@ -189,6 +189,15 @@ func (c *client) serve(w *httptest.ResponseRecorder, r *http.Request) {
 	c.jar.SetCookies(r.URL, w.Result().Cookies())
 }
 
+// request returns a GET with the client's cookies.
+func (c *client) request(path string) *http.Request {
+	r := httptest.NewRequest("GET", "https://example.com"+path, nil)
+	for _, cookie := range c.jar.Cookies(r.URL) {
+		r.AddCookie(cookie)
+	}
+	return r
+}
+
 // use replaces the handler, so that one visitor can meet several.
 func (c *client) use(f http.HandlerFunc, m *session.Manager) *client {
 	c.handler = m.Handler(f)

@@ -1,0 +1,359 @@
+package session_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/lazysession/session"
+)
+
+// A base is a response writer that can do nothing but write, and notes what is asked of it, in order.
+type base struct {
+	header http.Header
+	log    []string
+}
+
+func newBase() *base { return &base{header: make(http.Header)} }
+
+func (b *base) note(what string) { b.log = append(b.log, what) }
+
+func (b *base) Header() http.Header { return b.header }
+
+func (b *base) WriteHeader(status int) { b.note(fmt.Sprint("status ", status)) }
+
+func (b *base) Write(p []byte) (int, error) {
+	b.note("write")
+	return len(p), nil
+}
+
+type (
+	flusher       struct{ *base }
+	flushErrorer  struct{ *base }
+	hijacker      struct{ *base }
+	readerFrom    struct{ *base }
+	pusher        struct{ *base }
+	closeNotifier struct{ *base }
+)
+
+func (f flusher) Flush() { f.note("flush") }
+
+func (f flushErrorer) FlushError() error {
+	f.note("flush")
+	return nil
+}
+
+func (h hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	h.note("hijack")
+	return nil, nil, nil
+}
+
+func (r readerFrom) ReadFrom(src io.Reader) (int64, error) {
+	r.note("read from")
+	return io.Copy(io.Discard, src)
+}
+
+func (p pusher) Push(string, *http.PushOptions) error {
+	p.note("push")
+	return nil
+}
+
+func (c closeNotifier) CloseNotify() <-chan bool { return nil }
+
+// wrapped hides what a writer can do, from all but http.ResponseController.
+type wrapped struct{ inner http.ResponseWriter }
+
+func (w wrapped) Header() http.Header         { return w.inner.Header() }
+func (w wrapped) WriteHeader(status int)      { w.inner.WriteHeader(status) }
+func (w wrapped) Write(p []byte) (int, error) { return w.inner.Write(p) }
+func (w wrapped) Unwrap() http.ResponseWriter { return w.inner }
+
+// combinations are writers with every set of optional methods, and those sets that net/http's own have. The methods
+// are promoted from one base, so that a struct of parts can do what its parts can.
+func combinations(b *base) map[string]http.ResponseWriter {
+	type (
+		w = http.ResponseWriter
+		F = http.Flusher
+		H = http.Hijacker
+		R = io.ReaderFrom
+		P = http.Pusher
+		C = http.CloseNotifier
+	)
+	f, h, r, p, c := flusher{b}, hijacker{b}, readerFrom{b}, pusher{b}, closeNotifier{b}
+	return map[string]http.ResponseWriter{
+		"none": struct{ w }{b},
+		"F": struct {
+			w
+			F
+		}{b, f},
+		"H": struct {
+			w
+			H
+		}{b, h},
+		"R": struct {
+			w
+			R
+		}{b, r},
+		"P": struct {
+			w
+			P
+		}{b, p},
+		"FH": struct {
+			w
+			F
+			H
+		}{b, f, h},
+		"FR": struct {
+			w
+			F
+			R
+		}{b, f, r},
+		"FP": struct {
+			w
+			F
+			P
+		}{b, f, p},
+		"HR": struct {
+			w
+			H
+			R
+		}{b, h, r},
+		"HP": struct {
+			w
+			H
+			P
+		}{b, h, p},
+		"RP": struct {
+			w
+			R
+			P
+		}{b, r, p},
+		"FHR": struct {
+			w
+			F
+			H
+			R
+		}{b, f, h, r},
+		"FHP": struct {
+			w
+			F
+			H
+			P
+		}{b, f, h, p},
+		"FRP": struct {
+			w
+			F
+			R
+			P
+		}{b, f, r, p},
+		"HRP": struct {
+			w
+			H
+			R
+			P
+		}{b, h, r, p},
+		"FHRP": struct {
+			w
+			F
+			H
+			R
+			P
+		}{b, f, h, r, p},
+		"FHRC": struct {
+			w
+			F
+			H
+			R
+			C
+		}{b, f, h, r, c}, // HTTP/1
+		"FPC": struct {
+			w
+			F
+			P
+			C
+		}{b, f, p, c}, // HTTP/2
+	}
+}
+
+// abilitiesOf returns a letter for each type assertion that succeeds.
+func abilitiesOf(w http.ResponseWriter) string {
+	var letters string
+	if _, ok := w.(http.Flusher); ok {
+		letters += "F"
+	}
+	if _, ok := w.(http.Hijacker); ok {
+		letters += "H"
+	}
+	if _, ok := w.(io.ReaderFrom); ok {
+		letters += "R"
+	}
+	if _, ok := w.(http.Pusher); ok {
+		letters += "P"
+	}
+	if _, ok := w.(http.CloseNotifier); ok {
+		letters += "C"
+	}
+	if letters == "" {
+		return "none"
+	}
+	return letters
+}
+
+func TestWriterStaysWhatItWas(t *testing.T) {
+	m, _ := newManager(t, nil)
+	for want, below := range combinations(newBase()) {
+		t.Run(want, func(t *testing.T) {
+			check(t, "below the middleware", abilitiesOf(below), want)
+			m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				check(t, "type assertions that succeed", abilitiesOf(w), want)
+			})).ServeHTTP(below, httptest.NewRequest("GET", "/", nil))
+		})
+	}
+}
+
+func TestEveryWayToWriteCommitsFirst(t *testing.T) {
+	ways := map[string]struct {
+		does string
+		do   func(w http.ResponseWriter)
+	}{
+		"F": {"flush", func(w http.ResponseWriter) { w.(http.Flusher).Flush() }},
+		"H": {"hijack", func(w http.ResponseWriter) { w.(http.Hijacker).Hijack() }},
+		"R": {"read from", func(w http.ResponseWriter) { w.(io.ReaderFrom).ReadFrom(strings.NewReader("text")) }},
+		"P": {"push", func(w http.ResponseWriter) { w.(http.Pusher).Push("/", nil) }},
+	}
+	for name := range combinations(newBase()) {
+		for letter, way := range ways {
+			if !strings.Contains(name, letter) {
+				continue
+			}
+			t.Run(name+"/"+way.does, func(t *testing.T) {
+				m, s := newManager(t, nil)
+				c := newVisitorWith(t, m, "red")
+				b := newBase()
+				s.onCommit = func() error { b.note("commit"); return nil }
+				want := "commit, " + way.does
+				if letter == "P" {
+					want = "push, commit" // a push is another response
+				}
+				c.use(func(w http.ResponseWriter, r *http.Request) {
+					must(t, color.Set(r.Context(), "blue"))
+					way.do(w)
+				}, m)
+				c.handler.ServeHTTP(combinations(b)[name], c.request("/"))
+				check(t, "order", strings.Join(b.log, ", "), want)
+			})
+		}
+	}
+}
+
+// What a writer can do only through Unwrap stays so, and still commits first.
+func TestResponseControllerMeetsTheCommitFirst(t *testing.T) {
+	type below func(b *base) http.ResponseWriter
+	flush := func(c *http.ResponseController) error { return c.Flush() }
+	hijack := func(c *http.ResponseController) error { _, _, err := c.Hijack(); return err }
+	tests := []struct {
+		name  string
+		below below
+		shows string
+		do    func(*http.ResponseController) error
+		want  string
+	}{
+		{"flush, wrapped", func(b *base) http.ResponseWriter { return wrapped{flusher{b}} }, "none", flush, "commit, flush"},
+		{"flush, wrapped twice", func(b *base) http.ResponseWriter { return wrapped{wrapped{flusher{b}}} }, "none", flush, "commit, flush"},
+		{"flush with error", func(b *base) http.ResponseWriter { return flushErrorer{b} }, "none", flush, "commit, flush"},
+		{"flush with error, wrapped", func(b *base) http.ResponseWriter { return wrapped{flushErrorer{b}} }, "none", flush, "commit, flush"},
+		{"flush", func(b *base) http.ResponseWriter { return flusher{b} }, "F", flush, "commit, flush"},
+		{"hijack", func(b *base) http.ResponseWriter { return hijacker{b} }, "H", hijack, "commit, hijack"},
+		{"hijack, wrapped", func(b *base) http.ResponseWriter { return wrapped{hijacker{b}} }, "none", hijack, "commit, hijack"},
+		{"flush of two, wrapped", func(b *base) http.ResponseWriter { return wrapped{combinations(b)["FH"]} }, "none", flush, "commit, flush"},
+		{"hijack of two, wrapped", func(b *base) http.ResponseWriter { return wrapped{combinations(b)["FH"]} }, "none", hijack, "commit, hijack"},
+		{"hijack below a flusher", func(b *base) http.ResponseWriter {
+			return struct {
+				wrapped
+				http.Flusher
+			}{wrapped{combinations(b)["FH"]}, flusher{b}}
+		}, "F", hijack, "commit, hijack"},
+		{"flush below a hijacker", func(b *base) http.ResponseWriter {
+			return struct {
+				wrapped
+				http.Hijacker
+			}{wrapped{combinations(b)["FH"]}, hijacker{b}}
+		}, "H", flush, "commit, flush"},
+		{"no flush", func(b *base) http.ResponseWriter { return hijacker{b} }, "H", unsupported(flush), "commit"},
+		{"no hijack", func(b *base) http.ResponseWriter { return flusher{b} }, "F", unsupported(hijack), "commit"},
+		{"no flush, wrapped", func(b *base) http.ResponseWriter { return wrapped{hijacker{b}} }, "none", unsupported(flush), "commit"},
+		{"no hijack, wrapped", func(b *base) http.ResponseWriter { return wrapped{flusher{b}} }, "none", unsupported(hijack), "commit"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			m, s := newManager(t, nil)
+			c := newVisitorWith(t, m, "red")
+			b := newBase()
+			s.onCommit = func() error { b.note("commit"); return nil }
+			c.use(func(w http.ResponseWriter, r *http.Request) {
+				check(t, "type assertions that succeed", abilitiesOf(w), test.shows)
+				must(t, color.Set(r.Context(), "blue"))
+				must(t, test.do(http.NewResponseController(w)))
+				if test.want == "commit" { // asking for what can't be done does not begin the response
+					checkErr(t, "Renew after it", session.FromContext(r.Context()).Renew(), nil)
+				}
+			}, m)
+			c.handler.ServeHTTP(test.below(b), c.request("/"))
+			check(t, "order", strings.Join(b.log, ", "), test.want)
+		})
+	}
+}
+
+// unsupported expects that a writer can't do something.
+func unsupported(do func(*http.ResponseController) error) func(*http.ResponseController) error {
+	return func(c *http.ResponseController) error {
+		if err := do(c); err == nil || !strings.Contains(err.Error(), http.ErrNotSupported.Error()) {
+			return fmt.Errorf("got error %v, want %v", err, http.ErrNotSupported)
+		}
+		return nil
+	}
+}
+
+// io.Copy of a file reaches the server's ReadFrom as something that the kernel can send by itself (sendfile).
+func TestSendfileIsKept(t *testing.T) {
+	m, _ := newManager(t, nil)
+	below := &seesFiles{readerFrom: readerFrom{newBase()}}
+	m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n, err := io.Copy(w, tempFile(t, "a file"))
+		must(t, err)
+		check(t, "bytes copied", n, int64(len("a file")))
+	})).ServeHTTP(below, httptest.NewRequest("GET", "/", nil))
+	if _, ok := below.src.(syscall.Conn); !ok {
+		t.Errorf("ReadFrom below: got a %T, want one with a file descriptor", below.src)
+	}
+}
+
+type seesFiles struct {
+	readerFrom
+	src io.Reader
+}
+
+func (s *seesFiles) ReadFrom(src io.Reader) (int64, error) {
+	s.src = src
+	return s.readerFrom.ReadFrom(src)
+}
+
+func tempFile(t *testing.T, text string) *os.File {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "file.txt")
+	must(t, os.WriteFile(name, []byte(text), 0o600))
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
+}
