@@ -22,6 +22,9 @@ func (t Token) GoString() string { return t.String() }
 // Format hides the token from every other verb, among them %x.
 func (t Token) Format(f fmt.State, _ rune) { fmt.Fprint(f, t.String()) }
 
+// MarshalText hides the token from JSON, as String does from texts.
+func (t Token) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
 // ID is the public identity of a session. It may be logged and listed, grants nothing, and survives renewals.
 type ID [16]byte
 

@@ -29,6 +29,10 @@ func TestTokenIsNeverShown(t *testing.T) {
 			}
 		}
 	}
+	doc, err := json.Marshal(nested)
+	if want := `{"T":"store.Token(…)"}`; string(doc) != want || err != nil {
+		t.Errorf("JSON: got %s, %v, want %s", doc, err, want)
+	}
 }
 
 func TestIDText(t *testing.T) {
