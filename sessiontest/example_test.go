@@ -2,6 +2,7 @@ package sessiontest_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -64,11 +65,11 @@ func ExampleClock() {
 
 	clock.Advance(59 * time.Minute)
 	_, err = m.Open(ctx, token)
-	fmt.Println(err)
+	fmt.Println("ended:", errors.Is(err, session.ErrEnded))
 	clock.Advance(2 * time.Minute)
 	_, err = m.Open(ctx, token)
-	fmt.Println(err)
+	fmt.Println("ended:", errors.Is(err, session.ErrEnded))
 	// Output:
-	// <nil>
-	// session: session has ended
+	// ended: false
+	// ended: true
 }

@@ -14,7 +14,9 @@ import (
 // NewRequest returns a request, as httptest.NewRequest does, that carries a session of m which fill has filled:
 // keys, counters and session.FromContext work on its context. With a nil fill, or one that writes nothing, there is no
 // session: the request is a new visitor's. An error of fill ends the test.
-func NewRequest(t testing.TB, m *session.Manager, method, target string, body io.Reader, fill func(context.Context) error) *http.Request {
+func NewRequest(
+	t testing.TB, m *session.Manager, method, target string, body io.Reader, fill func(context.Context) error,
+) *http.Request {
 	t.Helper()
 	req := httptest.NewRequest(method, target, body)
 	if fill == nil {
@@ -26,17 +28,20 @@ func NewRequest(t testing.TB, m *session.Manager, method, target string, body io
 	}
 	receive(req, res)
 	if made && !carriesSession(t, m, req) {
-		t.Fatal("sessiontest: the request carries no session: a Carrier other than the cookie and session.BearerHeader needs a request of your own")
+		t.Fatal("sessiontest: the request carries no session: " +
+			"a Carrier other than the cookie and session.BearerHeader needs a request of your own")
 	}
 	return req
 }
 
 // serveFill runs fill as the handler of a request, and returns the response to it and whether there was a session in the
 // end.
-func serveFill(ctx context.Context, m *session.Manager, fill func(context.Context) error) (res *http.Response, made bool, err error) {
+func serveFill(
+	ctx context.Context, m *session.Manager, fill func(context.Context) error,
+) (res *http.Response, made bool, err error) {
 	rec := httptest.NewRecorder()
 	m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		made, err = fillAndCommit(m, r.Context(), fill)
+		made, err = fillAndCommit(r.Context(), m, fill)
 	})).ServeHTTP(rec, newHidden(ctx))
 	return rec.Result(), made, err
 }
@@ -47,7 +52,7 @@ func newHidden(ctx context.Context) *http.Request {
 }
 
 // fillAndCommit commits by hand, since the middleware would tell a failure to Config.OnError alone.
-func fillAndCommit(m *session.Manager, ctx context.Context, fill func(context.Context) error) (made bool, err error) {
+func fillAndCommit(ctx context.Context, m *session.Manager, fill func(context.Context) error) (made bool, err error) {
 	if err := fill(ctx); err != nil {
 		return false, err
 	}

@@ -1,0 +1,40 @@
+package session_test
+
+import (
+	"fmt"
+	"log"
+	"net/http"
+
+	"github.com/lazysession/session"
+	"github.com/lazysession/session/store/mem"
+)
+
+// Hear of sessions that come and go, on any server: for an audit log, or to close what belongs to them.
+func ExampleManager_Subscribe() {
+	m, err := session.New(mem.New(nil), &session.Config{MaxPerOwner: 1})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer m.Close()
+
+	told := make(chan string, 1)
+	cancel := m.Subscribe(func(e session.Event) {
+		switch e.Kind {
+		case session.Ended:
+			told <- fmt.Sprintf("a session of %s has ended, evicted: %v", e.Owner, e.Reason == session.Evicted)
+		case session.Missed: // this function was too slow: list the sessions to see what is left
+		}
+	})
+	defer cancel()
+
+	site := m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintln(w, "logged in, error:", session.FromContext(r.Context()).SetOwner("ann"))
+	}))
+	newBrowser(site).visit("POST /login")
+	newBrowser(site).visit("POST /login") // ann may have one session
+	fmt.Println(<-told)
+	// Output:
+	// logged in, error: <nil>
+	// logged in, error: <nil>
+	// a session of ann has ended, evicted: true
+}
