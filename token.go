@@ -27,10 +27,14 @@ const (
 	// "remember me" can last longer than a key's tokens do otherwise.
 	ageless = "."
 
+	// agelessPurpose, after the cookie's name, is what an ageless signature covers. No cookie's name has a space, so
+	// that one is never the aged signature of a cookie with another name.
+	agelessPurpose = " ageless"
+
 	// maxSignedLen is longer than any token that sign returns, and keeps garbage from the verifier.
 	maxSignedLen = 256
 
-	// maxCandidates limits how many different tokens in one request are verified. A client sends one.
+	// maxCandidates limits how many tokens one request may carry, be they valid, garbage or the same. A client sends one.
 	maxCandidates = 16
 )
 
@@ -62,7 +66,7 @@ func (s *signer) sign(t rawToken, lifetime time.Duration) (string, error) {
 	if lifetime <= s.lifetime {
 		return s.aged[0].Encode(s.name, t[:])
 	}
-	signed, err := s.ageless[0].Encode(ageless+s.name, t[:])
+	signed, err := s.ageless[0].Encode(s.name+agelessPurpose, t[:])
 	return ageless + signed, err
 }
 
@@ -73,7 +77,7 @@ func (s *signer) verify(signed string) (t rawToken, ok bool) {
 	}
 	codecs, name := s.aged, s.name
 	if rest, found := strings.CutPrefix(signed, ageless); found {
-		signed, codecs, name = rest, s.ageless, ageless+s.name
+		signed, codecs, name = rest, s.ageless, s.name+agelessPurpose
 	}
 	for _, codec := range codecs {
 		var raw []byte
