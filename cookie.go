@@ -70,7 +70,13 @@ func (c Cookie) check() error {
 	return errors.Join(c.checkName(), c.checkPath(), c.checkDomain(), c.checkSecure())
 }
 
+// RFC 6265bis, section 5.7: a browser ignores a cookie whose name and value together have more bytes.
+const maxNameAndValue = 4096
+
 func (c Cookie) checkName() error {
+	if longest := maxNameAndValue - maxSignedLen; len(c.Name) > longest {
+		return fmt.Errorf("session: cookie name %.40q… has %d bytes: want at most %d", c.Name, len(c.Name), longest)
+	}
 	if strings.IndexFunc(c.Name, notTokenChar) >= 0 {
 		return fmt.Errorf("session: cookie name %q: want letters, digits and !#$%%&'*+-.^_`|~", c.Name)
 	}
@@ -97,20 +103,27 @@ func (c Cookie) checkPath() error {
 	switch {
 	case !strings.HasPrefix(c.Path, "/"):
 		return fmt.Errorf("session: cookie path %q: want a leading slash", c.Path)
-	case len(c.Path) > maxAttribute, strings.ContainsFunc(c.Path, notAttributeChar):
-		return fmt.Errorf("session: cookie path %q: want at most %d bytes of printable ASCII without semicolon", c.Path, maxAttribute)
+	case len(c.Path) > maxAttribute:
+		return fmt.Errorf("session: cookie path %.40q… has %d bytes: want at most %d", c.Path, len(c.Path), maxAttribute)
+	case strings.ContainsFunc(c.Path, notPathChar):
+		return fmt.Errorf("session: cookie path %q: want a URL's path as it is sent, in ASCII, with %%20 for a space", c.Path)
 	}
 	return nil
 }
 
-func notAttributeChar(r rune) bool { return r < ' ' || r > '~' || r == ';' }
+// notPathChar reports whether r never stands in the path of a request (RFC 3986, section 3.3), which browsers compare
+// the cookie's with byte by byte; a semicolon may, but ends the attribute.
+func notPathChar(r rune) bool {
+	return r <= ' ' || r > '~' || strings.ContainsRune(";?#\"<>\\^`{|}", r)
+}
 
 func (c Cookie) checkDomain() error {
 	if c.Domain == "" {
 		return nil
 	}
-	if (&http.Cookie{Name: "n", Domain: c.Domain}).Valid() != nil || len(c.Domain) > maxAttribute {
-		return fmt.Errorf("session: cookie domain %q: want a host name", c.Domain)
+	// A host with a dot at its end is another one to browsers, and no request's.
+	if (&http.Cookie{Name: "n", Domain: c.Domain}).Valid() != nil || strings.HasSuffix(c.Domain, ".") {
+		return fmt.Errorf("session: cookie domain %.300q: want a host name", c.Domain)
 	}
 	return nil
 }
