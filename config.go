@@ -109,7 +109,7 @@ func (c *Config) checkStore(s store.Store) error {
 
 func (c *Config) checkKeys(s store.Store) error {
 	var errs []error
-	if len(c.Keys) == 0 && !isVolatile(s) {
+	if len(c.Keys) == 0 && s != nil && !isVolatile(s) {
 		errs = append(errs, fmt.Errorf("session: no Keys: a store that outlives the process (%T) needs at least one", s))
 	}
 	for i, key := range c.Keys {
@@ -141,12 +141,19 @@ func cloneKeys(keys [][]byte) [][]byte {
 
 func (c *Config) checkNumbers() error {
 	return errors.Join(
-		notNegative("IdleTimeout", c.IdleTimeout),
-		notNegative("Lifetime", c.Lifetime),
+		defaultOrTimeout("IdleTimeout", c.IdleTimeout),
+		defaultOrTimeout("Lifetime", c.Lifetime),
 		notNegative("MaxPerOwner", c.MaxPerOwner),
 		notNegative("MaxBytes", c.MaxBytes),
 		notNegative("StoreTimeout", c.StoreTimeout),
 	)
+}
+
+func defaultOrTimeout(name string, d time.Duration) error {
+	if d == 0 {
+		return nil
+	}
+	return checkTimeout(name, d)
 }
 
 func notNegative[T int | time.Duration](name string, value T) error {

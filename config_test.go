@@ -1,0 +1,159 @@
+package session_test
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lazysession/session"
+	"github.com/lazysession/session/store"
+	"github.com/lazysession/session/store/mem"
+)
+
+// durable is a store that outlives the process, as far as it says.
+type durable struct{ store.Store }
+
+func TestConfigsThatNewRefuses(t *testing.T) {
+	keep := durable{newSpy()}
+	short := []byte("0123456789abcdef0123456789abcde")
+	keys := [][]byte{keyA}
+	for _, tt := range []struct {
+		name  string
+		store store.Store
+		cfg   *session.Config
+		says  []string // one for each mistake
+	}{
+		{"no store", nil, &session.Config{Keys: keys}, []string{"session: no store"}},
+		{"no store, no config", nil, nil, []string{"session: no store"}},
+		{"no keys on a store that keeps", keep, nil, []string{"session: no Keys: a store that outlives the process (session_test.durable)"}},
+		{"an empty list of keys", keep, &session.Config{Keys: [][]byte{}}, []string{"session: no Keys"}},
+		{"a key of 31 bytes", keep, &session.Config{Keys: [][]byte{short}}, []string{"session: Keys[0] has 31 bytes: want at least 32"}},
+		{"a second key of 31 bytes", keep, &session.Config{Keys: [][]byte{keyA, short}}, []string{"session: Keys[1] has 31 bytes"}},
+		{"an empty key", keep, &session.Config{Keys: [][]byte{{}}}, []string{"session: Keys[0] has 0 bytes"}},
+		{"a nil key on a volatile store", mem.New(nil), &session.Config{Keys: [][]byte{nil}}, []string{"session: Keys[0] has 0 bytes"}},
+		{"a negative IdleTimeout", keep, &session.Config{Keys: keys, IdleTimeout: -1}, []string{"session: IdleTimeout of -1ns"}},
+		{"an IdleTimeout below the store's precision", keep, &session.Config{Keys: keys, IdleTimeout: 1}, []string{"session: IdleTimeout of 1ns"}},
+		{"a negative Lifetime", keep, &session.Config{Keys: keys, Lifetime: -time.Hour}, []string{"session: Lifetime of -1h0m0s"}},
+		{"a Lifetime that overflows", keep, &session.Config{Keys: keys, Lifetime: 1<<63 - 1}, []string{"session: Lifetime of 2562047h"}},
+		{"a negative MaxPerOwner", keep, &session.Config{Keys: keys, MaxPerOwner: -1}, []string{"session: MaxPerOwner is -1"}},
+		{"a negative MaxBytes", keep, &session.Config{Keys: keys, MaxBytes: -5}, []string{"session: MaxBytes is -5"}},
+		{"a negative StoreTimeout", keep, &session.Config{Keys: keys, StoreTimeout: -time.Second}, []string{"session: StoreTimeout is -1s"}},
+		{
+			"everything at once", keep,
+			&session.Config{
+				Keys: [][]byte{keyA, short}, IdleTimeout: -1, Lifetime: -1, MaxPerOwner: -1, MaxBytes: -1, StoreTimeout: -1,
+				Cookie: session.Cookie{
+					Name: "a b", Path: "app", Domain: "a b", Secure: session.InsecureForDevelopment, Partitioned: true,
+					SameSite: 4,
+				},
+			},
+			[]string{
+				"session: Keys[1]", "session: IdleTimeout", "session: Lifetime", "session: MaxPerOwner", "session: MaxBytes",
+				"session: StoreTimeout", "session: cookie name", "session: cookie path", "session: cookie domain",
+				"session: cookie SameSite=None", "session: cookie Partitioned",
+			},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			m, err := session.New(tt.store, tt.cfg)
+			if err == nil {
+				m.Close()
+				t.Fatal("got no error")
+			}
+			for _, part := range tt.says {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("error %q: want it to say %q", err, part)
+				}
+			}
+			check(t, "mistakes in "+err.Error(), strings.Count(err.Error(), "session: "), len(tt.says))
+			for _, key := range []string{string(keyA), string(short)} {
+				check(t, "the error shows a key", strings.Contains(err.Error(), key), false)
+			}
+		})
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		cfg  *session.Config
+	}{{"nil", nil}, {"zero", &session.Config{}}} {
+		t.Run(tt.name, func(t *testing.T) {
+			m, err := session.New(mem.New(nil), tt.cfg) // without a key, since mem is volatile
+			if err != nil {
+				t.Fatalf("New: %v", err)
+			}
+			defer m.Close()
+			_, s := issue(t, m, "alice")
+			info, err := s.Info()
+			must(t, err)
+			check(t, "idle timeout", info.Expires.Sub(info.LastSeen), 30*time.Minute)
+			check(t, "persistent", info.Persistent, false)
+			must(t, s.SetIdleTimeout(100*24*time.Hour))
+			info, err = s.Info()
+			must(t, err)
+			check(t, "lifetime", info.Expires.Sub(info.Created), 24*time.Hour)
+
+			text := session.NewKey[string]("text")
+			ctx := session.NewContext(t.Context(), s)
+			room := 64<<10 - len(`who"alice"`) - len(`text""`)
+			checkErr(t, "filling 64 KiB", text.Set(ctx, strings.Repeat("x", room)), nil)
+			checkErr(t, "one byte more", text.Set(ctx, strings.Repeat("x", room+1)), session.ErrTooLarge)
+		})
+	}
+}
+
+// Two Managers without keys don't accept each other's tokens: each has a random one.
+func TestRandomKeysDiffer(t *testing.T) {
+	s := mem.New(nil)
+	a, err := session.New(s, nil)
+	must(t, err)
+	defer a.Close()
+	b, err := session.New(s, nil)
+	must(t, err)
+	defer b.Close()
+	token, _ := issue(t, a, "alice")
+	got, _ := read(a, cookieName+"="+token)
+	check(t, "who, for the Manager that signed", got.who, "alice")
+	got, _ = read(b, cookieName+"="+token)
+	check(t, "reading, for the other", got, nothing)
+}
+
+func TestNewCopiesTheConfig(t *testing.T) {
+	cfg := &session.Config{Keys: [][]byte{[]byte(string(keyA)), []byte(string(keyB))}, Logger: slog.New(slog.DiscardHandler)}
+	m, err := session.New(newSpy(), cfg)
+	must(t, err)
+	defer m.Close()
+	token, _ := issue(t, m, "alice")
+
+	clear(cfg.Keys[0])
+	clear(cfg.Keys[1])
+	clear(cfg.Keys)
+	cfg.Cookie.Name, cfg.Carrier, cfg.MaxBytes, cfg.Logger = "other", session.BearerHeader(), 1, nil
+
+	got, _ := read(m, cookieName+"="+token)
+	check(t, "who, by the token from before", got.who, "alice")
+	_, w := write(t, m, "", "bob")
+	signed := sentToken(w, cookieName)
+	check(t, "the new token is signed with the key from before", len(rawOf(t, keyA, cookieName, signed)), 32)
+	check(t, "a key wiped to zeros opens nothing", opens(m, sign(t, make([]byte, 32), cookieName, rawOf(t, keyA, cookieName, token))), false)
+}
+
+func opens(m *session.Manager, token string) bool {
+	_, err := m.Open(context.Background(), token)
+	return err == nil
+}
+
+// Config.Keys is the caller's: New may not write to it, nor to the Config.
+func TestNewLeavesTheConfigAlone(t *testing.T) {
+	cfg := &session.Config{}
+	m, err := session.New(mem.New(nil), cfg)
+	must(t, err)
+	defer m.Close()
+	check(t, "keys", len(cfg.Keys), 0)
+	check(t, "name", cfg.Cookie.Name, "")
+	check(t, "lifetime", cfg.Lifetime, 0)
+	check(t, "services", cfg.Services == nil, true)
+}
