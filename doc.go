@@ -45,7 +45,8 @@
 //
 //   - Whoever has a response can rely on what it says: the commit comes before the first byte, and when it fails, what
 //     the handler wrote is thrown away and Config.OnError answers.
-//   - A store that can't be reached is an error, never "not logged in".
+//   - A store that can't be reached is an error, never "not logged in". A handler that overlooks the error of a change,
+//     of a Set or an End, say, can't report success either: OnError answers in its place.
 //   - What ended stays ended: no write creates a session but the one that was meant to, no response brings the cookie of
 //     an ended one back, and a request that changed a session which ended meanwhile is answered 409.
 //   - The token is 32 random bytes, signed (github.com/gorilla/securecookie) and known to stores as its SHA-256 only.

@@ -35,7 +35,7 @@ func (s *Session) delete(ctx context.Context, name string) error {
 
 // take removes the value under name and returns its document.
 func (s *Session) take(ctx context.Context, name string) (doc string, ok bool, err error) {
-	if err := s.enter(ctx); err != nil {
+	if err := s.enterToChange(ctx); err != nil {
 		return "", false, err
 	}
 	defer s.mu.Unlock()

@@ -13,7 +13,7 @@ var (
 	// ErrNoMiddleware says that the context carries no session: the handler is not wrapped by Manager.Handler.
 	ErrNoMiddleware = errors.New("session: no session in this context: wrap the handler with Manager.Handler")
 	// ErrTooLate says that the response has begun and what was asked needs a cookie, or that the request is over.
-	ErrTooLate = errors.New("session: too late: the response has begun")
+	ErrTooLate = errors.New("session: too late")
 	// ErrEnded says that the session has ended, or that its token was renewed by another request, and takes no changes.
 	ErrEnded = errors.New("session: session has ended")
 	// ErrConflict says that a change lost against others each time it was tried; nothing of it was applied.

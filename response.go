@@ -20,7 +20,7 @@ func (x *exchange) Header() http.Header { return x.w.Header() }
 // WriteHeader commits before the final header.
 func (x *exchange) WriteHeader(status int) {
 	early := !x.begun && informational(status)
-	if early || x.begin() == nil {
+	if early || x.begin(status) == nil {
 		x.w.WriteHeader(status)
 	}
 }
@@ -31,7 +31,7 @@ func informational(status int) bool {
 }
 
 func (x *exchange) Write(b []byte) (int, error) {
-	if err := x.begin(); err != nil {
+	if err := x.begin(http.StatusOK); err != nil {
 		return 0, err
 	}
 	return x.w.Write(b)
@@ -39,14 +39,14 @@ func (x *exchange) Write(b []byte) (int, error) {
 
 // WriteString is Write without a copy, where the server knows how.
 func (x *exchange) WriteString(s string) (int, error) {
-	if err := x.begin(); err != nil {
+	if err := x.begin(http.StatusOK); err != nil {
 		return 0, err
 	}
 	return io.WriteString(x.w, s)
 }
 
 func (x *exchange) flush() error {
-	if err := x.begin(); err != nil {
+	if err := x.begin(http.StatusOK); err != nil {
 		return err
 	}
 	return http.NewResponseController(x.w).Flush()
@@ -55,7 +55,7 @@ func (x *exchange) flush() error {
 // hijack commits, and then lets the connection go. A token can't be sent over a connection that is no longer HTTP.
 func (x *exchange) hijack() (net.Conn, *bufio.ReadWriter, error) {
 	begun := x.begun
-	if err := x.begin(); err != nil {
+	if err := x.begin(http.StatusSwitchingProtocols); err != nil {
 		return nil, nil, err
 	}
 	if !begun && x.session.told() {
@@ -65,20 +65,24 @@ func (x *exchange) hijack() (net.Conn, *bufio.ReadWriter, error) {
 }
 
 func (x *exchange) readFrom(r io.Reader) (int64, error) {
-	if err := x.begin(); err != nil {
+	if err := x.begin(http.StatusOK); err != nil {
 		return 0, err
 	}
 	return x.w.(io.ReaderFrom).ReadFrom(r)
 }
 
-// begin commits before the first byte of the response, once, and sets the headers that follow from it. Where the commit
-// fails, OnError answers, and begin returns why, then and ever after.
-func (x *exchange) begin() error {
+// begin commits before the first byte of the response, once, and sets the headers that follow from it. Where changes are
+// lost, OnError answers, unless the handler has noticed and its status says so; begin returns why, then and ever after.
+func (x *exchange) begin(status int) error {
 	if x.begun {
 		return x.refused
 	}
 	x.begun = true
-	if err := x.session.seal(x.w.Header()); err != nil {
+	err := x.session.seal(x.w.Header())
+	if err == nil && status < http.StatusBadRequest {
+		err = x.session.lostBy()
+	}
+	if err != nil {
 		x.refuse(err)
 	}
 	return x.refused
@@ -109,7 +113,7 @@ var describing = []string{
 
 // finish commits what is left when the handler has returned.
 func (x *exchange) finish() {
-	if x.begin() != nil {
+	if x.begin(http.StatusOK) != nil {
 		return
 	}
 	if err := x.session.commitLast(); err != nil {
@@ -148,6 +152,14 @@ func (s *Session) tellLocked(h http.Header) error {
 	}
 	forbidSharedCaching(h)
 	return nil
+}
+
+// lostBy returns the error with which a change was lost that the handler had been told of, if there was one. A response
+// that speaks of success must not follow: it could say "saved", or "logged out".
+func (s *Session) lostBy() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lost
 }
 
 // told reports whether the response's header tells the client of a token or of its end.

@@ -35,6 +35,7 @@ type Session struct {
 	change store.Change  // what this request did and has not committed
 	next   rawToken      // whose hash is change.RenewTo
 	err    error         // why it is failed
+	lost   error         // why a change was lost; nil if none was
 	size   int           // bytes of rec's values with change; counted at the first write, 0 before
 	tell   tell          // what the response tells the client
 }
@@ -95,6 +96,17 @@ func (s *Session) enter(ctx context.Context) error {
 	return nil
 }
 
+// enterToChange is enter for changes, which are lost where the store can't be reached.
+func (s *Session) enterToChange(ctx context.Context) error {
+	err := s.enter(ctx)
+	if errors.Is(err, ErrUnavailable) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.lost = err
+	}
+	return err
+}
+
 func (s *Session) readyLocked(ctx context.Context) error {
 	if s.closed {
 		return fmt.Errorf("%w: the request is over", ErrTooLate)
@@ -153,9 +165,9 @@ func (s *Session) failLocked(ctx context.Context, doing string, err error) {
 	s.m.log.LogAttrs(ctx, slog.LevelError, "session: store unavailable", slog.String("doing", doing), slog.Any("error", err))
 }
 
-// enterToWrite is enter for changes; it makes a session where there is none.
+// enterToWrite is enterToChange for what makes a session where there is none.
 func (s *Session) enterToWrite(ctx context.Context) error {
-	if err := s.enter(ctx); err != nil {
+	if err := s.enterToChange(ctx); err != nil {
 		return err
 	}
 	err := s.createLocked()
@@ -239,7 +251,7 @@ func (s *Session) Exists() (bool, error) {
 //
 // It returns ErrTooLate once the response has begun, and ErrEnded.
 func (s *Session) Renew() error {
-	if err := s.enter(s.ctx); err != nil {
+	if err := s.enterToChange(s.ctx); err != nil {
 		return err
 	}
 	defer s.mu.Unlock()
@@ -261,7 +273,7 @@ func (s *Session) Renew() error {
 // return ErrEnded. Ending what does not exist or has ended is no error; ErrEnded says that another request has renewed
 // this one's token, which may end nothing any more.
 func (s *Session) End() error {
-	if err := s.enter(s.ctx); err != nil {
+	if err := s.enterToChange(s.ctx); err != nil {
 		return err
 	}
 	defer s.mu.Unlock()
@@ -271,8 +283,9 @@ func (s *Session) End() error {
 	case fresh:
 		s.endedLocked(tellNothing)
 	case live:
-		if err := s.m.end(s.ctx, Event{Kind: Ended, ID: s.rec.ID, Owner: s.rec.Owner, Reason: LoggedOut}); err != nil {
-			return err
+		s.lost = s.m.end(s.ctx, Event{Kind: Ended, ID: s.rec.ID, Owner: s.rec.Owner, Reason: LoggedOut})
+		if s.lost != nil {
+			return s.lost
 		}
 		s.endedLocked(tellRemove)
 	}
@@ -474,7 +487,7 @@ func (s *Session) Values() (map[string]json.RawMessage, error) {
 
 // Clear removes every value and keeps the session. Where there is none, it does nothing.
 func (s *Session) Clear() error {
-	if err := s.enter(s.ctx); err != nil {
+	if err := s.enterToChange(s.ctx); err != nil {
 		return err
 	}
 	defer s.mu.Unlock()
@@ -552,6 +565,7 @@ func (s *Session) commitFailedLocked(ctx context.Context, err error) error {
 	if onlyTouches {
 		return nil // who only read has lost nothing
 	}
+	s.lost = err
 	return err
 }
 
@@ -564,7 +578,8 @@ func (s *Session) Reload(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state == failed && !s.closed {
-		s.reloadFailedLocked(ctx)
+		s.err, s.lost = nil, nil
+		s.loadLocked(ctx, s.raw)
 	}
 	if err := s.readyLocked(ctx); err != nil {
 		return err
@@ -578,12 +593,6 @@ func (s *Session) Reload(ctx context.Context) error {
 	return nil
 }
 
-// reloadFailedLocked gives a store that has failed another chance.
-func (s *Session) reloadFailedLocked(ctx context.Context) {
-	s.err = nil
-	s.loadLocked(ctx, s.raw)
-}
-
 func (s *Session) reloadLocked(ctx context.Context) error {
 	rec, err := s.m.load(ctx, s.token)
 	switch {
@@ -591,8 +600,12 @@ func (s *Session) reloadLocked(ctx context.Context) error {
 		s.rec, s.size = rec, 0
 		return nil
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrRetired):
+		err = fromStore(err)
+		if !s.change.OnlyTouches() {
+			s.lost = err
+		}
 		s.endedLocked(tellNothing)
-		return fromStore(err)
+		return err
 	default:
 		return fromStore(err)
 	}

@@ -477,15 +477,15 @@ func TestEndWinsEveryRace(t *testing.T) {
 			_, err := user.Update(ctx, func(string) (string, error) { return "bob", nil })
 			checkErr(t, "Update", err, session.ErrEnded)
 			checkErr(t, "Set afterwards", user.Set(ctx, "bob"), session.ErrEnded)
-		}, 200},
+		}, 409},
 		{"a request that commits", func(ctx context.Context) { user.Set(ctx, "bob") }, func(t *testing.T, ctx context.Context) {
 			checkErr(t, "Commit", session.FromContext(ctx).Commit(ctx), session.ErrEnded)
 			wantValue(t, ctx, user, "")
-		}, 200},
+		}, 409},
 		{"a request that reloads", func(ctx context.Context) { user.Set(ctx, "bob") }, func(t *testing.T, ctx context.Context) {
 			checkErr(t, "Reload", session.FromContext(ctx).Reload(ctx), session.ErrEnded)
 			wantValue(t, ctx, user, "")
-		}, 200},
+		}, 409},
 		{"another logout", func(ctx context.Context) { user.Get(ctx) }, func(t *testing.T, ctx context.Context) {
 			must(t, session.FromContext(ctx).End())
 		}, 200},
