@@ -4,8 +4,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
+	"os"
 	"strconv"
 	"time"
 
@@ -33,7 +35,12 @@ func parseSettings(args []string, getenv func(string) string) (settings, error) 
 	flags.DurationVar(&s.idle, "idle", 30*time.Minute, "how long a session lives without being used")
 	flags.StringVar(&s.tlsCert, "tls-cert", "", "`file` with the certificate, to serve https")
 	flags.StringVar(&s.tlsKey, "tls-key", "", "`file` with the certificate's key")
+	flags.SetOutput(io.Discard) // main prints the error
 	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			flags.SetOutput(os.Stderr)
+			flags.Usage()
+		}
 		return s, err
 	}
 	if flags.NArg() > 0 {

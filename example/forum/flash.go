@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"github.com/lazysession/session"
 )
@@ -22,9 +23,13 @@ func addFlash(ctx context.Context, message string) error {
 	return err
 }
 
-// takeFlash returns the messages that wait, which then wait no more.
+// takeFlash returns the messages that wait, which then wait no more. Nothing can be taken out of a session that has
+// ended, or whose token a login in another tab has just replaced; then none wait.
 func takeFlash(ctx context.Context) ([]string, error) {
 	messages, _, err := flash.Take(ctx)
+	if errors.Is(err, session.ErrEnded) {
+		return nil, nil
+	}
 	return messages, err
 }
 

@@ -15,7 +15,7 @@ type insideView struct {
 
 // showInside shows learners what the session holds. There is no token in it, and no way to get one.
 func showInside(w http.ResponseWriter, r *http.Request) error {
-	v, err := openView(r, "What's inside")
+	v, err := openView(r, "Inside")
 	if err != nil {
 		return err
 	}

@@ -71,7 +71,7 @@ func newMemoryRepo() *memoryRepo {
 
 const welcome = `Welcome! This forum counts your visits in your session, and each forum counts on its own.
 
-Open it in a few tabs at once and reload them: no visit gets lost. Then log in under any name, and look at “What's inside”.`
+Open it in a few tabs at once and reload them: no visit gets lost. Then log in under any name, and look at “Inside”.`
 
 func (r *memoryRepo) Forums(context.Context) ([]Forum, error) {
 	r.mu.RLock()

@@ -54,9 +54,11 @@ func ago(d time.Duration) string {
 // span says a duration as people do, in one unit.
 func span(d time.Duration) string {
 	const day = 24 * time.Hour
+	// What is a moment short of half an hour is half an hour.
+	d = max(d, 0).Round(time.Minute / 2)
 	switch {
 	case d < time.Minute:
-		return count(max(int64(d.Round(time.Second)/time.Second), 0), "second")
+		return "less than a minute"
 	case d < time.Hour:
 		return count(int64(d/time.Minute), "minute")
 	case d < day:
