@@ -1,0 +1,391 @@
+package session_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"mime/multipart"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/lazysession/session"
+	"github.com/lazysession/session/service"
+)
+
+func TestUntouchedRequestCostsOneAllocation(t *testing.T) {
+	m, s := newManager(t, nil)
+	cookie := newVisitorWith(t, m, "red").request("/").Header
+	s.take()
+	hello := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusOK)
+		session.FromContext(r.Context())
+	})
+	h := m.Handler(hello)
+	requests := map[string]http.Header{"without a cookie": {}, "with a cookie": cookie, "with two cookies": {"Cookie": {"a=b", "c=d"}}}
+	writers := combinations(&base{})
+	for name := range writers {
+		for kind, header := range requests {
+			t.Run(name+"/"+kind, func(t *testing.T) {
+				w := combinations(&base{header: make(http.Header), log: make([]string, 0, 1)})[name]
+				r := httptest.NewRequest("GET", "https://example.com/", nil)
+				r.Header = header
+				check(t, "allocations", allocsOver(hello, h, w, r), 1)
+				check(t, "response headers", len(w.Header()), 0)
+				check(t, "store calls", s.take(), calls{})
+			})
+		}
+	}
+}
+
+// allocsOver returns how many allocations a handler makes more than another.
+func allocsOver(without, with http.Handler, w http.ResponseWriter, r *http.Request) float64 {
+	const runs = 200
+	return testing.AllocsPerRun(runs, func() { with.ServeHTTP(w, r) }) -
+		testing.AllocsPerRun(runs, func() { without.ServeHTTP(w, r) })
+}
+
+func TestUntouchedRequestCostsOneAllocationBelowChi(t *testing.T) {
+	m, s := newManager(t, nil)
+	routes := func(with ...func(http.Handler) http.Handler) http.Handler {
+		r := chi.NewRouter()
+		r.Use(with...)
+		r.Get("/{page}", func(w http.ResponseWriter, r *http.Request) {
+			if chi.URLParam(r, "page") != "home" {
+				t.Error("got no URL parameter, want chi's")
+			}
+		})
+		return r
+	}
+	pass := func(next http.Handler) http.Handler { return next }
+	w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/home", nil)
+	check(t, "allocations", allocsOver(routes(pass), routes(m.Handler), w, r), 1)
+	check(t, "store calls", s.take(), calls{})
+}
+
+// The writers of net/http itself are measured where they exist: in a request.
+func TestUntouchedRequestCostsOneAllocationOnAServer(t *testing.T) {
+	onBothProtocols(t, func(t *testing.T, proto string) {
+		m, _ := newManager(t, nil)
+		nothing := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+		h := m.Handler(nothing)
+		srv, browser := startServer(t, proto, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			check(t, "protocol", r.Proto, proto)
+			check(t, "allocations", allocsOver(nothing, h, w, r), 1)
+		}))
+		resp, _ := fetch(t, browser, srv.URL)
+		check(t, "Vary", resp.Header.Get("Vary"), "")
+		check(t, "Set-Cookie", resp.Header.Get("Set-Cookie"), "")
+	})
+}
+
+func TestPanicPassesAndCommitsNothing(t *testing.T) {
+	type custom struct{ why string }
+	values := map[string]any{
+		"ErrAbortHandler": http.ErrAbortHandler,
+		"an error":        errStore,
+		"a value":         custom{"because"},
+		"a string":        "because",
+	}
+	stages := []struct {
+		name    string
+		do      func(w http.ResponseWriter, r *http.Request)
+		commits int64
+	}{
+		{"before anything", func(http.ResponseWriter, *http.Request) {}, 0},
+		{"after a change", func(_ http.ResponseWriter, r *http.Request) { color.Set(r.Context(), "blue") }, 0},
+		{"after a change and the header", func(w http.ResponseWriter, r *http.Request) {
+			color.Set(r.Context(), "blue")
+			w.Header().Set("Content-Type", "text/plain")
+		}, 0},
+		{"after a late change", func(w http.ResponseWriter, r *http.Request) {
+			color.Get(r.Context())
+			fmt.Fprint(w, "hello")
+			color.Set(r.Context(), "blue")
+		}, 0},
+	}
+	for name, value := range values {
+		for _, stage := range stages {
+			t.Run(name+"/"+stage.name, func(t *testing.T) {
+				m, s := newManager(t, nil)
+				c := newVisitorWith(t, m, "red")
+				s.take()
+				var late context.Context
+				c.use(func(w http.ResponseWriter, r *http.Request) {
+					late = r.Context()
+					stage.do(w, r)
+					panic(value)
+				}, m)
+				check(t, "panic", panicOf(func() { c.get("/") }), value)
+				check(t, "commits", s.take().commits, stage.commits)
+				checkErr(t, "session after the panic", color.Set(late, "green"), session.ErrTooLate)
+				check(t, "color at the next request", colorOf(t, c, m), "red")
+			})
+		}
+	}
+}
+
+func panicOf(f func()) (value any) {
+	defer func() { value = recover() }()
+	f()
+	return nil
+}
+
+func TestSessionOutlivesNoRequest(t *testing.T) {
+	tests := []struct {
+		name string
+		do   func(ctx context.Context) error
+	}{
+		{"Get", func(ctx context.Context) error { _, err := color.Get(ctx); return err }},
+		{"Set", func(ctx context.Context) error { return color.Set(ctx, "blue") }},
+		{"Delete", func(ctx context.Context) error { return color.Delete(ctx) }},
+		{"Take", func(ctx context.Context) error { _, _, err := color.Take(ctx); return err }},
+		{"Update", func(ctx context.Context) error { _, err := color.Update(ctx, same); return err }},
+		{"Add", func(ctx context.Context) error { _, err := visits.Add(ctx, 1); return err }},
+		{"Exists", func(ctx context.Context) error { _, err := session.FromContext(ctx).Exists(); return err }},
+		{"Renew", func(ctx context.Context) error { return session.FromContext(ctx).Renew() }},
+		{"End", func(ctx context.Context) error { return session.FromContext(ctx).End() }},
+		{"Commit", func(ctx context.Context) error { return session.FromContext(ctx).Commit(ctx) }},
+		{"Reload", func(ctx context.Context) error { return session.FromContext(ctx).Reload(ctx) }},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			m, s := newManager(t, nil)
+			c := newVisitorWith(t, m, "red")
+			s.take()
+			over, result := make(chan struct{}), make(chan error)
+			c.use(func(w http.ResponseWriter, r *http.Request) {
+				go func() {
+					<-over
+					result <- test.do(r.Context())
+				}()
+			}, m).get("/")
+			close(over)
+			checkErr(t, "error after the request", <-result, session.ErrTooLate)
+			check(t, "store calls", s.take(), calls{})
+		})
+	}
+}
+
+func same(s string) (string, error) { return s, nil }
+
+// A goroutine that outlives its handler loses nothing without a word: what Set took is stored.
+func TestNothingIsLostAtTheEndOfARequest(t *testing.T) {
+	m, s := newManager(t, nil)
+	c := newVisitorWith(t, m, "red")
+	for range 300 {
+		var taken int64
+		var worker sync.WaitGroup
+		begun := make(chan struct{})
+		var once sync.Once
+		before := totalVisits(t, c, m)
+		s.onCommit = func() error { once.Do(func() { close(begun) }); return nil }
+		c.use(func(w http.ResponseWriter, r *http.Request) {
+			must(t, color.Set(r.Context(), "blue"))
+			worker.Go(func() {
+				<-begun
+				for {
+					if _, err := visits.Add(r.Context(), 1); err != nil {
+						checkErr(t, "Add", err, session.ErrTooLate)
+						return
+					}
+					taken++
+				}
+			})
+		}, m).get("/")
+		worker.Wait()
+		s.onCommit = nil
+		if got := totalVisits(t, c, m) - before; got != taken {
+			t.Fatalf("visits that are stored: got %d, want the %d that Add has taken", got, taken)
+		}
+	}
+}
+
+func totalVisits(t *testing.T, c *client, m *session.Manager) (n int64) {
+	t.Helper()
+	next := &client{jar: c.jar}
+	next.use(func(w http.ResponseWriter, r *http.Request) {
+		var err error
+		n, err = visits.Get(r.Context())
+		must(t, err)
+	}, m).get("/")
+	return n
+}
+
+func TestTwoManagersOnOneRoute(t *testing.T) {
+	services := service.NewRegistry(nil)
+	site, _ := newManager(t, &session.Config{Cookie: session.Cookie{Name: "__Host-site"}, Services: services})
+	admin, _ := newManager(t, &session.Config{Cookie: session.Cookie{Name: "__Host-admin"}, Services: services})
+	c := newClient(site.Handler(admin.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx := r.Context()
+		if session.FromContext(ctx) != admin.Session(ctx) || site.Session(ctx) == admin.Session(ctx) {
+			t.Error("FromContext: got another session, want the innermost Manager's")
+		}
+		if q, err := service.Query[*session.Manager](ctx); q != site || err != nil {
+			t.Errorf("Query: got %p and error %v, want the Manager that was made first", q, err)
+		}
+		if q, err := service.QueryNamed[*session.Manager](ctx, "__Host-admin"); q != admin || err != nil {
+			t.Errorf("QueryNamed: got %p and error %v, want the other Manager", q, err)
+		}
+		outer := session.NewContext(ctx, site.Session(ctx))
+		fromSite, err := color.Get(outer)
+		must(t, err)
+		fromAdmin, err := color.Get(ctx)
+		must(t, err)
+		must(t, color.Set(outer, "site"))
+		must(t, color.Set(ctx, "admin"))
+		fmt.Fprintf(w, "%s %s", fromSite, fromAdmin)
+	}))))
+	w := c.get("/")
+	check(t, "values at the first visit", w.Body.String(), " ")
+	var names []string
+	for _, cookie := range w.Result().Cookies() {
+		names = append(names, cookie.Name)
+	}
+	check(t, "cookies", strings.Join(names, " "), "__Host-admin __Host-site")
+	w = c.get("/")
+	check(t, "values at the second visit", w.Body.String(), "site admin")
+	check(t, "number of cookies at the second visit", len(w.Result().Cookies()), 0)
+}
+
+// If one of two commits fails, the answer says so, and what the other has to tell the client still arrives.
+func TestTwoManagersOneFails(t *testing.T) {
+	site, _ := newManager(t, &session.Config{Cookie: session.Cookie{Name: "__Host-site"}})
+	admin, s := newManager(t, &session.Config{Cookie: session.Cookie{Name: "__Host-admin"}})
+	s.onCommit = fail
+	w := newClient(site.Handler(admin.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		must(t, color.Set(session.NewContext(r.Context(), site.Session(r.Context())), "site"))
+		must(t, color.Set(r.Context(), "admin"))
+		fmt.Fprint(w, "saved")
+	})))).get("/")
+	check(t, "status", w.Code, http.StatusServiceUnavailable)
+	check(t, "number of cookies", len(w.Result().Cookies()), 1)
+	if strings.Contains(w.Body.String(), "saved\n") {
+		t.Errorf("body: got %q, want nothing of the handler's", w.Body)
+	}
+}
+
+func TestWithoutTheMiddleware(t *testing.T) {
+	m, _ := newManager(t, nil)
+	ctx := t.Context()
+	s := session.FromContext(ctx)
+	if s == nil || m.Session(ctx) == nil {
+		t.Fatal("session of a bare context: got nil, want one that says ErrNoMiddleware")
+	}
+	tests := map[string]func() error{
+		"Key.Get":        func() error { _, err := color.Get(ctx); return err },
+		"Key.Lookup":     func() error { _, _, err := color.Lookup(ctx); return err },
+		"Key.Set":        func() error { return color.Set(ctx, "red") },
+		"Key.Delete":     func() error { return color.Delete(ctx) },
+		"Key.Take":       func() error { _, _, err := color.Take(ctx); return err },
+		"Key.Update":     func() error { _, err := color.Update(ctx, same); return err },
+		"Counter.Add":    func() error { _, err := visits.Add(ctx, 1); return err },
+		"Counter.Get":    func() error { _, err := visits.Get(ctx); return err },
+		"Exists":         func() error { _, err := s.Exists(); return err },
+		"Renew":          s.Renew,
+		"End":            s.End,
+		"SetOwner":       func() error { return s.SetOwner("ann") },
+		"Owner":          func() error { _, err := s.Owner(); return err },
+		"SetLabel":       func() error { return s.SetLabel("device", "a phone") },
+		"Persist":        func() error { return s.Persist(true) },
+		"SetIdleTimeout": func() error { return s.SetIdleTimeout(time.Hour) },
+		"SetLifetime":    func() error { return s.SetLifetime(time.Hour) },
+		"Info":           func() error { _, err := s.Info(); return err },
+		"Names":          func() error { _, err := s.Names(); return err },
+		"Values":         func() error { _, err := s.Values(); return err },
+		"Clear":          s.Clear,
+		"Commit":         func() error { return s.Commit(ctx) },
+		"Reload":         func() error { return s.Reload(ctx) },
+		"Token":          func() error { _, err := s.Token(); return err },
+		"another Manager's": func() error {
+			_, err := m.Session(context.WithValue(ctx, "key", "value")).Exists()
+			return err
+		},
+	}
+	for name, do := range tests {
+		t.Run(name, func(t *testing.T) { checkErr(t, name, do(), session.ErrNoMiddleware) })
+	}
+	check(t, "ID", s.ID(), session.ID{})
+}
+
+func TestContextOfTheRequest(t *testing.T) {
+	type key struct{}
+	m, _ := newManager(t, nil)
+	cause := errors.New("the client has left")
+	parent, cancel := context.WithCancelCause(context.WithValue(t.Context(), key{}, "value"))
+	timed, stop := context.WithTimeout(parent, time.Hour)
+	defer stop()
+	deadline, _ := timed.Deadline()
+	m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx := r.Context()
+		check(t, "value of the parent", ctx.Value(key{}), any("value"))
+		got, ok := ctx.Deadline()
+		check(t, "has a deadline", ok, true)
+		check(t, "deadline", got, deadline)
+		checkErr(t, "error", ctx.Err(), nil)
+		child, stop := context.WithCancel(ctx)
+		defer stop()
+		cancel(cause)
+		<-child.Done()
+		checkErr(t, "error after cancelling", ctx.Err(), context.Canceled)
+		checkErr(t, "cause after cancelling", context.Cause(child), cause)
+	})).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil).WithContext(timed))
+}
+
+// Contexts and writers get printed into logs, with whatever verb.
+func TestNothingPrintsAToken(t *testing.T) {
+	m, _ := newManager(t, nil)
+	c := newVisitorWith(t, m, "red")
+	below := struct{ http.ResponseWriter }{httptest.NewRecorder()}
+	c.use(func(w http.ResponseWriter, r *http.Request) {
+		color.Get(r.Context())
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
+			if got := fmt.Sprintf(verb, r.Context()); !strings.HasPrefix(got, "session.Handler(") {
+				t.Errorf("context as %s: got %.200q, want its name and its parent", verb, got)
+			}
+			if got := fmt.Sprintf(verb, w); got != "session.ResponseWriter" {
+				t.Errorf("writer as %s: got %.200q, want its name", verb, got)
+			}
+		}
+	}, m)
+	c.handler.ServeHTTP(below, c.request("/"))
+}
+
+func TestFilesOfUploadsAreRemoved(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	onBothProtocols(t, func(t *testing.T, proto string) {
+		m, _ := newManager(t, nil)
+		srv, browser := startServer(t, proto, m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			must(t, r.ParseMultipartForm(1))
+			check(t, "files while the handler runs", countFiles(t, dir), 1)
+		})))
+		var body bytes.Buffer
+		form := multipart.NewWriter(&body)
+		part, err := form.CreateFormFile("file", "big.txt")
+		must(t, err)
+		part.Write(bytes.Repeat([]byte("x"), 1<<20))
+		must(t, form.Close())
+		resp, err := browser.Post(srv.URL, form.FormDataContentType(), &body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		srv.Close() // waits until the request is over on the server's side too
+		check(t, "files after the request", countFiles(t, dir), 0)
+	})
+}
+
+func countFiles(t *testing.T, dir string) int {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	must(t, err)
+	return len(entries)
+}
