@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/go-chi/chi/v5"
+
 	"github.com/lazysession/session"
 )
 
@@ -28,7 +30,14 @@ func noSuchPage(http.ResponseWriter, *http.Request) error {
 	return problem{Status: http.StatusNotFound, Title: "Nothing here", Text: "There is no page at this address."}
 }
 
-func wrongMethod(http.ResponseWriter, *http.Request) error {
+// wrongMethod also says which methods are right (RFC 9110, section 15.5.6).
+func wrongMethod(w http.ResponseWriter, r *http.Request) error {
+	routes := chi.RouteContext(r.Context()).Routes
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		if routes.Match(chi.NewRouteContext(), method, r.URL.Path) {
+			w.Header().Add("Allow", method)
+		}
+	}
 	return problem{Status: http.StatusMethodNotAllowed, Title: "Not like this", Text: "This address can't be used this way."}
 }
 

@@ -1,12 +1,17 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+
+	"github.com/lazysession/session/store"
+	"github.com/lazysession/session/store/mem"
 )
 
 func TestEachForumCountsItsOwnVisits(t *testing.T) {
@@ -25,10 +30,29 @@ func TestEachForumCountsItsOwnVisits(t *testing.T) {
 	b.get("/").wants(t, http.StatusOK, "visited 3×", "visited 2×", "visited 1×")
 }
 
+// A meetingStore can let loads wait for each other, so that requests are at work at the same time for sure.
+type meetingStore struct {
+	*mem.Store
+	meeting atomic.Pointer[sync.WaitGroup] // nil: nobody waits
+}
+
+func (s *meetingStore) Load(ctx context.Context, t store.Token) (*store.Record, error) {
+	rec, err := s.Store.Load(ctx, t)
+	if all := s.meeting.Load(); all != nil {
+		all.Done()
+		all.Wait()
+	}
+	return rec, err
+}
+
 func TestManyTabsGetEachNumberOnce(t *testing.T) {
-	b := openBrowser(t, startForum(t))
+	sessions := &meetingStore{Store: mem.New(nil)}
+	b := openBrowser(t, startForumOn(t, sessions))
 	b.get("/forums/go") // the session
 	const tabs = 50
+	all := new(sync.WaitGroup)
+	all.Add(tabs)
+	sessions.meeting.Store(all)
 	numbers := make([]int, tabs)
 	var loading sync.WaitGroup
 	for i := range numbers {
@@ -105,6 +129,22 @@ func TestOlderPostsAreOnTheNextPage(t *testing.T) {
 	older := b.get("/forums/go?before=" + before)
 	older.wants(t, http.StatusOK, "post number 1.")
 	older.wantsNot(t, "Older posts")
+}
+
+func TestWrongMethodsAreToldTheRightOnes(t *testing.T) {
+	b := openBrowser(t, startForum(t))
+	for path, allow := range map[string]string{"/logout": "POST", "/sessions/end": "POST"} {
+		a := b.get(path)
+		a.wants(t, http.StatusMethodNotAllowed)
+		if got := a.header.Get("Allow"); got != allow {
+			t.Errorf("GET %s: Allow is %q, want %q", path, got, allow)
+		}
+	}
+	a := b.post("/about")
+	a.wants(t, http.StatusMethodNotAllowed)
+	if got := a.header.Get("Allow"); got != "GET" {
+		t.Errorf("POST /about: Allow is %q, want GET", got)
+	}
 }
 
 func TestUnknownAddresses(t *testing.T) {
