@@ -19,9 +19,18 @@ func encode[T any](v T) (string, error) {
 		return "", err
 	}
 	if !ok {
-		b, err = json.Marshal(v)
+		b, err = marshal(v)
 	}
 	return string(b), err
+}
+
+// marshal is json.Marshal for what other programs can read: it passes on what a MarshalJSON method returns, UTF-8 or not.
+func marshal(v any) ([]byte, error) {
+	b, err := json.Marshal(v)
+	if err == nil && !utf8.Valid(b) {
+		return nil, errNotJSON
+	}
+	return b, err
 }
 
 // appendCommon appends the JSON of the common types. It is not ok for others.
@@ -102,20 +111,24 @@ func appendBytes(b, v []byte) []byte {
 	return append(b, '"')
 }
 
-// appendTime writes what time.Time.MarshalJSON does.
+// appendTime writes what time.Time.MarshalJSON does, but for zones with seconds, as they were before 1900 and the like:
+// RFC 3339 has none, and the time would come back as another.
 func appendTime(b []byte, t time.Time) ([]byte, bool, error) {
+	if _, offset := t.Zone(); offset%60 != 0 {
+		t = t.UTC()
+	}
 	b = append(b, '"')
 	b, err := t.AppendText(b)
 	return append(b, '"'), true, err
 }
 
-var errNotJSON = errors.New("not a JSON document")
+var errNotJSON = errors.New("not a JSON document in UTF-8")
 
 func appendRaw(b []byte, v json.RawMessage) ([]byte, bool, error) {
 	if v == nil {
 		return append(b, "null"...), true, nil
 	}
-	if !json.Valid(v) {
+	if !json.Valid(v) || !utf8.Valid(v) {
 		return nil, false, errNotJSON
 	}
 	return append(b, v...), true, nil
@@ -187,23 +200,26 @@ func decodeCommon(doc string, p any) (ok bool) {
 func decodeInt[T int | int8 | int16 | int32 | int64](doc string, p *T, bits int) bool {
 	n, err := strconv.ParseInt(doc, 10, bits)
 	*p = T(n)
-	return err == nil
+	return err == nil && plainInt(doc)
 }
 
 func decodeUint[T uint | uint8 | uint16 | uint32 | uint64](doc string, p *T, bits int) bool {
 	n, err := strconv.ParseUint(doc, 10, bits)
 	*p = T(n)
-	return err == nil
+	return err == nil && plainInt(doc)
+}
+
+// plainInt reports whether what strconv takes for an integer is one in JSON, where "+1" and "01" are none.
+func plainInt(doc string) bool {
+	digits := strings.TrimPrefix(doc, "-")
+	return digits == "0" || digits[0] >= '1'
 }
 
 func decodeFloat(doc string, p *float64) bool {
-	// ParseFloat also takes "inf", "0x1p-2" and "1_0"; JSON numbers begin and end with a digit, but for the sign.
 	f, err := strconv.ParseFloat(doc, 64)
 	*p = f
-	return err == nil && strings.IndexFunc(doc, notNumberChar) < 0
+	return err == nil && json.Valid([]byte(doc)) // ParseFloat also takes "+1", "1.", "inf" and "0x1p-2"
 }
-
-func notNumberChar(r rune) bool { return (r < '0' || r > '9') && !strings.ContainsRune("+-.eE", r) }
 
 // plainString returns the string in a document that holds one without escapes.
 func plainString(doc string) (s string, ok bool) {
