@@ -47,9 +47,17 @@ func TestUntouchedRequestCostsOneAllocation(t *testing.T) {
 
 // allocsOver returns how many allocations a handler makes more than another.
 func allocsOver(without, with http.Handler, w http.ResponseWriter, r *http.Request) float64 {
-	const runs = 200
-	return testing.AllocsPerRun(runs, func() { with.ServeHTTP(w, r) }) -
-		testing.AllocsPerRun(runs, func() { without.ServeHTTP(w, r) })
+	return fewestAllocs(func() { with.ServeHTTP(w, r) }) - fewestAllocs(func() { without.ServeHTTP(w, r) })
+}
+
+// fewestAllocs is testing.AllocsPerRun without what other goroutines allocate meanwhile, those of a server that closes,
+// say: that can only add.
+func fewestAllocs(f func()) float64 {
+	fewest := testing.AllocsPerRun(100, f)
+	for range 4 {
+		fewest = min(fewest, testing.AllocsPerRun(100, f))
+	}
+	return fewest
 }
 
 func TestUntouchedRequestCostsOneAllocationBelowChi(t *testing.T) {
@@ -65,8 +73,17 @@ func TestUntouchedRequestCostsOneAllocationBelowChi(t *testing.T) {
 		return r
 	}
 	pass := func(next http.Handler) http.Handler { return next }
+	// Given its context, chi takes none from a pool, which the race detector makes forget at random.
+	found := chi.NewRouteContext()
+	again := func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			found.Reset()
+			h.ServeHTTP(w, r)
+		})
+	}
 	w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/home", nil)
-	check(t, "allocations", allocsOver(routes(pass), routes(m.Handler), w, r), 1)
+	r = r.WithContext(context.WithValue(r.Context(), chi.RouteCtxKey, found))
+	check(t, "allocations", allocsOver(again(routes(pass)), again(routes(m.Handler)), w, r), 1)
 	check(t, "store calls", s.take(), calls{})
 }
 

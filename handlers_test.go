@@ -1,0 +1,486 @@
+package session_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/lazysession/session"
+)
+
+// visit counts a visit, before next does its work.
+func visit(t *testing.T, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, err := visits.Add(r.Context(), 1)
+		must(t, err)
+		next.ServeHTTP(w, r)
+	})
+}
+
+func TestFileServer(t *testing.T) {
+	dir := t.TempDir()
+	text := strings.Repeat("0123456789", 10_000)
+	must(t, os.WriteFile(filepath.Join(dir, "file.txt"), []byte(text), 0o600))
+	modified := time.Date(2024, 2, 29, 12, 0, 0, 0, time.UTC)
+	must(t, os.Chtimes(filepath.Join(dir, "file.txt"), modified, modified))
+	tests := []struct {
+		name   string
+		method string
+		header [2]string
+		status int
+		length string
+		body   string
+	}{
+		{"whole", "GET", [2]string{}, 200, "100000", text},
+		{"head", "HEAD", [2]string{}, 200, "100000", ""},
+		{"range", "GET", [2]string{"Range", "bytes=5-14"}, 206, "10", "5678901234"},
+		{"last bytes", "GET", [2]string{"Range", "bytes=-3"}, 206, "3", "789"},
+		{"range beyond the end", "GET", [2]string{"Range", "bytes=200000-"}, 416, "33", "invalid range: failed to overlap\n"},
+		{"not modified", "GET", [2]string{"If-Modified-Since", modified.Format(http.TimeFormat)}, 304, "", ""},
+	}
+	onBothProtocols(t, func(t *testing.T, proto string) {
+		for _, test := range tests {
+			t.Run(test.name, func(t *testing.T) {
+				m, _ := newManager(t, nil)
+				srv, browser := startServer(t, proto, m.Handler(visit(t, http.FileServer(http.Dir(dir)))))
+				r, err := http.NewRequest(test.method, srv.URL+"/file.txt", nil)
+				must(t, err)
+				if test.header[0] != "" {
+					r.Header.Set(test.header[0], test.header[1])
+				}
+				resp, body := roundTrip(t, browser, r)
+				check(t, "status", resp.StatusCode, test.status)
+				check(t, "Content-Length", resp.Header.Get("Content-Length"), test.length)
+				if body != test.body {
+					t.Errorf("body: got %d bytes %.40q, want %d bytes %.40q", len(body), body, len(test.body), test.body)
+				}
+				check(t, "number of cookies", len(resp.Cookies()), 1)
+				check(t, "Vary", resp.Header.Get("Vary"), "Cookie")
+			})
+		}
+	})
+}
+
+func TestServerSentEvents(t *testing.T) {
+	onBothProtocols(t, func(t *testing.T, proto string) {
+		m, s := newManager(t, nil)
+		next, done := make(chan string), make(chan struct{})
+		srv, browser := startServer(t, proto, m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer close(done)
+			must(t, color.Set(r.Context(), "red"))
+			w.Header().Set("Content-Type", "text/event-stream")
+			w.(http.Flusher).Flush()
+			for text := range next {
+				must(t, color.Set(r.Context(), text))
+				fmt.Fprintf(w, "data: %s\n\n", text)
+				must(t, http.NewResponseController(w).Flush())
+			}
+			checkErr(t, "Renew while streaming", session.FromContext(r.Context()).Renew(), session.ErrTooLate)
+		})))
+		resp, err := browser.Get(srv.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		check(t, "cookies with the first flush", len(resp.Cookies()), 1)
+		check(t, "commits with the first flush", s.commits.Load(), 1)
+		events := bufio.NewReader(resp.Body)
+		for _, text := range []string{"green", "blue"} {
+			next <- text
+			line, err := events.ReadString('\n')
+			must(t, err)
+			check(t, "event", line, "data: "+text+"\n")
+			events.ReadString('\n')
+		}
+		check(t, "commits while streaming", s.commits.Load(), 1)
+		close(next)
+		<-done
+		_, err = io.Copy(io.Discard, resp.Body)
+		must(t, err)
+		check(t, "color after the stream", colorOver(t, browser, m, srv), "blue")
+		check(t, "commits in all", s.commits.Load(), 2)
+	})
+}
+
+// colorOver asks another server of the same Manager for the visitor's color.
+func colorOver(t *testing.T, browser *http.Client, m *session.Manager, srv *httptest.Server) string {
+	t.Helper()
+	u, err := url.Parse(srv.URL)
+	must(t, err)
+	r := httptest.NewRequest("GET", srv.URL, nil)
+	for _, cookie := range browser.Jar.Cookies(u) {
+		r.AddCookie(cookie)
+	}
+	var text string
+	newClient(nil).use(func(w http.ResponseWriter, r *http.Request) {
+		text, err = color.Get(r.Context())
+		must(t, err)
+	}, m).do(r)
+	return text
+}
+
+func TestFullDuplex(t *testing.T) {
+	onBothProtocols(t, func(t *testing.T, proto string) {
+		m, _ := newManager(t, nil)
+		srv, browser := startServer(t, proto, m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			must(t, color.Set(r.Context(), "red"))
+			c := http.NewResponseController(w)
+			must(t, c.EnableFullDuplex())
+			in := bufio.NewReader(r.Body)
+			for {
+				line, err := in.ReadString('\n')
+				if err != nil {
+					return
+				}
+				fmt.Fprint(w, strings.ToUpper(line))
+				must(t, c.Flush())
+			}
+		})))
+		send, body := net.Pipe()
+		r, err := http.NewRequest("POST", srv.URL, io.NopCloser(body))
+		must(t, err)
+		words := []string{"one", "two", "three"}
+		go fmt.Fprintln(send, words[0])
+		resp, err := browser.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		check(t, "number of cookies", len(resp.Cookies()), 1)
+		out := bufio.NewReader(resp.Body)
+		for i, word := range words {
+			line, err := out.ReadString('\n')
+			must(t, err)
+			check(t, "echo", line, strings.ToUpper(word)+"\n")
+			if i+1 < len(words) {
+				fmt.Fprintln(send, words[i+1])
+			}
+		}
+		send.Close()
+	})
+}
+
+func TestResponseControllerOnAServer(t *testing.T) {
+	past := time.Unix(1, 0)
+	tests := []struct {
+		name string
+		do   func(c *http.ResponseController) error
+		want map[string]bool // whether the protocol can do it
+	}{
+		{"Flush", (*http.ResponseController).Flush, map[string]bool{http1: true, http2: true}},
+		{"EnableFullDuplex", (*http.ResponseController).EnableFullDuplex, map[string]bool{http1: true, http2: true}},
+		{"SetReadDeadline", func(c *http.ResponseController) error { return c.SetReadDeadline(past) }, map[string]bool{http1: true, http2: true}},
+		{"SetWriteDeadline", func(c *http.ResponseController) error { return c.SetWriteDeadline(time.Now().Add(time.Hour)) },
+			map[string]bool{http1: true, http2: true}},
+		{"Hijack", func(c *http.ResponseController) error {
+			conn, _, err := c.Hijack()
+			if err == nil {
+				fmt.Fprint(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+				conn.Close()
+			}
+			return err
+		}, map[string]bool{http1: true, http2: false}},
+	}
+	onBothProtocols(t, func(t *testing.T, proto string) {
+		for _, test := range tests {
+			t.Run(test.name, func(t *testing.T) {
+				m, _ := newManager(t, nil)
+				srv, browser := startServer(t, proto, m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					err := test.do(http.NewResponseController(w))
+					check(t, "works", err == nil, test.want[proto])
+				})))
+				resp, _ := fetch(t, browser, srv.URL)
+				check(t, "status", resp.StatusCode, http.StatusOK)
+			})
+		}
+	})
+}
+
+// Deadlines that a handler sets are the connection's own.
+func TestReadDeadlineWorks(t *testing.T) {
+	onBothProtocols(t, func(t *testing.T, proto string) {
+		m, _ := newManager(t, nil)
+		srv, browser := startServer(t, proto, m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			must(t, http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)))
+			_, err := io.ReadAll(r.Body)
+			checkErr(t, "reading after the deadline", err, os.ErrDeadlineExceeded)
+			w.Header().Set("Connection", "close")
+			w.WriteHeader(http.StatusRequestTimeout)
+		})))
+		body, send := net.Pipe()
+		defer send.Close()
+		r, err := http.NewRequest("POST", srv.URL, body)
+		must(t, err)
+		resp, err := browser.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		check(t, "status", resp.StatusCode, http.StatusRequestTimeout)
+	})
+}
+
+// echo is a WebSocket server that answers what it hears, and counts what it heard in the session.
+func echo(t *testing.T) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ws, err := websocket.Accept(w, r, nil)
+		if err != nil {
+			t.Errorf("accepting a WebSocket: %v", err)
+			return
+		}
+		defer ws.CloseNow()
+		for {
+			kind, text, err := ws.Read(r.Context())
+			if err != nil {
+				return
+			}
+			_, err = visits.Add(r.Context(), 1)
+			must(t, err)
+			must(t, session.FromContext(r.Context()).Commit(r.Context()))
+			must(t, ws.Write(r.Context(), kind, text))
+		}
+	})
+}
+
+// say opens a WebSocket and returns the response of its upgrade after some words went there and back.
+func say(t *testing.T, browser *http.Client, url string, words ...string) *http.Response {
+	t.Helper()
+	ws, resp, err := websocket.Dial(t.Context(), url, &websocket.DialOptions{HTTPClient: browser})
+	if err != nil {
+		t.Fatalf("dialling: %v", err)
+	}
+	defer ws.CloseNow()
+	for _, word := range words {
+		must(t, ws.Write(t.Context(), websocket.MessageText, []byte(word)))
+		_, got, err := ws.Read(t.Context())
+		must(t, err)
+		check(t, "echo", string(got), word)
+	}
+	must(t, ws.Close(websocket.StatusNormalClosure, ""))
+	return resp
+}
+
+func TestWebSocket(t *testing.T) {
+	m, s := newManager(t, nil)
+	srv, browser := startServer(t, http1, m.Handler(visit(t, echo(t))))
+
+	resp := say(t, browser, srv.URL, "one", "two")
+	check(t, "status of a new visitor", resp.StatusCode, http.StatusSwitchingProtocols)
+	check(t, "cookies with the upgrade of a new visitor", len(resp.Cookies()), 1)
+	check(t, "commits of a new visitor", s.take().commits, 3)
+
+	resp = say(t, browser, srv.URL, "three")
+	check(t, "status of a known visitor", resp.StatusCode, http.StatusSwitchingProtocols)
+	check(t, "cookies with the upgrade of a known visitor", len(resp.Cookies()), 0)
+	check(t, "store calls of a known visitor", s.take(), calls{loads: 1, commits: 2})
+	for rec, err := range s.mem.List(t.Context(), session.Filter{}) {
+		must(t, err)
+		count, _ := rec.Values.Get(visits.Name())
+		check(t, "visits and words", count, "5")
+	}
+}
+
+func TestWebSocketWhoseCommitFails(t *testing.T) {
+	m, s := newManager(t, nil)
+	s.onCommit = fail
+	srv, browser := startServer(t, http1, m.Handler(visit(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := websocket.Accept(w, r, nil); err == nil {
+			t.Error("accepting a WebSocket: got no error, want one")
+		}
+	}))))
+	_, resp, err := websocket.Dial(t.Context(), srv.URL, &websocket.DialOptions{HTTPClient: browser})
+	if err == nil || resp == nil {
+		t.Fatalf("dialling: got response %v and error %v, want a response that refuses", resp, err)
+	}
+	check(t, "status", resp.StatusCode, http.StatusServiceUnavailable)
+}
+
+// Gorilla's way to upgrade: the handler takes the connection and writes the response itself, without our headers.
+func TestDirectHijack(t *testing.T) {
+	tests := []struct {
+		name  string
+		known bool
+		do    func(r *http.Request) error
+		want  error
+	}{
+		{"not used", false, func(*http.Request) error { return nil }, nil},
+		{"read, no session", false, func(r *http.Request) error { _, err := color.Get(r.Context()); return err }, nil},
+		{"new session", false, func(r *http.Request) error { return color.Set(r.Context(), "red") }, session.ErrTooLate},
+		{"read", true, func(r *http.Request) error { _, err := color.Get(r.Context()); return err }, nil},
+		{"changed", true, func(r *http.Request) error { return color.Set(r.Context(), "blue") }, nil},
+		{"renewed", true, func(r *http.Request) error { return session.FromContext(r.Context()).Renew() }, session.ErrTooLate},
+		{"ended", true, func(r *http.Request) error { return session.FromContext(r.Context()).End() }, session.ErrTooLate},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			m, _ := newManager(t, nil)
+			mux := http.NewServeMux()
+			mux.HandleFunc("/login", func(w http.ResponseWriter, r *http.Request) { must(t, color.Set(r.Context(), "red")) })
+			mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+				must(t, test.do(r))
+				conn, _, err := w.(http.Hijacker).Hijack()
+				checkErr(t, "Hijack", err, test.want)
+				if err != nil {
+					http.Error(w, "reload first", http.StatusForbidden)
+					return
+				}
+				defer conn.Close()
+				fmt.Fprint(conn, "HTTP/1.1 200 OK\r\nContent-Length: 8\r\nConnection: close\r\n\r\nhijacked")
+			})
+			srv, browser := startServer(t, http1, m.Handler(mux))
+			if test.known {
+				fetch(t, browser, srv.URL+"/login")
+			}
+			resp, body := fetch(t, browser, srv.URL)
+			if test.want == nil {
+				check(t, "body", body, "hijacked")
+				return
+			}
+			check(t, "status", resp.StatusCode, http.StatusForbidden)
+			check(t, "cookies with the refusal", len(resp.Cookies()), 1)
+		})
+	}
+}
+
+// startProxy starts a ReverseProxy, behind a Manager, in front of a handler.
+func startProxy(t *testing.T, proto string, m *session.Manager, h http.Handler) (string, *http.Client) {
+	t.Helper()
+	behind := httptest.NewServer(h)
+	t.Cleanup(behind.Close)
+	target, err := url.Parse(behind.URL)
+	must(t, err)
+	proxy := &httputil.ReverseProxy{
+		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Header.Del("Cookie") },
+		FlushInterval: -1,
+		ErrorLog:      log.New(io.Discard, "", 0),
+	}
+	srv, browser := startServer(t, proto, m.Handler(visit(t, proxy)))
+	return srv.URL, browser
+}
+
+func TestReverseProxy(t *testing.T) {
+	onBothProtocols(t, func(t *testing.T, proto string) {
+		m, s := newManager(t, nil)
+		next := make(chan struct{})
+		u, browser := startProxy(t, proto, m, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusEarlyHints)
+			http.SetCookie(w, &http.Cookie{Name: "theirs", Value: "1"})
+			w.Header().Set("Trailer", "X-Sum")
+			w.WriteHeader(http.StatusTeapot)
+			fmt.Fprint(w, "first ")
+			w.(http.Flusher).Flush()
+			<-next
+			fmt.Fprint(w, "second")
+			w.Header().Set("X-Sum", "42")
+		}))
+		resp, err := browser.Get(u)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		first := make([]byte, len("first "))
+		_, err = io.ReadFull(resp.Body, first)
+		must(t, err)
+		check(t, "what is flushed", string(first), "first ")
+		close(next)
+		rest, err := io.ReadAll(resp.Body)
+		must(t, err)
+		check(t, "status", resp.StatusCode, http.StatusTeapot)
+		check(t, "rest", string(rest), "second")
+		check(t, "trailer", resp.Trailer.Get("X-Sum"), "42")
+		check(t, "number of cookies", len(resp.Cookies()), 2)
+		check(t, "store calls", s.take(), calls{commits: 1})
+	})
+}
+
+func TestWebSocketThroughReverseProxy(t *testing.T) {
+	m, _ := newManager(t, nil)
+	other, _ := newManager(t, nil)
+	u, browser := startProxy(t, http1, m, other.Handler(visit(t, echo(t))))
+	// The proxy hijacks, so that a new visitor's cookie could not be sent. It comes with the refusal.
+	_, resp, err := websocket.Dial(t.Context(), u, &websocket.DialOptions{HTTPClient: browser})
+	if err == nil || resp == nil {
+		t.Fatalf("dialling as a new visitor: got response %v and error %v, want a response that refuses", resp, err)
+	}
+	check(t, "status of a new visitor", resp.StatusCode, http.StatusBadGateway)
+	check(t, "cookies of a new visitor", len(resp.Cookies()), 1)
+
+	resp = say(t, browser, u, "one", "two")
+	check(t, "status of a known visitor", resp.StatusCode, http.StatusSwitchingProtocols)
+}
+
+func TestTimeoutHandlerInside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, s := newManager(t, nil)
+		c := newVisitorWith(t, m, "red")
+		finished := make(chan error)
+		h := http.TimeoutHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			must(t, user.Set(r.Context(), "ann"))
+			if r.URL.Path == "/slow" {
+				<-r.Context().Done()
+				synctest.Wait() // until the response is out
+				finished <- color.Set(r.Context(), "blue")
+				return
+			}
+			fmt.Fprint(w, "fast")
+		}), time.Second, "too slow")
+		c.use(h.ServeHTTP, m)
+
+		s.take()
+		w := c.get("/fast")
+		check(t, "fast: status", w.Code, http.StatusOK)
+		check(t, "fast: body", w.Body.String(), "fast")
+		check(t, "fast: store calls", s.take(), calls{loads: 1, commits: 1})
+
+		late := make(chan error, 1)
+		go func() { late <- <-finished }()
+		w = c.get("/slow")
+		check(t, "slow: status", w.Code, http.StatusServiceUnavailable)
+		check(t, "slow: body", w.Body.String(), "too slow")
+		checkErr(t, "slow: change after the response", <-late, session.ErrTooLate)
+	})
+}
+
+func TestTimeoutHandlerOutside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, _ := newManager(t, nil)
+		c := newClient(nil)
+		handled := make(chan struct{}, 1)
+		c.handler = http.TimeoutHandler(m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer func() { handled <- struct{}{} }()
+			must(t, color.Set(r.Context(), strings.TrimPrefix(r.URL.Path, "/")))
+			if r.URL.Path == "/slow" {
+				<-r.Context().Done()
+				synctest.Wait()
+			}
+			fmt.Fprint(w, "saved")
+		})), time.Second, "too slow")
+
+		w := c.get("/fast")
+		check(t, "fast: status", w.Code, http.StatusOK)
+		check(t, "fast: body", w.Body.String(), "saved")
+		check(t, "fast: number of cookies", len(w.Result().Cookies()), 1)
+		<-handled
+
+		w = c.get("/slow")
+		check(t, "slow: status", w.Code, http.StatusServiceUnavailable)
+		check(t, "slow: body", w.Body.String(), "too slow")
+		<-handled
+		synctest.Wait()
+		check(t, "color after a change that was too slow to be told of", colorOf(t, c, m), "slow")
+	})
+}
