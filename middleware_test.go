@@ -140,7 +140,7 @@ func TestPanicPassesAndCommitsNothing(t *testing.T) {
 					stage.do(w, r)
 					panic(value)
 				}, m)
-				check(t, "panic", panicOf(func() { c.get("/") }), value)
+				check(t, "panic", caught(func() { c.get("/") }), value)
 				check(t, "commits", s.take().commits, stage.commits)
 				checkErr(t, "session after the panic", color.Set(late, "green"), session.ErrTooLate)
 				check(t, "color at the next request", colorOf(t, c, m), "red")
@@ -149,7 +149,7 @@ func TestPanicPassesAndCommitsNothing(t *testing.T) {
 	}
 }
 
-func panicOf(f func()) (value any) {
+func caught(f func()) (value any) {
 	defer func() { value = recover() }()
 	f()
 	return nil
