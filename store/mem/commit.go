@@ -31,6 +31,7 @@ type commit struct {
 	*store.Change
 	now      moment
 	from, to place   // where the token stands, and where it will
+	group    *group  // of the owner that is set, locked; nil: none is
 	gone     []*node // what left an owner
 }
 
@@ -46,15 +47,12 @@ func (c *commit) run() (*store.Record, error) {
 	}
 	group := c.owners.lock(*c.Owner)
 	defer group.unlock()
+	c.group = &group
 	record, err := c.apply()
-	if err != nil {
-		return nil, err
+	if err == nil && c.MaxPerOwner > 0 {
+		c.trim(record.ID)
 	}
-	group.join(record.ID, c.Created)
-	if c.MaxPerOwner > 0 {
-		c.trim(&group, record.ID)
-	}
-	return record, nil
+	return record, err
 }
 
 // expireID removes an expired session that has the ID of the new one: it counts as absent. It stands in any shard, so
@@ -132,6 +130,7 @@ func (c *commit) create(n *node) (*store.Record, error) {
 	}
 	c.to.add(n)
 	c.count.Add(1)
+	c.join(n)
 	c.Tell(store.Event{Kind: store.Created, ID: n.ID, Owner: n.Owner})
 	c.retire(n)
 	return &n.Record, nil
@@ -145,11 +144,20 @@ func (c *commit) change(old, n *node) *store.Record {
 		c.from.replace(old, n)
 	}
 	c.ids.replace(n)
-	c.retire(n)
+	c.join(n)
 	if old.Owner != n.Owner {
 		c.left(old)
 	}
+	c.retire(n)
 	return &n.Record
+}
+
+// join tells the owner that is set of its session: before any watcher, so that not even one that panics leaves a session
+// out of what EndOwner ends.
+func (c *commit) join(n *node) {
+	if c.group != nil {
+		c.group.join(n.ID, c.Created)
+	}
 }
 
 // retire remembers the token that this change replaces.

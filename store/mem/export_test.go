@@ -148,3 +148,9 @@ func (x *Index) Remove(id store.ID) {
 
 // Len returns how many records there are, and in how many slots.
 func (x *Index) Len() (records, slots int) { return x.count, len(x.nodes) }
+
+// ShardOf returns the number of the shard that a token belongs to.
+func (s *Store) ShardOf(token store.Token) int {
+	at := s.shards.place(token)
+	return at.number
+}

@@ -16,7 +16,7 @@ type index struct {
 	*keys
 	nodes []*node
 	// dist holds, for each slot, 1 more than how far its node is from home; 0 for an empty slot. At a load of 7/8 the
-	// chance of a distance d falls as exp(-d/4), so that a byte is enough by 30 orders of magnitude.
+	// chance of a distance d falls as exp(-d/4), so that a byte is enough by more than 20 orders of magnitude.
 	dist  []uint8
 	count int
 }

@@ -11,6 +11,10 @@ import (
 // while a record is yielded.
 func (s *Store) List(ctx context.Context, filter store.Filter) iter.Seq2[*store.Record, error] {
 	return func(yield func(*store.Record, error) bool) {
+		if err := s.ready(ctx); err != nil {
+			yield(nil, err)
+			return
+		}
 		if filter.Owner != "" {
 			g := s.owners.lock(filter.Owner)
 			nodes := s.owned(&g)
@@ -42,10 +46,6 @@ func (sh *idShard) append(to []*node) []*node {
 
 // yield yields what the nodes have become by then, and reports whether to go on.
 func (s *Store) yield(ctx context.Context, nodes []*node, f store.Filter, yield func(*store.Record, error) bool) bool {
-	if err := s.ready(ctx); err != nil {
-		yield(nil, err)
-		return false
-	}
 	for _, seen := range nodes {
 		if err := s.ready(ctx); err != nil {
 			yield(nil, err)

@@ -1,8 +1,6 @@
 package mem
 
 import (
-	"cmp"
-	"context"
 	"hash/maphash"
 	"slices"
 	"sync"
@@ -118,41 +116,4 @@ func idsOf(nodes []*node) []store.ID {
 		ids[i] = n.ID
 	}
 	return ids
-}
-
-// EndOwner ends the sessions of an owner but those in except.
-func (s *Store) EndOwner(ctx context.Context, owner string, except []store.ID, why store.Reason) (int, error) {
-	if err := s.ready(ctx); err != nil || owner == "" {
-		return 0, err
-	}
-	g := s.owners.lock(owner)
-	defer g.unlock()
-	now := s.clock.now()
-	ended := 0
-	for _, n := range s.owned(&g) {
-		if !slices.Contains(except, n.ID) && s.endOwned(&g, n, why, now) {
-			ended++
-		}
-	}
-	s.owned(&g)
-	return ended, nil
-}
-
-func (s *Store) endOwned(g *group, n *node, why store.Reason, now store.Instant) bool {
-	_, live := s.endIf(n.ID, func(n *node) bool { return n.Owner == g.owner }, why, now)
-	return live
-}
-
-// trim ends the oldest sessions of the owner until there are no more than MaxPerOwner, and never the one that came.
-func (c *commit) trim(g *group, came store.ID) {
-	others := slices.DeleteFunc(c.owned(g), func(n *node) bool { return n.ID == came || n.Expired(c.now.Instant) })
-	excess := len(others) + 1 - c.MaxPerOwner
-	if excess <= 0 {
-		return
-	}
-	slices.SortStableFunc(others, func(a, b *node) int { return cmp.Compare(a.Created, b.Created) })
-	for _, n := range others[:excess] {
-		c.endOwned(g, n, store.Evicted, c.now.Instant)
-	}
-	c.owned(g)
 }

@@ -6,8 +6,9 @@ import "github.com/lazysession/session/store"
 // lock any more.
 func (s *Store) removeLocked(at *place, n *node, why store.Reason) {
 	at.remove(n)
-	s.ids.remove(n)
 	s.count.Add(-1)
+	// The ID stays taken until the end is told, or another session of that ID could be told of before.
+	defer s.ids.remove(n)
 	s.Tell(store.Event{Kind: store.Ended, ID: n.ID, Owner: n.Owner, Reason: why})
 }
 
@@ -22,15 +23,22 @@ func (s *Store) endIf(id store.ID, cond func(*node) bool, why store.Reason, now 
 			return nil, false
 		}
 		at := s.shards.place(seen.Token)
-		at.lock()
-		n = at.find()
-		if n != nil && n.ID == id {
-			n, live = s.endLocked(&at, n, cond, why, now)
-			at.unlock()
-			return n, live
+		if n := at.lockID(id); n != nil {
+			defer at.unlock()
+			return s.endLocked(&at, n, cond, why, now)
 		}
-		at.unlock() // it was renewed, or ended, between the two locks: look again
 	}
+}
+
+// lockID locks the place and returns its node. It returns nil, with nothing locked, if the session was renewed or ended
+// between being found by its ID and this.
+func (p *place) lockID(id store.ID) *node {
+	p.lock()
+	if n := p.find(); n != nil && n.ID == id {
+		return n
+	}
+	p.unlock()
+	return nil
 }
 
 func (s *Store) endLocked(at *place, n *node, cond func(*node) bool, why store.Reason, now store.Instant) (*node, bool) {

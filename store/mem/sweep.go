@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	sweepShard = 32   // sessions that are removed under one lock, so that no reader waits long
+	sweepShard = 16   // sessions that are removed under one lock, so that no reader waits long
 	sweepBatch = 1024 // sessions that are removed by one Sweep, so that it returns soon
 	// A session with an early deadline may come any time, and its end should be told within about a second.
 	minSweepPause = 100 * time.Millisecond
