@@ -17,7 +17,7 @@ import (
 type Config struct {
 	// Keys sign the cookies, newest first, each of at least 32 random bytes. The first signs, all verify: to rotate
 	// without logging anybody out, add the new key at the end on every node, then move it to the front, and drop the
-	// old one when the last session signed with it has ended.
+	// old one when the last session signed with it has ended: after the longest lifetime that a session was given.
 	//
 	// Defaults to one random key, which only a store that dies with the process allows (store.Volatile).
 	Keys [][]byte

@@ -29,22 +29,28 @@ func (s *Session) set(ctx context.Context, name, doc string) error {
 
 // delete removes the value under name. It makes no session where there is none.
 func (s *Session) delete(ctx context.Context, name string) error {
-	_, _, err := s.take(ctx, name)
+	if err := s.enterToChange(ctx); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	if s.state == ended || s.state == retired {
+		return ErrEnded
+	}
+	_, _, err := s.takeLocked(name)
 	return err
 }
 
-// take removes the value under name and returns its document.
+// take removes the value under name and returns its document. Of an ended session there is nothing to take, which is no
+// loss.
 func (s *Session) take(ctx context.Context, name string) (doc string, ok bool, err error) {
 	if err := s.enterToChange(ctx); err != nil {
 		return "", false, err
 	}
 	defer s.mu.Unlock()
-	switch s.state {
-	case absent:
-		return "", false, nil
-	case ended, retired:
-		return "", false, ErrEnded
-	}
+	return s.takeLocked(name)
+}
+
+func (s *Session) takeLocked(name string) (doc string, ok bool, err error) {
 	doc, ok, err = s.lookupLocked(name)
 	if err != nil || !ok {
 		return "", false, err

@@ -208,7 +208,7 @@ func (m *Manager) End(ctx context.Context, id ID) error {
 }
 
 // EndOwner ends all sessions of an owner ("log out everywhere") but those in except, in one atomic step, and returns
-// how many. errors.ErrUnsupported says that the store can't.
+// how many. The empty owner has none. errors.ErrUnsupported says that the store can't.
 func (m *Manager) EndOwner(ctx context.Context, owner string, except ...ID) (int, error) {
 	ender, ok := m.store.(store.OwnerEnder)
 	if !ok {

@@ -218,8 +218,8 @@ func (s *Session) viewLocked() (*store.Record, error) {
 	return s.change.Apply(s.rec, now)
 }
 
-// ID returns the public identity of the session, or the zero ID where there is none or it can't be read. It grants
-// nothing and survives Renew.
+// ID returns the public identity of the session, or the zero ID where there is none or it can't be read, which Exists
+// tells apart. It grants nothing and survives Renew.
 func (s *Session) ID() ID {
 	if s.enter(s.ctx) != nil {
 		return ID{}
@@ -351,6 +351,8 @@ func (s *Session) SetLabel(name, text string) error {
 }
 
 // Persist says whether the cookie outlives the browser ("remember me"); it then lasts as long as the session's lifetime.
+// The session itself still ends after its idle timeout: to be remembered for a month, it needs SetLifetime and
+// SetIdleTimeout as well.
 // It makes a session where there is none, and returns ErrTooLate once the response has begun.
 func (s *Session) Persist(on bool) error {
 	return s.alter(func(c *store.Change) error {
@@ -426,6 +428,9 @@ type Info struct {
 	Persistent bool
 	Count      int // of values
 	Size       int // of values and their names, in bytes
+
+	IdleTimeout time.Duration // from LastSeen to the end of a session that is not used
+	Lifetime    time.Duration // from Created to the end of any session
 }
 
 func infoOf(r *store.Record) Info {
@@ -439,6 +444,9 @@ func infoOf(r *store.Record) Info {
 		Persistent: r.Persistent,
 		Count:      r.Values.Len(),
 		Size:       r.Values.Size(),
+
+		IdleTimeout: r.IdleTimeout,
+		Lifetime:    r.Lifetime,
 	}
 }
 
@@ -507,10 +515,17 @@ func (s *Session) Clear() error {
 // ErrEnded says that the session ended meanwhile and the changes are lost; a ValueError that a counter met a value that
 // is not an integer; ErrUnavailable that the store failed and whether the changes were applied is unknown.
 func (s *Session) Commit(ctx context.Context) error {
-	if err := s.enter(ctx); err != nil {
+	if s.m == nil {
+		return ErrNoMiddleware
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == untouched && !s.closed {
+		return nil // and stays so
+	}
+	if err := s.readyLocked(ctx); err != nil {
 		return err
 	}
-	defer s.mu.Unlock()
 	return s.commitLocked(ctx)
 }
 

@@ -15,7 +15,8 @@
 //
 // # Optional abilities
 //
-// A store may also implement these, one method each; they are found by type assertion:
+// A store may also implement these, one method each; they are found by type assertion. So a type that wraps a store must
+// pass on the abilities of what it wraps: embed the store's own type, not the Store interface.
 //
 //   - [Lister]: walk over live records, for "your sessions" and for operators
 //   - [OwnerEnder]: end all sessions of an owner, "log out everywhere"
