@@ -44,8 +44,8 @@ type Options struct {
 
 // A Store keeps sessions in memory. Its methods may be called by many goroutines at once.
 //
-// Locks are taken in this order: one owner group, then one token shard or two in the order of their numbers, then one
-// shard of the index by ID. None is held while another goroutine is waited for.
+// Locks are taken in this order: one shard of owners, then one of tokens or two in the order of their numbers, then one
+// of IDs. Whoever makes room takes that lock before one of tokens. No other waiting is done under any of them.
 type Store struct {
 	store.Watchers
 	clock  clock
