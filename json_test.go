@@ -376,7 +376,7 @@ func TestNamesOfValues(t *testing.T) {
 			"NewKey":     func(name string) { session.NewKey[int](name) },
 			"NewCounter": func(name string) { session.NewCounter(name) },
 		} {
-			said := panicOf(func() { newKey(tt.name) })
+			said := saidInPanic(func() { newKey(tt.name) })
 			check(t, kind+" with "+tt.name+" is accepted", said == "", tt.ok)
 			if !tt.ok && !strings.Contains(said, "a name is UTF-8 of 1 to 255 bytes without NUL") {
 				t.Errorf("%s with %q panics with %q: want it to say what a name is", kind, tt.name, said)
@@ -391,8 +391,8 @@ func TestNamesOfValues(t *testing.T) {
 	}
 }
 
-// panicOf returns the message of f's panic, empty where there is none.
-func panicOf(f func()) (message string) {
+// saidInPanic returns the message of f's panic, empty where there is none.
+func saidInPanic(f func()) (message string) {
 	defer func() {
 		if err, ok := recover().(error); ok {
 			message = err.Error()

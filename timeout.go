@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -12,29 +11,32 @@ import (
 type storeContext struct {
 	parent  context.Context
 	timeout time.Duration
-	polled  atomic.Bool // Err was called, or there is a timer
 
-	once sync.Once
-	// once guards the remaining fields.
-	timed  context.Context // parent with the timer running
+	mu sync.Mutex
+	// mu locks the remaining fields.
+	asked  bool            // for Err, once
+	timed  context.Context // parent with the timer running; nil before
 	cancel context.CancelFunc
 }
 
 func (c *storeContext) start() context.Context {
-	c.once.Do(func() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.timed == nil {
 		c.timed, c.cancel = context.WithTimeout(c.parent, c.timeout)
-		c.polled.Store(true)
-	})
+	}
 	return c.timed
 }
 
 // release stops the timer, if there is one. A store that still holds the context finds it done.
 func (c *storeContext) release() {
-	c.once.Do(func() {
+	c.mu.Lock()
+	if c.timed == nil {
 		c.timed, c.cancel = released, func() {}
-		c.polled.Store(true)
-	})
-	c.cancel()
+	}
+	cancel := c.cancel
+	c.mu.Unlock()
+	cancel()
 }
 
 var released = func() context.Context {
@@ -49,10 +51,24 @@ func (c *storeContext) Done() <-chan struct{} { return c.start().Done() }
 
 // Err starts no timer when it is first called: a store that looks once, before it begins, is not waiting.
 func (c *storeContext) Err() error {
-	if !c.polled.Swap(true) {
+	c.mu.Lock()
+	first := !c.asked && c.timed == nil
+	c.asked = true
+	c.mu.Unlock()
+	if first {
 		return c.parent.Err()
 	}
 	return c.start().Err()
 }
 
-func (c *storeContext) Value(key any) any { return c.parent.Value(key) }
+// Value passes on the timer's context as well, so that contexts which drivers derive are cancelled by it directly:
+// package context starts a goroutine for each child of a parent that it can't look into.
+func (c *storeContext) Value(key any) any {
+	c.mu.Lock()
+	timed := c.timed
+	c.mu.Unlock()
+	if timed == nil || timed == released {
+		return c.parent.Value(key)
+	}
+	return timed.Value(key)
+}

@@ -1,0 +1,193 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/lazysession/session"
+	"github.com/lazysession/session/store"
+)
+
+// hangs is a store whose calls last until their context is done.
+type hangs struct{ store.Store }
+
+func (hangs) Load(ctx context.Context, _ store.Token) (*store.Record, error) {
+	<-ctx.Done()
+	return nil, context.Cause(ctx)
+}
+
+func (hangs) Commit(ctx context.Context, _ store.Token, _ *store.Change) (*store.Record, error) {
+	<-ctx.Done()
+	return nil, context.Cause(ctx)
+}
+
+func (hangs) End(ctx context.Context, _ store.ID, _ store.Reason) error {
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+func (hangs) EndOwner(ctx context.Context, _ string, _ []store.ID, _ store.Reason) (int, error) {
+	<-ctx.Done()
+	return 0, context.Cause(ctx)
+}
+
+func TestStoreTimeout(t *testing.T) {
+	const timeout = 700 * time.Millisecond
+	type op func(m *session.Manager, token string) error
+	request := func(f func(*http.Request) error) op {
+		return func(m *session.Manager, token string) (err error) {
+			r := httptest.NewRequest("GET", "https://example.com/", nil)
+			if token != "" {
+				r.Header.Set("Cookie", cookieName+"="+token)
+			}
+			m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { err = f(r) })).ServeHTTP(httptest.NewRecorder(), r)
+			return err
+		}
+	}
+	for _, tt := range []struct {
+		name string
+		op   op
+	}{
+		{"Get", request(func(r *http.Request) error { _, err := who.Get(r.Context()); return err })},
+		{"a hundred values in one request", request(func(r *http.Request) error {
+			var errs []error
+			for range 100 {
+				_, err := who.Get(r.Context())
+				errs = append(errs, err, who.Set(r.Context(), "x"))
+			}
+			_, err := session.FromContext(r.Context()).Exists()
+			return errors.Join(append(errs, err)...)
+		})},
+		{"Open", func(m *session.Manager, token string) error { _, err := m.Open(context.Background(), token); return err }},
+		{"Create", func(m *session.Manager, _ string) error { _, err := m.Create(context.Background()); return err }},
+		{"End", func(m *session.Manager, _ string) error { return m.End(context.Background(), session.ID{1}) }},
+		{"EndOwner", func(m *session.Manager, _ string) error { _, err := m.EndOwner(context.Background(), "alice"); return err }},
+		{"Create, with a context that is cancelled", func(m *session.Manager, _ string) error {
+			ctx, cancel := context.WithCancel(context.Background())
+			cancel()
+			_, err := m.Create(ctx) // a commit is not cancelled by the client's going away
+			return err
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := newManagerOn(t, hangs{}, &session.Config{Keys: [][]byte{keyA}, StoreTimeout: timeout})
+				start := time.Now()
+				err := tt.op(m, sign(t, keyA, cookieName, make([]byte, 32)))
+				checkErr(t, "result", err, session.ErrUnavailable)
+				checkErr(t, "cause", err, context.DeadlineExceeded)
+				check(t, "time", time.Since(start), timeout)
+			})
+		})
+	}
+}
+
+func TestLoadEndsWithItsRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newManagerOn(t, hangs{}, &session.Config{Keys: [][]byte{keyA}})
+		gone := errors.New("the client has gone")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Millisecond, func() { cancel(gone) })
+		start := time.Now()
+		_, err := m.Open(ctx, sign(t, keyA, cookieName, make([]byte, 32)))
+		checkErr(t, "result", err, session.ErrUnavailable)
+		checkErr(t, "cause", err, gone)
+		check(t, "time", time.Since(start), time.Millisecond)
+	})
+}
+
+type valueKey struct{}
+
+func TestStoreContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		parent, cancel := context.WithCancelCause(context.WithValue(t.Context(), valueKey{}, "x"))
+		defer cancel(nil)
+		newContext := func() (context.Context, func() bool) {
+			ctx, release, timed := session.NewStoreContext(parent, time.Second)
+			t.Cleanup(release)
+			return ctx, timed
+		}
+
+		ctx, timed := newContext()
+		checkErr(t, "Err, asked once", ctx.Err(), nil)
+		check(t, "Value", ctx.Value(valueKey{}), any("x"))
+		check(t, "a timer runs for who asks once", timed(), false)
+
+		ctx.Err()
+		check(t, "a timer runs for who asks twice", timed(), true)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		checkErr(t, "Err, for who asks until it is done", ctx.Err(), context.DeadlineExceeded)
+		checkErr(t, "Cause", context.Cause(ctx), context.DeadlineExceeded)
+
+		ctx, timed = newContext()
+		deadline, ok := ctx.Deadline()
+		check(t, "Deadline", deadline, time.Now().Add(time.Second))
+		check(t, "there is a deadline", ok, true)
+		check(t, "a timer runs for who asks for the deadline", timed(), true)
+		check(t, "Value with a timer", ctx.Value(valueKey{}), any("x"))
+
+		ctx, timed = newContext()
+		done := ctx.Done()
+		check(t, "a timer runs for who waits", timed(), true)
+		time.Sleep(time.Second - 1)
+		checkErr(t, "Err before the timeout", ctx.Err(), nil)
+		<-done
+		checkErr(t, "Err after the timeout", ctx.Err(), context.DeadlineExceeded)
+
+		ctx, timed = newContext()
+		gone := errors.New("gone")
+		cancel(gone)
+		checkErr(t, "Err, where the parent is cancelled", ctx.Err(), context.Canceled)
+		checkErr(t, "Cause, where the parent is cancelled", context.Cause(ctx), gone)
+		<-ctx.Done()
+		checkErr(t, "Err after Done", ctx.Err(), context.Canceled)
+	})
+}
+
+func TestReleasedStoreContextIsDone(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		before func(context.Context)
+	}{
+		{"never asked", func(context.Context) {}},
+		{"asked once", func(ctx context.Context) { ctx.Err() }},
+		{"waited for", func(ctx context.Context) { ctx.Done() }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			ctx, release, _ := session.NewStoreContext(context.WithValue(t.Context(), valueKey{}, "x"), time.Hour)
+			tt.before(ctx)
+			release()
+			release()
+			<-ctx.Done()
+			checkErr(t, "Err", ctx.Err(), context.Canceled)
+			check(t, "Value", ctx.Value(valueKey{}), any("x"))
+		})
+	}
+}
+
+// Drivers derive a context for each query. Package context starts a goroutine for those whose parent it can't look into.
+func TestContextsDerivedByDriversStartNoGoroutine(t *testing.T) {
+	ctx, release, _ := session.NewStoreContext(context.WithoutCancel(t.Context()), time.Hour)
+	defer release()
+	before := runtime.NumGoroutine()
+	var derived []context.Context
+	for range 100 {
+		child, cancel := context.WithCancel(ctx)
+		defer cancel()
+		derived = append(derived, child)
+	}
+	if n := runtime.NumGoroutine(); n > before+10 {
+		t.Errorf("goroutines: got %d after 100 contexts were derived, want %d", n, before)
+	}
+	release()
+	for _, child := range derived {
+		<-child.Done() // by the parent's end
+	}
+}
