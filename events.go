@@ -76,25 +76,29 @@ func (h *hub) close() {
 	defer h.mu.Unlock()
 	h.closed = true
 	for _, s := range h.subs {
-		s.cancel()
+		if idle := s.cancel(); idle {
+			<-s.done
+		}
 	}
 	h.subs = nil
 }
 
 // A subscriber calls one function with its events, in order.
 type subscriber struct {
-	f   func(Event)
-	log *slog.Logger
+	f    func(Event)
+	log  *slog.Logger
+	done chan struct{} // closed when run returns
 
 	mu sync.Mutex
 	// mu locks the remaining fields.
 	wake      sync.Cond
 	queue     []Event
 	cancelled bool
+	calling   bool // f is at work
 }
 
 func newSubscriber(f func(Event), log *slog.Logger) *subscriber {
-	s := &subscriber{f: f, log: log}
+	s := &subscriber{f: f, log: log, done: make(chan struct{})}
 	s.wake.L = &s.mu
 	return s
 }
@@ -112,15 +116,18 @@ func (s *subscriber) enqueue(e Event) {
 	s.wake.Signal()
 }
 
-func (s *subscriber) cancel() {
+// cancel sees to it that f is not called again. It is idle where f isn't at work, so that run is about to return.
+func (s *subscriber) cancel() (idle bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.cancelled = true
 	s.queue = nil
 	s.wake.Signal()
+	return !s.calling
 }
 
 func (s *subscriber) run() {
+	defer close(s.done)
 	for {
 		batch, ok := s.next()
 		if !ok {
@@ -145,16 +152,27 @@ func (s *subscriber) next() (batch []Event, ok bool) {
 
 // call passes an event to the function, unless it was cancelled meanwhile, and survives its panic.
 func (s *subscriber) call(e Event) {
-	s.mu.Lock()
-	cancelled := s.cancelled
-	s.mu.Unlock()
-	if cancelled {
+	if !s.beginCall() {
 		return
 	}
+	defer s.endCall()
 	defer func() {
 		if p := recover(); p != nil {
 			s.log.Error("session: a subscriber panicked", slog.Any("panic", p), slog.String("event", e.Kind.String()))
 		}
 	}()
 	s.f(e)
+}
+
+func (s *subscriber) beginCall() (ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calling = !s.cancelled
+	return s.calling
+}
+
+func (s *subscriber) endCall() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calling = false
 }

@@ -98,7 +98,7 @@ func (m *Manager) sweep() {
 	m.sweeping.Go(func() {
 		timer := time.NewTimer(0)
 		defer timer.Stop()
-		for {
+		for ctx.Err() == nil {
 			select {
 			case <-ctx.Done():
 				return

@@ -1,0 +1,373 @@
+package session_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/lazysession/session"
+	"github.com/lazysession/session/store"
+	"github.com/lazysession/session/store/mem"
+)
+
+// An eventLog notes the events that a subscriber gets.
+type eventLog struct {
+	mu sync.Mutex
+	// mu locks the remaining field.
+	events []session.Event
+}
+
+func (l *eventLog) note(e session.Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.events = append(l.events, e)
+}
+
+// take returns, once all goroutines of the bubble wait, what has come since.
+func (l *eventLog) take() []session.Event {
+	synctest.Wait()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	defer func() { l.events = nil }()
+	return l.events
+}
+
+// told writes events as a specification would. names says which ID is whose.
+func told(names map[session.ID]string, events []session.Event) string {
+	var lines []string
+	for _, e := range events {
+		line := names[e.ID] + " " + e.Kind.String()
+		if e.Owner != "" {
+			line += " of " + e.Owner
+		}
+		if e.Reason != 0 {
+			line += ": " + e.Reason.String()
+		}
+		lines = append(lines, line)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// ownedBy makes a session of an owner.
+func ownedBy(t *testing.T, m *session.Manager, owner string) *session.Session {
+	t.Helper()
+	s, err := m.Create(t.Context())
+	must(t, err)
+	must(t, s.SetOwner(owner))
+	must(t, s.Commit(t.Context()))
+	return s
+}
+
+func TestEventsTellWhatHappens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := mem.New(nil)
+		m := newManagerOn(t, s, &session.Config{MaxPerOwner: 2, IdleTimeout: time.Minute})
+		var log eventLog
+		m.Subscribe(log.note)
+		names := make(map[session.ID]string)
+		login := func(name, owner string) *session.Session {
+			time.Sleep(time.Millisecond) // the oldest is evicted, so none may be as old as another
+			s := ownedBy(t, m, owner)
+			names[s.ID()] = name
+			return s
+		}
+
+		a := login("a", "alice")
+		check(t, "creating", told(names, log.take()), "a created")
+		must(t, a.Renew())
+		check(t, "renewing, before the commit", told(names, log.take()), "")
+		must(t, a.Commit(t.Context()))
+		check(t, "renewing", told(names, log.take()), "a renewed of alice")
+		must(t, a.End())
+		check(t, "logging out", told(names, log.take()), "a ended of alice: logged out")
+		must(t, a.End())
+		must(t, m.End(t.Context(), a.ID()))
+		check(t, "ending what has ended", told(names, log.take()), "")
+
+		b := login("b", "bob")
+		log.take()
+		must(t, m.End(t.Context(), b.ID()))
+		check(t, "ending by an operator", told(names, log.take()), "b ended of bob: revoked")
+
+		c, d := login("c", "carol"), login("d", "carol")
+		log.take()
+		n, err := m.EndOwner(t.Context(), "carol", d.ID())
+		must(t, err)
+		check(t, "sessions ended", n, 1)
+		check(t, "logging out everywhere else", told(names, log.take()), "c ended of carol: revoked")
+		checkErr(t, "writing to what was ended", who.Set(session.NewContext(t.Context(), c), "x"), nil)
+		checkErr(t, "committing to what was ended", c.Commit(t.Context()), session.ErrEnded)
+
+		login("e", "erin")
+		login("f", "erin")
+		log.take()
+		login("g", "erin")
+		check(t, "one more than MaxPerOwner", told(names, log.take()), "g created\ne ended of erin: evicted")
+
+		time.Sleep(2 * time.Minute)
+		events := log.take()
+		slices.SortFunc(events, func(a, b session.Event) int { return strings.Compare(names[a.ID], names[b.ID]) })
+		check(t, "two minutes later", told(names, events),
+			"d ended of carol: expired\nf ended of erin: expired\ng ended of erin: expired")
+	})
+}
+
+// Where the store tells nothing, the Manager tells what goes through it.
+func TestEventsOfAStoreThatTellsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, _ := newManager(t, nil)
+		var log eventLog
+		m.Subscribe(log.note)
+		a, b := ownedBy(t, m, "alice"), ownedBy(t, m, "bob")
+		names := map[session.ID]string{a.ID(): "a", b.ID(): "b"}
+		must(t, a.Renew())
+		must(t, a.Commit(t.Context()))
+		must(t, a.End())
+		must(t, m.End(t.Context(), b.ID()))
+		check(t, "events", told(names, log.take()),
+			"a created\nb created\na renewed of alice\na ended of alice: logged out\nb ended: revoked")
+	})
+}
+
+func TestEventsOfARequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newManagerOn(t, mem.New(nil), nil)
+		var log eventLog
+		m.Subscribe(log.note)
+		c := newClient(nil)
+		serve := func(f func(*session.Session)) string {
+			c.use(func(_ http.ResponseWriter, r *http.Request) { f(session.FromContext(r.Context())) }, m).get("/")
+			return told(nil, log.take())
+		}
+		check(t, "a request that reads nothing", serve(func(*session.Session) {}), "")
+		check(t, "a login", serve(func(s *session.Session) { must(t, s.SetOwner("alice")) }), " created of alice")
+		check(t, "a change of privilege", serve(func(s *session.Session) { must(t, s.Renew()) }), " renewed of alice")
+		check(t, "a change of a value", serve(func(s *session.Session) { must(t, s.SetLabel("device", "phone")) }), "")
+		check(t, "a logout", serve(func(s *session.Session) { must(t, s.End()) }), " ended of alice: logged out")
+	})
+}
+
+func TestEventsComeInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newManagerOn(t, mem.New(nil), nil)
+		var log eventLog
+		m.Subscribe(log.note)
+		const renewals = 200
+		_, s := issue(t, m, "alice")
+		want := []string{" created"}
+		for range renewals {
+			must(t, s.Renew())
+			must(t, s.Commit(t.Context()))
+			want = append(want, " renewed")
+		}
+		must(t, s.End())
+		want = append(want, " ended: logged out")
+		check(t, "events", told(nil, log.take()), strings.Join(want, "\n"))
+	})
+}
+
+func TestSubscriberThatPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out logbook
+		m := newManagerOn(t, mem.New(nil), &session.Config{Logger: out.logger()})
+		var before, after eventLog
+		n := 0
+		m.Subscribe(before.note)
+		m.Subscribe(func(session.Event) { n++; panic(fmt.Sprintf("no. %d", n)) })
+		m.Subscribe(after.note)
+		_, s := issue(t, m, "alice")
+		must(t, s.End())
+		check(t, "the first subscriber's events", told(nil, before.take()), " created\n ended: logged out")
+		check(t, "the last subscriber's events", told(nil, after.take()), " created\n ended: logged out")
+		check(t, "log lines", out.count("level=ERROR"), 2)
+		check(t, "log lines of the second panic", out.count("no. 2"), 1)
+		check(t, "the session is gone", s.ID().IsZero(), true)
+	})
+}
+
+// A subscriber that never returns holds up nobody; what it misses it is told.
+func TestSubscriberThatIsSlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newManagerOn(t, mem.New(nil), nil)
+		var slow, fast eventLog
+		gate := make(chan struct{})
+		m.Subscribe(func(e session.Event) { <-gate; slow.note(e) })
+		m.Subscribe(fast.note)
+		const missed = 10
+		create := func(n int) {
+			for range n {
+				_, err := m.Create(t.Context())
+				must(t, err)
+			}
+		}
+		create(1)
+		synctest.Wait() // the slow one is at work with the first
+		start := time.Now()
+		for range 2 { // the fast one may not fall behind
+			create(session.QueueLen / 2)
+			synctest.Wait()
+		}
+		create(missed)
+		check(t, "time that the commits took", time.Since(start), 0)
+		check(t, "events of the fast one", len(fast.take()), 1+session.QueueLen+missed)
+
+		close(gate)
+		events := slow.take()
+		check(t, "events of the slow one", len(events), 1+session.QueueLen+1)
+		check(t, "kind of its last event", events[len(events)-1].Kind, session.Missed)
+		check(t, "other events that were missed", slices.IndexFunc(events, isMissed), len(events)-1)
+
+		create(1)
+		events = slow.take()
+		check(t, "events after it has caught up", told(nil, events), " created")
+	})
+}
+
+func isMissed(e session.Event) bool { return e.Kind == session.Missed }
+
+func TestCancelEndsASubscription(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newManagerOn(t, mem.New(nil), nil)
+		var log, other eventLog
+		cancel := m.Subscribe(log.note)
+		m.Subscribe(other.note)
+		issue(t, m, "alice")
+		check(t, "events before", len(log.take()), 1)
+		cancel()
+		cancel()
+		issue(t, m, "bob")
+		check(t, "events after", len(log.take()), 0)
+		check(t, "events of another subscriber", len(other.take()), 2)
+	})
+}
+
+// A subscriber may cancel itself, and is not called again, even for what is in its queue.
+func TestSubscriberMayCancelItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newManagerOn(t, mem.New(nil), nil)
+		var log eventLog
+		var cancel func()
+		gate := make(chan struct{})
+		cancel = m.Subscribe(func(e session.Event) { <-gate; log.note(e); cancel() })
+		for range 10 {
+			issue(t, m, "alice")
+		}
+		close(gate)
+		check(t, "events", len(log.take()), 1)
+	})
+}
+
+func TestNoEventsAfterClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newManagerOn(t, mem.New(nil), nil)
+		var log, late eventLog
+		cancel := m.Subscribe(log.note)
+		must(t, m.Close())
+		must(t, m.Close())
+		m.Subscribe(late.note)()
+		m.Subscribe(late.note)
+		issue(t, m, "alice") // requests under way are still served
+		cancel()
+		check(t, "events of a subscriber from before", len(log.take()), 0)
+		check(t, "events of a subscriber from after", len(late.take()), 0)
+	})
+}
+
+// Close waits for the subscribers' goroutines, but for those whose function is at work: it might wait for Close.
+func TestCloseWaitsForSubscribers(t *testing.T) {
+	const subscribers, returning = 100, 10 // the last ones may not be gone quite, though they have been waited for
+	m := newManagerOn(t, mem.New(nil), nil)
+	before := runtime.NumGoroutine()
+	for range subscribers {
+		m.Subscribe(func(session.Event) {})
+	}
+	must(t, m.Close())
+	if n := runtime.NumGoroutine(); n > before+returning {
+		t.Errorf("goroutines after Close: got %d, want %d", n, before)
+	}
+
+	synctest.Test(t, func(t *testing.T) {
+		m := newManagerOn(t, mem.New(nil), nil)
+		closed := false
+		m.Subscribe(func(session.Event) { must(t, m.Close()); closed = true })
+		issue(t, m, "alice")
+		synctest.Wait()
+		check(t, "a subscriber that calls Close returns", closed, true)
+	})
+}
+
+// sweeps is a store whose Sweep is a function.
+type sweeps struct {
+	store.Store
+	sweep func(context.Context) (time.Duration, error)
+}
+
+func (s sweeps) Sweep(ctx context.Context) (time.Duration, error) { return s.sweep(ctx) }
+
+func TestSweeping(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out logbook
+		start := time.Now()
+		var at []time.Duration
+		answers := []struct {
+			next time.Duration
+			err  error
+		}{{0, nil}, {0, nil}, {3 * time.Second, nil}, {time.Nanosecond, errStore}, {time.Minute, nil}}
+		m := newManagerOn(t, sweeps{newSpy(), func(ctx context.Context) (time.Duration, error) {
+			at = append(at, time.Since(start))
+			if len(at) <= len(answers) {
+				return answers[len(at)-1].next, answers[len(at)-1].err
+			}
+			<-ctx.Done() // a store that hangs is interrupted by Close
+			return 0, ctx.Err()
+		}}, &session.Config{Logger: out.logger()})
+
+		time.Sleep(time.Hour)
+		must(t, m.Close())
+		time.Sleep(time.Hour)
+		want := []time.Duration{0, 0, 0, 3 * time.Second, 13 * time.Second, 73 * time.Second}
+		if !slices.Equal(at, want) {
+			t.Errorf("Sweep was called at %v, want %v: at once while more is waiting, and 10 s after an error", at, want)
+		}
+		check(t, "errors in the log", out.count(errStore.Error()), 1)
+		check(t, "log lines", out.count(""), 1)
+	})
+}
+
+func TestExpiryIsSweptWithoutARequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := mem.New(nil)
+		m := newManagerOn(t, s, &session.Config{IdleTimeout: time.Minute})
+		for range 100 {
+			issue(t, m, "alice")
+		}
+		check(t, "sessions", s.Len(), 100)
+		time.Sleep(time.Minute + 2*time.Second)
+		check(t, "sessions a minute later", s.Len(), 0)
+	})
+}
+
+// A write through HTTP to a session that has ended is told to nobody.
+func TestRefusedChangesAreNoEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newManagerOn(t, mem.New(nil), nil)
+		token, s := issue(t, m, "alice")
+		must(t, s.End())
+		var log eventLog
+		m.Subscribe(log.note)
+		r := httptest.NewRequest("GET", "https://example.com/", nil)
+		r.Header.Set("Cookie", cookieName+"="+token)
+		readRequest(m, r)
+		_, err := m.Open(t.Context(), token)
+		checkErr(t, "Open", err, session.ErrEnded)
+		check(t, "events", told(nil, log.take()), "")
+	})
+}
