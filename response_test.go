@@ -30,6 +30,7 @@ func startServer(t *testing.T, proto string, h http.Handler) (*httptest.Server, 
 	srv.StartTLS()
 	t.Cleanup(srv.Close)
 	browser := srv.Client()
+	browser.Timeout = 20 * time.Second  // a test that hangs should say where
 	browser.Jar, _ = cookiejar.New(nil) // never fails
 	return srv, browser
 }
