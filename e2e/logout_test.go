@@ -1,0 +1,40 @@
+package e2e
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// TestBackAfterLogout goes back to private pages after logging out: reloaded, they show nothing private.
+func TestBackAfterLogout(t *testing.T) {
+	forum := startForum(t)
+	browser := startChromium(t)
+	for _, page := range []string{"/", "/inside", "/sessions", lobby + "/new"} {
+		t.Run(page, func(t *testing.T) {
+			ada := newPerson(t, browser, forum.url)
+			ada.logIn("Ada")
+			ada.open(page)
+			ada.want("Ada")
+			ada.click(button("Log out"))
+			ada.want("You are logged out.")
+			if cookies := cookiesOf(ada); len(cookies) != 0 {
+				t.Errorf("after the logout there are %d cookies, want none", len(cookies))
+			}
+
+			ada.back(page)
+			ada.do("reloading", chromedp.Reload())
+			ada.wantNot("Ada")
+			ada.wantNot("Log out")
+		})
+	}
+}
+
+// back goes one page back, to path. It waits for the address and not for a load: the browser may bring back a page that
+// it kept whole.
+func (p *tab) back(path string) {
+	p.t.Helper()
+	evaluate[any](p, `history.back()`)
+	p.waitUntil(fmt.Sprintf(`location.pathname + location.search === %q`, path))
+}

@@ -1,0 +1,2 @@
+# Sourced by scripts/module.sh.
+need chromium chromium
