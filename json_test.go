@@ -23,13 +23,13 @@ type (
 		Sizes map[string]int `json:"sizes,omitempty"`
 		Next  *settings      `json:"next,omitempty"`
 	}
-	// hex is a type that encodes itself.
-	hex uint32
+	// length is a type that encodes itself.
+	length uint32
 )
 
-func (h hex) MarshalText() ([]byte, error) { return []byte(strings.Repeat("f", int(h))), nil }
+func (h length) MarshalText() ([]byte, error) { return []byte(strings.Repeat("f", int(h))), nil }
 
-func (h *hex) UnmarshalText(text []byte) error { *h = hex(len(text)); return nil }
+func (h *length) UnmarshalText(text []byte) error { *h = length(len(text)); return nil }
 
 // raw returns its text from MarshalJSON, whatever that is.
 type raw string
@@ -145,7 +145,7 @@ func TestValuesComeBack(t *testing.T) {
 		value("raw, nil", json.RawMessage(nil)),
 		value("named int", userID(7)),
 		value("named string", colour("red")),
-		value("type that encodes itself", hex(3)),
+		value("type that encodes itself", length(3)),
 		value("struct", settings{Theme: "dark", Sizes: map[string]int{"h1": 3}, Next: &settings{}}),
 		value("struct, zero", settings{}),
 		value("pointer", &settings{Theme: "dark"}),

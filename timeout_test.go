@@ -64,10 +64,16 @@ func TestStoreTimeout(t *testing.T) {
 			_, err := session.FromContext(r.Context()).Exists()
 			return errors.Join(append(errs, err)...)
 		})},
-		{"Open", func(m *session.Manager, token string) error { _, err := m.Open(context.Background(), token); return err }},
+		{"Open", func(m *session.Manager, token string) error {
+			_, err := m.Open(context.Background(), token)
+			return err
+		}},
 		{"Create", func(m *session.Manager, _ string) error { _, err := m.Create(context.Background()); return err }},
 		{"End", func(m *session.Manager, _ string) error { return m.End(context.Background(), session.ID{1}) }},
-		{"EndOwner", func(m *session.Manager, _ string) error { _, err := m.EndOwner(context.Background(), "alice"); return err }},
+		{"EndOwner", func(m *session.Manager, _ string) error {
+			_, err := m.EndOwner(context.Background(), "alice")
+			return err
+		}},
 		{"Create, with a context that is cancelled", func(m *session.Manager, _ string) error {
 			ctx, cancel := context.WithCancel(context.Background())
 			cancel()
