@@ -85,7 +85,7 @@ func combinations(b *base) map[string]http.ResponseWriter {
 		H = http.Hijacker
 		R = io.ReaderFrom
 		P = http.Pusher
-		C = http.CloseNotifier
+		C = http.CloseNotifier //lint:ignore SA1019 handlers that still use it keep working
 	)
 	f, h, r, p, c := flusher{b}, hijacker{b}, readerFrom{b}, pusher{b}, closeNotifier{b}
 	return map[string]http.ResponseWriter{
@@ -198,7 +198,7 @@ func abilitiesOf(w http.ResponseWriter) string {
 	if _, ok := w.(http.Pusher); ok {
 		letters += "P"
 	}
-	if _, ok := w.(http.CloseNotifier); ok {
+	if _, ok := w.(http.CloseNotifier); ok { //lint:ignore SA1019 as above
 		letters += "C"
 	}
 	if letters == "" {

@@ -26,7 +26,7 @@ func editsAtOnce(p *probe) {
 		for j := range each {
 			c := change(set(fmt.Sprintf("%d/%02d", i, j), "1"), set(fmt.Sprintf("last %d", i), "2"))
 			if _, err := p.store.Commit(p.ctx, r.Token, c); err != nil {
-				return fmt.Errorf("Commit: %w", err)
+				return fmt.Errorf("commit: %w", err)
 			}
 		}
 		return nil
@@ -44,7 +44,7 @@ func addsAtOnce(p *probe) {
 		for range each {
 			r, err := checked(p.store.Commit(p.ctx, r.Token, change(add("n", 3))))
 			if err != nil {
-				return fmt.Errorf("Commit: %w", err)
+				return fmt.Errorf("commit: %w", err)
 			}
 			sum, _ := r.Values.Get("n")
 			if _, twice := sums.LoadOrStore(sum, true); twice {
@@ -64,7 +64,7 @@ func versionsAtOnce(p *probe) {
 		for range each {
 			r, err := checked(p.store.Commit(p.ctx, r.Token, change(set(fmt.Sprint(i), "1"))))
 			if err != nil {
-				return fmt.Errorf("Commit: %w", err)
+				return fmt.Errorf("commit: %w", err)
 			}
 			if _, twice := versions.LoadOrStore(r.Version, true); twice {
 				return fmt.Errorf("two changes returned version %d", r.Version)
@@ -164,7 +164,7 @@ func (m *melee) create(seat *atomic.Pointer[store.Record]) error {
 func (m *melee) keep(seat *atomic.Pointer[store.Record], change *store.Change) error {
 	r, err := checked(m.p.store.Commit(m.p.ctx, seat.Load().Token, change))
 	if err != nil {
-		return fmt.Errorf("Commit: %w", err)
+		return fmt.Errorf("commit: %w", err)
 	}
 	seat.Store(r)
 	return nil
@@ -174,10 +174,10 @@ func (m *melee) load(seat *atomic.Pointer[store.Record]) error {
 	want := seat.Load()
 	r, err := checked(m.p.store.Load(m.p.ctx, want.Token))
 	if err != nil {
-		return fmt.Errorf("Load: %w", err)
+		return fmt.Errorf("load: %w", err)
 	}
 	if r.Token != want.Token || r.ID != want.ID || r.Created != want.Created {
-		return errors.New("Load: got another session")
+		return errors.New("load: got another session")
 	}
 	for range r.Values.All() { // reads everything, for the race detector
 	}
@@ -202,10 +202,10 @@ func (m *melee) renew(seat *atomic.Pointer[store.Record]) error {
 func (m *melee) end(seat *atomic.Pointer[store.Record]) error {
 	r := seat.Load()
 	if err := m.p.store.End(m.p.ctx, r.ID, store.LoggedOut); err != nil {
-		return fmt.Errorf("End: %w", err)
+		return fmt.Errorf("end: %w", err)
 	}
 	if _, err := m.p.store.Load(m.p.ctx, r.Token); err == nil {
-		return errors.New("Load after End: no error")
+		return errors.New("load after End: no error")
 	}
 	return nil
 }
@@ -221,7 +221,7 @@ func (m *melee) add(*atomic.Pointer[store.Record]) error {
 func (m *melee) endOwner(*atomic.Pointer[store.Record]) error {
 	if ender, ok := m.p.store.(store.OwnerEnder); ok {
 		if _, err := ender.EndOwner(m.p.ctx, m.owner(), nil, store.Revoked); err != nil {
-			return fmt.Errorf("EndOwner: %w", err)
+			return fmt.Errorf("endOwner: %w", err)
 		}
 	}
 	return nil
@@ -235,10 +235,10 @@ func (m *melee) list(*atomic.Pointer[store.Record]) error {
 	owner := m.owner()
 	for r, err := range lister.List(m.p.ctx, store.Filter{Owner: owner}) {
 		if err != nil {
-			return fmt.Errorf("List: %w", err)
+			return fmt.Errorf("list: %w", err)
 		}
 		if r.Owner != owner {
-			return fmt.Errorf("List of %q: got a session of %q", owner, r.Owner)
+			return fmt.Errorf("list of %q: got a session of %q", owner, r.Owner)
 		}
 	}
 	return nil
@@ -247,7 +247,7 @@ func (m *melee) list(*atomic.Pointer[store.Record]) error {
 func (m *melee) sweep(*atomic.Pointer[store.Record]) error {
 	if sweeper, ok := m.p.store.(store.Sweeper); ok {
 		if _, err := sweeper.Sweep(m.p.ctx); err != nil {
-			return fmt.Errorf("Sweep: %w", err)
+			return fmt.Errorf("sweep: %w", err)
 		}
 	}
 	return nil

@@ -92,7 +92,7 @@ func createAtOnce(p *probe) {
 		case err == nil:
 			created.Add(1)
 		case !errors.Is(err, store.ErrConflict):
-			return fmt.Errorf("Commit with Created: got error %w, want %w", err, store.ErrConflict)
+			return fmt.Errorf("commit with Created: got error %w, want %w", err, store.ErrConflict)
 		}
 		return nil
 	})

@@ -68,11 +68,11 @@ func (p *probe) commitUntilEnded(r *store.Record, ended *atomic.Bool) error {
 		_, err := p.store.Commit(p.ctx, r.Token, &store.Change{Touched: true, Edits: []store.Edit{add("n", 1)}})
 		switch {
 		case err == nil && (gone || refused > 0):
-			return errors.New("Commit: no error, though the session has ended")
+			return errors.New("commit: no error, though the session has ended")
 		case errors.Is(err, store.ErrNotFound):
 			refused++
 		case err != nil:
-			return fmt.Errorf("Commit beside End: %w", err)
+			return fmt.Errorf("commit beside End: %w", err)
 		}
 	}
 	return p.ctx.Err()

@@ -112,10 +112,10 @@ func cancelledHarmsNobody(p *probe) {
 func (p *probe) wantMine(r *store.Record, mine string) error {
 	got, err := checked(p.store.Load(p.ctx, r.Token))
 	if err != nil {
-		return fmt.Errorf("Load after cancelled calls: %w", err)
+		return fmt.Errorf("load after cancelled calls: %w", err)
 	}
 	if doc, _ := got.Values.Get("mine"); got.Token != r.Token || got.ID != r.ID || doc != mine {
-		return errors.New("Load after cancelled calls: got another session")
+		return errors.New("load after cancelled calls: got another session")
 	}
 	return nil
 }

@@ -50,7 +50,7 @@ func touchForward(p *probe) {
 				return err
 			}
 			if int64(r.LastSeen) < least {
-				return fmt.Errorf("LastSeen: got %v, though it was %v before", r.LastSeen.Time(), store.Instant(least).Time())
+				return fmt.Errorf("lastSeen: got %v, though it was %v before", r.LastSeen.Time(), store.Instant(least).Time())
 			}
 			raise(&newest, int64(r.LastSeen))
 		}

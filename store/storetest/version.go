@@ -66,7 +66,7 @@ func ifVersionAtOnce(p *probe) {
 		c := change(add("n", 1))
 		c.IfVersion = r.Version
 		if _, err := p.store.Commit(p.ctx, r.Token, c); err != nil && !errors.Is(err, store.ErrConflict) {
-			return fmt.Errorf("Commit with IfVersion: got error %w, want none or %w", err, store.ErrConflict)
+			return fmt.Errorf("commit with IfVersion: got error %w, want none or %w", err, store.ErrConflict)
 		}
 		return nil
 	})
@@ -92,7 +92,7 @@ func (p *probe) swap(token store.Token) error {
 	for {
 		r, err := checked(p.store.Load(p.ctx, token))
 		if err != nil {
-			return fmt.Errorf("Load: %w", err)
+			return fmt.Errorf("load: %w", err)
 		}
 		doc, _ := r.Values.Get("n")
 		n, err := store.AddJSON(doc, 1)
@@ -105,7 +105,7 @@ func (p *probe) swap(token store.Token) error {
 			return nil
 		}
 		if !errors.Is(err, store.ErrConflict) {
-			return fmt.Errorf("Commit with IfVersion: %w", err)
+			return fmt.Errorf("commit with IfVersion: %w", err)
 		}
 	}
 }
