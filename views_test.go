@@ -198,7 +198,8 @@ func abilitiesOf(w http.ResponseWriter) string {
 	if _, ok := w.(http.Pusher); ok {
 		letters += "P"
 	}
-	if _, ok := w.(http.CloseNotifier); ok { //lint:ignore SA1019 as above
+	//lint:ignore SA1019 as above
+	if _, ok := w.(http.CloseNotifier); ok {
 		letters += "C"
 	}
 	if letters == "" {

@@ -5,13 +5,13 @@ import (
 	"testing"
 )
 
-// wantEveryNumber fails unless numbers are 1 to n, each once: one that is there twice is a count lost, and so is a gap.
-func wantEveryNumber(t *testing.T, what string, numbers []int) {
+// wantEveryNumber fails unless the numbers after the given one are there without a gap, each once.
+func wantEveryNumber(t *testing.T, what string, after int, numbers []int) {
 	t.Helper()
 	slices.Sort(numbers)
 	for i, n := range numbers {
-		if n != i+1 {
-			t.Fatalf("%s: got %d in place of %d, want each number from 1 to %d once", what, n, i+1, len(numbers))
+		if want := after + 1 + i; n != want {
+			t.Fatalf("%s: got %d in place of %d, want each number from %d to %d once", what, n, want, after+1, after+len(numbers))
 		}
 	}
 }
