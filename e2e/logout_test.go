@@ -23,7 +23,7 @@ func TestBackAfterLogout(t *testing.T) {
 				t.Errorf("after the logout there are %d cookies, want none", len(cookies))
 			}
 
-			ada.back(page)
+			ada.back()
 			ada.do("reloading", chromedp.Reload())
 			ada.wantNot("Ada")
 			ada.wantNot("Log out")
@@ -31,10 +31,11 @@ func TestBackAfterLogout(t *testing.T) {
 	}
 }
 
-// back goes one page back, to path. It waits for the address and not for a load: the browser may bring back a page that
-// it kept whole.
-func (p *tab) back(path string) {
+// back goes one page back. It waits for another address and not for a load: the browser may bring back a page that it
+// kept whole.
+func (p *tab) back() {
 	p.t.Helper()
+	from := evaluate[string](p, `location.href`)
 	evaluate[any](p, `history.back()`)
-	p.waitUntil(fmt.Sprintf(`location.pathname + location.search === %q`, path))
+	p.waitUntil(fmt.Sprintf(`location.href !== %q`, from))
 }
