@@ -51,9 +51,9 @@ type Config struct {
 	Services *service.Registry
 
 	// OnError answers a request whose session could not be committed. It gets the server's own ResponseWriter, with
-	// nothing written to it, and an error that wraps ErrUnavailable, ErrEnded, ErrConflict or a ValueError. It is called
-	// by the request's goroutine. Defaults to a log record and a plain answer: 503, 409 or 500, as JSON where the
-	// client asks for it, else as text.
+	// nothing written to it (an OnError that writes nothing answers 200 as well), and an error that wraps
+	// ErrUnavailable, ErrEnded, ErrConflict or a ValueError. It is called by the request's goroutine. Defaults to a log
+	// record and a plain answer: 503, 409 or 500, as JSON where the client asks for it, else as text.
 	OnError func(w http.ResponseWriter, r *http.Request, err error)
 
 	// Logger gets what operators should know. No token is ever logged. Defaults to slog.Default().

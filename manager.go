@@ -157,7 +157,9 @@ func (m *Manager) Open(ctx context.Context, token string) (*Session, error) {
 	s := &Session{m: m, ctx: ctx}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.loadLocked(ctx, raw)
+	if err := s.loadLocked(ctx, raw); err != nil {
+		return nil, err
+	}
 	switch s.state {
 	case live:
 		return s, nil

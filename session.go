@@ -89,11 +89,15 @@ func (s *Session) enter(ctx context.Context) error {
 		return ErrNoMiddleware
 	}
 	s.mu.Lock()
-	if err := s.readyLocked(ctx); err != nil {
-		s.mu.Unlock()
-		return err
-	}
-	return nil
+	ready := false
+	defer func() { // also when a store or a carrier panics
+		if !ready {
+			s.mu.Unlock()
+		}
+	}()
+	err := s.readyLocked(ctx)
+	ready = err == nil
+	return err
 }
 
 // enterToChange is enter for changes, which are lost where the store can't be reached.
@@ -112,7 +116,9 @@ func (s *Session) readyLocked(ctx context.Context) error {
 		return fmt.Errorf("%w: the request is over", ErrTooLate)
 	}
 	if s.state == untouched {
-		s.findLocked(ctx)
+		if err := s.findLocked(ctx); err != nil {
+			return err
+		}
 	}
 	if s.state == failed {
 		return s.err
@@ -120,21 +126,22 @@ func (s *Session) readyLocked(ctx context.Context) error {
 	return nil
 }
 
-// findLocked looks for the request's token and, where there is a valid one, loads its record.
-func (s *Session) findLocked(ctx context.Context) {
+// findLocked looks for the request's token and, where there is a valid one, loads its record. It fails as loadLocked.
+func (s *Session) findLocked(ctx context.Context) error {
 	raw, why := s.m.signer.pick(s.m.carrier.AppendTokens(s.x.found[:0], &s.x.req))
-	if why != accepted {
-		s.state = absent
-		if why != noToken {
-			s.debugRefused(ctx, why.String())
-		}
-		return
+	if why == accepted {
+		return s.loadLocked(ctx, raw)
 	}
-	s.loadLocked(ctx, raw)
+	s.state = absent
+	if why != noToken {
+		s.debugRefused(ctx, why.String())
+	}
+	return nil
 }
 
-// loadLocked loads the record of a token.
-func (s *Session) loadLocked(ctx context.Context, raw rawToken) {
+// loadLocked loads the record of a token. It returns an error only where ctx is done: that says nothing of the store,
+// and nothing of the session to who asks with another context.
+func (s *Session) loadLocked(ctx context.Context, raw rawToken) error {
 	s.raw, s.token = raw, store.HashToken(raw[:])
 	rec, err := s.m.load(ctx, s.token)
 	switch {
@@ -146,9 +153,12 @@ func (s *Session) loadLocked(ctx context.Context, raw rawToken) {
 	case errors.Is(err, store.ErrRetired):
 		s.state = retired
 		s.debugRefused(ctx, "renewed")
+	case ctx.Err() != nil:
+		return fmt.Errorf("%w: loading: %w", ErrUnavailable, err)
 	default:
 		s.failLocked(ctx, "loading", err)
 	}
+	return nil
 }
 
 func (s *Session) debugRefused(ctx context.Context, why string) {
@@ -593,8 +603,7 @@ func (s *Session) Reload(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state == failed && !s.closed {
-		s.err, s.lost = nil, nil
-		s.loadLocked(ctx, s.raw)
+		return s.retryLocked(ctx)
 	}
 	if err := s.readyLocked(ctx); err != nil {
 		return err
@@ -605,6 +614,21 @@ func (s *Session) Reload(ctx context.Context) error {
 	case live:
 		return s.reloadLocked(ctx)
 	}
+	return nil
+}
+
+// retryLocked gives a store that has failed another chance.
+func (s *Session) retryLocked(ctx context.Context) error {
+	if err := s.loadLocked(ctx, s.raw); err != nil {
+		return err
+	}
+	switch s.state {
+	case failed:
+		return s.err
+	case retired:
+		return ErrEnded
+	}
+	s.lost = nil
 	return nil
 }
 

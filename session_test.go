@@ -763,3 +763,47 @@ func TestInfo(t *testing.T) {
 		}
 	})
 }
+
+func TestStorePanicPasses(t *testing.T) {
+	m, s := newManager(t, nil)
+	v := &visitor{t: t, m: m}
+	v.visit(func(ctx context.Context) { must(t, user.Set(ctx, "ann")) })
+	s.onLoad = func() error { panic("store") }
+	defer func() { check(t, "panic", recover(), any("store")) }()
+	v.visit(func(ctx context.Context) { user.Get(ctx) })
+}
+
+// A cancelled context says nothing of the store, nor of the session to who asks with another.
+func TestCancelledLoad(t *testing.T) {
+	m, s := newManager(t, nil)
+	v := &visitor{t: t, m: m}
+	v.visit(func(ctx context.Context) { must(t, user.Set(ctx, "ann")) })
+	v.visit(func(ctx context.Context) {
+		gone, cancel := context.WithCancel(ctx)
+		cancel()
+		s.onLoad = func() error { return context.Cause(gone) }
+		_, err := user.Get(gone)
+		checkErr(t, "Get with a cancelled context", err, context.Canceled)
+		s.onLoad = nil
+		wantValue(t, ctx, user, "ann")
+	})
+}
+
+func TestReloadAfterFailure(t *testing.T) {
+	m, s := newManager(t, nil)
+	v := &visitor{t: t, m: m}
+	v.visit(func(ctx context.Context) { must(t, user.Set(ctx, "ann")) })
+	for _, reload := range []bool{true, false} {
+		s.onLoad = fail
+		res := v.visit(func(ctx context.Context) {
+			checkErr(t, "Set", user.Set(ctx, "bob"), session.ErrUnavailable)
+			s.onLoad = nil
+			checkErr(t, "Set again", user.Set(ctx, "bob"), session.ErrUnavailable)
+			if reload {
+				must(t, session.FromContext(ctx).Reload(ctx))
+				wantValue(t, ctx, user, "ann")
+			}
+		})
+		check(t, "status", res.StatusCode, map[bool]int{true: 200, false: 503}[reload])
+	}
+}
