@@ -147,7 +147,7 @@ func TestStoreContext(t *testing.T) {
 		<-done
 		checkErr(t, "Err after the timeout", ctx.Err(), context.DeadlineExceeded)
 
-		ctx, timed = newContext()
+		ctx, _ = newContext()
 		gone := errors.New("gone")
 		cancel(gone)
 		checkErr(t, "Err, where the parent is cancelled", ctx.Err(), context.Canceled)
