@@ -266,19 +266,21 @@ func TestSubscriberMayCancelItself(t *testing.T) {
 }
 
 func TestNoEventsAfterClose(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		m := newManagerOn(t, mem.New(nil), nil)
-		var log, late eventLog
-		cancel := m.Subscribe(log.note)
-		must(t, m.Close())
-		must(t, m.Close())
-		m.Subscribe(late.note)()
-		m.Subscribe(late.note)
-		issue(t, m, "alice") // requests under way are still served
-		cancel()
-		check(t, "events of a subscriber from before", len(log.take()), 0)
-		check(t, "events of a subscriber from after", len(late.take()), 0)
-	})
+	for name, s := range map[string]store.Store{"a store that tells": mem.New(nil), "one that tells nothing": newSpy()} {
+		synctest.Test(t, func(t *testing.T) {
+			m := newManagerOn(t, s, nil)
+			var log, late eventLog
+			cancel := m.Subscribe(log.note)
+			must(t, m.Close())
+			must(t, m.Close())
+			m.Subscribe(late.note)()
+			m.Subscribe(late.note)
+			issue(t, m, "alice") // requests under way are still served
+			cancel()
+			check(t, "events of a subscriber from before, with "+name, len(log.take()), 0)
+			check(t, "events of a subscriber from after, with "+name, len(late.take()), 0)
+		})
+	}
 }
 
 // Close waits for the subscribers' goroutines, but for those whose function is at work: it might wait for Close.
@@ -317,6 +319,7 @@ func TestSweeping(t *testing.T) {
 		var out logbook
 		start := time.Now()
 		var at []time.Duration
+		returned := false
 		answers := []struct {
 			next time.Duration
 			err  error
@@ -327,11 +330,14 @@ func TestSweeping(t *testing.T) {
 				return answers[len(at)-1].next, answers[len(at)-1].err
 			}
 			<-ctx.Done() // a store that hangs is interrupted by Close
+			time.Sleep(time.Second)
+			returned = true
 			return 0, ctx.Err()
 		}}, &session.Config{Logger: out.logger()})
 
 		time.Sleep(time.Hour)
 		must(t, m.Close())
+		check(t, "Close has waited for Sweep", returned, true)
 		time.Sleep(time.Hour)
 		want := []time.Duration{0, 0, 0, 3 * time.Second, 13 * time.Second, 73 * time.Second}
 		if !slices.Equal(at, want) {
