@@ -30,7 +30,7 @@ func forbidSharedCaching(h http.Header) {
 		for d := range strings.SplitSeq(line, ",") {
 			d = strings.TrimSpace(d)
 			switch name, _, _ := strings.Cut(strings.ToLower(d), "="); name {
-			case "", "public", "s-maxage":
+			case "", "public", "s-maxage", "must-understand": // the last would let caches pass over no-store
 				continue
 			case "private", "no-store":
 				private = private || name == strings.ToLower(d) // private="a-header" protects that header only

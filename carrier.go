@@ -20,6 +20,20 @@ type Carrier interface {
 	Vary() string
 }
 
+// A headerCarrier is a Carrier that reads the one header which Vary names, and nothing else.
+type headerCarrier interface {
+	Carrier
+	appendFrom(dst, lines []string) []string
+}
+
+// tokens returns every token in the request.
+func (x *exchange) tokens() []string {
+	if c, ok := x.m.carrier.(headerCarrier); ok {
+		return c.appendFrom(x.found[:0], x.lines)
+	}
+	return x.m.carrier.AppendTokens(x.found[:0], &x.req)
+}
+
 // TokenHeader is the response header in which BearerHeader sends a new token; empty when the session has ended.
 const TokenHeader = "Session-Token"
 
@@ -29,8 +43,12 @@ func BearerHeader() Carrier { return bearer{} }
 
 type bearer struct{}
 
-func (bearer) AppendTokens(dst []string, r *http.Request) []string {
-	for _, line := range r.Header["Authorization"] {
+func (b bearer) AppendTokens(dst []string, r *http.Request) []string {
+	return b.appendFrom(dst, r.Header[b.Vary()])
+}
+
+func (bearer) appendFrom(dst, lines []string) []string {
+	for _, line := range lines {
 		// RFC 9110, section 11.1: the scheme is case-insensitive.
 		scheme, token, ok := strings.Cut(line, " ")
 		if ok && strings.EqualFold(scheme, "Bearer") {

@@ -32,7 +32,8 @@ type Config struct {
 	// IdleTimeout ends a session that was not used for so long. Defaults to 30 minutes.
 	IdleTimeout time.Duration
 
-	// Lifetime ends any session so long after it was created. Defaults to 24 hours.
+	// Lifetime ends any session so long after it was created. Lowering it also ends the sessions that were given the
+	// longer one, when they reach it. Defaults to 24 hours.
 	Lifetime time.Duration
 
 	// MaxPerOwner limits how many sessions an owner has (Session.SetOwner). With one more, the owner's oldest session
@@ -40,17 +41,19 @@ type Config struct {
 	MaxPerOwner int
 
 	// MaxBytes limits the names and values of one session together, in bytes of JSON. A Set beyond it returns
-	// ErrTooLarge. Defaults to 64 KiB.
+	// ErrTooLarge. It is judged by what the request sees, so requests at the same time may each use what is left.
+	// Defaults to 64 KiB.
 	MaxBytes int
 
-	// StoreTimeout limits each call of the store. Defaults to 2 seconds.
+	// StoreTimeout limits each call of the store that a session makes; lists and sweeps take as long as they take. Defaults to 2 seconds.
 	StoreTimeout time.Duration
 
 	// Services is the registry that handlers query. The Manager provides itself in it; where that is taken by another
-	// Manager, under the cookie's name. Defaults to a registry of the Manager's own.
+	// Manager, under the cookie's name. Defaults to a registry of the Manager's own, which
+	// takes the place of one that the context has.
 	Services *service.Registry
 
-	// OnError answers a request whose session could not be committed. It gets the server's own ResponseWriter, with
+	// OnError answers a request whose session could not be committed. It gets the ResponseWriter below the Manager's, with
 	// nothing written to it (an OnError that writes nothing answers 200 as well), and an error that wraps
 	// ErrUnavailable, ErrEnded, ErrConflict or a ValueError. It is called by the request's goroutine. Defaults to a log
 	// record and a plain answer: 503, 409 or 500, as JSON where the client asks for it, else as text.

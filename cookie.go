@@ -151,7 +151,11 @@ type cookieCarrier struct{ Cookie }
 // AppendTokens goes through the Cookie header itself, since http.Request.Cookie allocates, takes
 // the first of several, trims "__Host-x =v" to the name of the real one, and sees nothing at all past 3,000 cookies.
 func (c cookieCarrier) AppendTokens(dst []string, r *http.Request) []string {
-	for _, line := range r.Header["Cookie"] {
+	return c.appendFrom(dst, r.Header[c.Vary()])
+}
+
+func (c cookieCarrier) appendFrom(dst, lines []string) []string {
+	for _, line := range lines {
 		for line != "" {
 			var pair string
 			pair, line, _ = strings.Cut(line, ";")

@@ -33,11 +33,14 @@ func (s *Session) delete(ctx context.Context, name string) error {
 		return err
 	}
 	defer s.mu.Unlock()
-	if s.state == ended || s.state == retired {
+	switch s.state {
+	case ended, retired:
 		return ErrEnded
+	case live, fresh:
+		// Also where there is nothing to see: another request may have set it meanwhile.
+		s.deleteLocked(name)
 	}
-	_, _, err := s.takeLocked(name)
-	return err
+	return nil
 }
 
 // take removes the value under name and returns its document. Of an ended session there is nothing to take, which is no
@@ -55,9 +58,13 @@ func (s *Session) takeLocked(name string) (doc string, ok bool, err error) {
 	if err != nil || !ok {
 		return "", false, err
 	}
-	s.resizeLocked(-len(name) - len(doc))
-	s.editLocked(store.Edit{Name: name, Op: store.Delete})
+	s.deleteLocked(name)
 	return doc, true, nil
+}
+
+func (s *Session) deleteLocked(name string) {
+	s.editLocked(store.Edit{Name: name, Op: store.Delete})
+	s.size = 0 // to be counted anew
 }
 
 // add adds to the integer under name and returns the sum, as this request sees it.

@@ -34,8 +34,8 @@ func (k Key[T]) Get(ctx context.Context) (T, error) {
 // Lookup returns the value and whether there is one. A value that does not decode into T is a ValueError.
 func (k Key[T]) Lookup(ctx context.Context) (T, bool, error) {
 	var zero T
-	if k.name.err != nil {
-		return zero, false, k.name.err
+	if err := k.name.check(); err != nil {
+		return zero, false, err
 	}
 	doc, ok, err := FromContext(ctx).get(ctx, k.name.text)
 	if err != nil || !ok {
@@ -44,12 +44,13 @@ func (k Key[T]) Lookup(ctx context.Context) (T, bool, error) {
 	return k.decode(doc)
 }
 
-// Set changes the value, and makes a session where there is none. It is stored when the response begins or at
+// Set changes the value, and makes a session where there is none. A string, or json.RawMessage, that is not UTF-8 is
+// refused; within other types encoding/json replaces what is not. The value is stored when the response begins or at
 // Session.Commit. Set returns a ValueError for a value that JSON can't hold, ErrTooLarge, ErrEnded, and ErrTooLate where
 // it would need a new session and the response has begun.
 func (k Key[T]) Set(ctx context.Context, v T) error {
-	if k.name.err != nil {
-		return k.name.err
+	if err := k.name.check(); err != nil {
+		return err
 	}
 	doc, err := encode(v)
 	if err != nil {
@@ -60,18 +61,19 @@ func (k Key[T]) Set(ctx context.Context, v T) error {
 
 // Delete removes the value. Deleting what is not there is no error; ErrEnded says that the session has ended.
 func (k Key[T]) Delete(ctx context.Context) error {
-	if k.name.err != nil {
-		return k.name.err
+	if err := k.name.check(); err != nil {
+		return err
 	}
 	return FromContext(ctx).delete(ctx, k.name.text)
 }
 
-// Take returns the value and removes it: for flash messages, which are shown once. A value that does not decode is
+// Take returns the value and removes it: for flash messages, which are shown once. Two requests at once may both take
+// it; what must be spent once only, a one-time code, say, is a case for Update. A value that does not decode is
 // removed as well, and a ValueError.
 func (k Key[T]) Take(ctx context.Context) (T, bool, error) {
 	var zero T
-	if k.name.err != nil {
-		return zero, false, k.name.err
+	if err := k.name.check(); err != nil {
+		return zero, false, err
 	}
 	doc, ok, err := FromContext(ctx).take(ctx, k.name.text)
 	if err != nil || !ok {
@@ -82,14 +84,14 @@ func (k Key[T]) Take(ctx context.Context) (T, bool, error) {
 
 // Update replaces the value by what f makes of it (the zero T where there is none), atomically across every request on
 // every node: it stores the result, with all other changes of this request, before it returns. f is called again where
-// another request was faster, so it should have no other effects; it may use the session. An error of f is returned as
+// another request was faster, so it should have no other effects; it may read and change the session, but not commit it. An error of f is returned as
 // it is, and nothing is changed.
 //
 // ErrConflict says that others were faster each of many times.
 func (k Key[T]) Update(ctx context.Context, f func(T) (T, error)) (T, error) {
 	var zero T
-	if k.name.err != nil {
-		return zero, k.name.err
+	if err := k.name.check(); err != nil {
+		return zero, err
 	}
 	var v T
 	err := FromContext(ctx).update(ctx, k.name.text, func(doc string, ok bool) (string, error) {
@@ -148,7 +150,7 @@ func (c Counter) Name() string { return c.key.Name() }
 // sum that no other request got. Add returns what Key.Set does, and a ValueError where the value is not an integer or
 // the sum would leave int64.
 func (c Counter) Add(ctx context.Context, delta int64) (int64, error) {
-	if err := c.key.name.err; err != nil {
+	if err := c.key.name.check(); err != nil {
 		return 0, err
 	}
 	return FromContext(ctx).add(ctx, c.key.name.text, delta)
@@ -173,6 +175,14 @@ func newName(text string) valueName {
 		n.err = &ValueError{Name: text, Err: errName}
 	}
 	return n
+}
+
+// check returns why the name is none. A zero Key or Counter has an empty one.
+func (n valueName) check() error {
+	if n.text == "" && n.err == nil {
+		return newName("").err
+	}
+	return n.err
 }
 
 func mustName(text string) valueName {

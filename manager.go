@@ -25,6 +25,7 @@ type Manager struct {
 	cfg     *Config
 	store   store.Store
 	carrier Carrier
+	header  string // that the carrier reads, if it is one of ours
 	signer  *signer
 	now     func() time.Time // the store's clock
 	log     *slog.Logger
@@ -55,6 +56,9 @@ func New(s store.Store, cfg *Config) (*Manager, error) {
 		log:     cfg.Logger,
 	}
 	setDefault[Carrier](&m.carrier, cookieCarrier{cfg.Cookie})
+	if c, ok := m.carrier.(headerCarrier); ok {
+		m.header = c.Vary()
+	}
 	if c, ok := s.(store.Clock); ok {
 		m.now = c.Now
 	}
@@ -132,7 +136,7 @@ func (m *Manager) Close() error {
 
 // Create makes a session outside HTTP, for jobs and other protocols, and stores it at once. Put it into a context with
 // NewContext to use keys on it, commit with Session.Commit, and hand out Session.Token. ctx gives the session the values
-// of its store calls, and limits the creation.
+// of its store calls; its end does not cancel them.
 func (m *Manager) Create(ctx context.Context) (*Session, error) {
 	s := &Session{m: m, ctx: ctx}
 	s.mu.Lock()
@@ -193,6 +197,9 @@ func (m *Manager) Sessions(ctx context.Context, f Filter) iter.Seq2[Info, error]
 			return
 		}
 		for rec, err := range lister.List(ctx, f) {
+			if err == nil && rec == nil {
+				err = errForeignRecord
+			}
 			if err != nil {
 				yield(Info{}, fromStore(err))
 				return
@@ -219,6 +226,9 @@ func (m *Manager) EndOwner(ctx context.Context, owner string, except ...ID) (int
 	call := m.storeCall(context.WithoutCancel(ctx))
 	defer call.release()
 	n, err := ender.EndOwner(call, owner, except, Revoked)
+	if n > 0 && !m.watched {
+		m.events.tell(Event{Kind: Missed}) // which ones ended, such a store doesn't say
+	}
 	return n, fromStore(err)
 }
 
@@ -240,7 +250,7 @@ func (m *Manager) load(ctx context.Context, token store.Token) (*store.Record, e
 	defer call.release()
 	rec, err := m.store.Load(call, token)
 	if err == nil && (rec == nil || rec.Token != token) {
-		err = m.refuseForeign(ctx, rec)
+		err = m.refuseForeign(call, rec)
 	}
 	return rec, err
 }
@@ -258,7 +268,7 @@ func (m *Manager) commit(ctx context.Context, token store.Token, id ID, change *
 		token = change.RenewTo
 	}
 	if rec == nil || rec.Token != token || rec.ID != id {
-		return nil, m.refuseForeign(ctx, rec)
+		return nil, m.refuseForeign(call, rec)
 	}
 	m.tellOfCommit(rec, change)
 	return rec, nil

@@ -32,13 +32,20 @@ type middleware struct {
 
 func (h *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{m: h.m, w: w, parent: r.Context()}
+	x.lines = r.Header[h.m.header] // now, for the handler may change the map while others look for the session
 	x.session.m, x.session.x, x.session.ctx = h.m, x, x.parent
 	x.req = *r.WithContext((*requestContext)(x)) // the copy that WithContext makes stays on the stack
 
-	defer x.session.close() // also when the handler panics
+	defer x.release(r) // also when the handler panics
 	h.next.ServeHTTP(x.writer(), &x.req)
-	r.MultipartForm = x.req.MultipartForm // net/http removes the temporary files of the request it knows
 	x.finish()
+}
+
+// release lets nobody use the session any more, and net/http find the temporary files that it removes after the request
+// it knows.
+func (x *exchange) release(r *http.Request) {
+	r.MultipartForm = x.req.MultipartForm
+	x.session.close()
 }
 
 // An exchange is one request and its response: all that the middleware needs for it, in a single allocation. It stands
@@ -47,10 +54,12 @@ type exchange struct {
 	m       *Manager
 	parent  context.Context
 	w       http.ResponseWriter
-	begun   bool  // the response has, and its changes are committed
-	refused error // why the handler's output is thrown away
+	begun   bool        // the response has, and its changes are committed
+	refused error       // why the handler's output is thrown away
+	thrown  http.Header // where headers go that come after it is
 	session Session
 	req     http.Request
+	lines   []string  // of the header that the carrier reads, if it is one of ours
 	found   [1]string // room for the token of a request that carries one, as most do
 }
 

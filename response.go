@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
@@ -14,8 +15,16 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// Header returns the header of the response.
-func (x *exchange) Header() http.Header { return x.w.Header() }
+// Header returns the header of the response; after the handler's output was thrown away, one that goes nowhere.
+func (x *exchange) Header() http.Header {
+	if x.refused == nil {
+		return x.w.Header()
+	}
+	if x.thrown == nil {
+		x.thrown = make(http.Header)
+	}
+	return x.thrown
+}
 
 // WriteHeader commits before the final header.
 func (x *exchange) WriteHeader(status int) {
@@ -49,7 +58,7 @@ func (x *exchange) flush() error {
 	if err := x.begin(http.StatusOK); err != nil {
 		return err
 	}
-	return http.NewResponseController(x.w).Flush()
+	return x.controller().Flush()
 }
 
 // hijack commits, and then lets the connection go. A token can't be sent over a connection that is no longer HTTP.
@@ -61,7 +70,7 @@ func (x *exchange) hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if !begun && x.session.told() {
 		return nil, nil, fmt.Errorf("%w: a hijacked connection sends no cookie: make or renew the session before the upgrade", ErrTooLate)
 	}
-	return http.NewResponseController(x.w).Hijack()
+	return x.controller().Hijack()
 }
 
 func (x *exchange) readFrom(r io.Reader) (int64, error) {
@@ -77,52 +86,56 @@ func (x *exchange) begin(status int) error {
 	if x.begun {
 		return x.refused
 	}
-	x.begun = true
-	err := x.session.seal(x.w.Header())
-	if err == nil && status < http.StatusBadRequest {
-		err = x.session.lostBy()
+	x.refused = x.session.seal(status)
+	x.begun = true // not before: when a store panics and somebody recovers, the response is still to begin
+	h := x.w.Header()
+	if x.refused != nil {
+		discard(h)
 	}
-	if err != nil {
-		x.refuse(err)
+	x.session.informClient(h)
+	if x.refused != nil {
+		x.answerRefused()
 	}
 	return x.refused
 }
 
-// refuse throws away what the handler has prepared and lets OnError answer.
-func (x *exchange) refuse(err error) {
-	x.refused = err
-	h := x.w.Header()
+// answerRefused answers in the place of the handler, whose output is thrown away.
+func (x *exchange) answerRefused() {
+	if x.m.cfg.OnError != nil {
+		x.m.cfg.OnError(x.w, &x.req, x.refused)
+		return
+	}
+	x.m.answerError(x.w, &x.req, x.refused)
+}
+
+// discard removes the headers of a response that is thrown away, and keeps caches from what comes instead.
+func discard(h http.Header) {
 	for _, name := range describing {
 		h.Del(name)
 	}
-	addVary(h, x.m.carrier.Vary())
+	maps.DeleteFunc(h, func(name string, _ []string) bool { return strings.HasPrefix(name, http.TrailerPrefix) })
 	forbidCaching(h)
-	if x.m.cfg.OnError != nil {
-		x.m.cfg.OnError(x.w, &x.req, err)
-		return
-	}
-	x.m.answerError(x.w, &x.req, err)
 }
 
-// describing are the headers that speak of the output that is thrown away. Those of other middleware stay.
+// describing are the headers that speak of the output that is thrown away, or of what it was to do. Others, which may
+// come from other middleware, stay.
 var describing = []string{
-	"Accept-Ranges", "Content-Digest", "Content-Disposition", "Content-Encoding", "Content-Language", "Content-Length",
+	"Accept-Ranges", "Clear-Site-Data", "Content-Digest", "Content-Disposition", "Content-Encoding", "Content-Language", "Content-Length",
 	"Content-Location", "Content-Range", "Content-Type", "Etag", "Expires", "Last-Modified", "Location", "Refresh",
-	"Repr-Digest", "Set-Cookie", "Trailer",
+	"Hx-Location", "Hx-Redirect", "Repr-Digest", "Set-Cookie", "Trailer",
 }
 
 // finish commits what is left when the handler has returned.
 func (x *exchange) finish() {
-	if x.begin(http.StatusOK) != nil {
-		return
-	}
+	x.begin(http.StatusOK)
 	if err := x.session.commitLast(); err != nil {
 		x.m.log.LogAttrs(x.parent, slog.LevelError, "session: changes made after the response began are lost", slog.Any("error", err))
 	}
 }
 
-// seal commits the session and writes what the client must know into the header. Afterwards nothing can be told.
-func (s *Session) seal(h http.Header) error {
+// seal commits the session before its response begins. A response with a status of success is also refused where a
+// change was lost before: it could say "saved", or "logged out", though the handler was told that it is not.
+func (s *Session) seal(status int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sealed = true
@@ -130,36 +143,43 @@ func (s *Session) seal(h http.Header) error {
 		return nil
 	}
 	if err := s.commitLocked(s.ctx); err != nil {
+		s.change = store.Change{} // what is refused must not be committed later
 		return err
 	}
-	addVary(h, s.m.carrier.Vary())
-	return s.tellLocked(h)
-}
-
-func (s *Session) tellLocked(h http.Header) error {
-	switch s.tell {
-	case tellRemove:
-		s.m.carrier.Remove(h)
-	case tellToken:
-		signed, err := s.m.signer.sign(s.raw, s.rec.Lifetime)
-		if err != nil {
-			return fmt.Errorf("session: signing: %w", err)
-		}
-		s.m.carrier.Send(h, signed, s.maxAgeLocked())
-		s.warnIfInsecureLocked()
-	default:
-		return nil
+	if status < http.StatusBadRequest {
+		return s.lost
 	}
-	forbidSharedCaching(h)
 	return nil
 }
 
-// lostBy returns the error with which a change was lost that the handler had been told of, if there was one. A response
-// that speaks of success must not follow: it could say "saved", or "logged out".
-func (s *Session) lostBy() error {
+// informClient writes into the response's header what the client and caches must know of the session. A token that is
+// stored is told also where a later change was lost: without it the client would be locked out.
+func (s *Session) informClient(h http.Header) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.lost
+	if s.state == untouched {
+		return
+	}
+	addVary(h, s.m.carrier.Vary())
+	switch {
+	case s.tell == tellRemove:
+		s.m.carrier.Remove(h)
+	case s.tell == tellToken && s.rec != nil:
+		s.sendTokenLocked(h)
+	default:
+		return
+	}
+	forbidSharedCaching(h)
+}
+
+func (s *Session) sendTokenLocked(h http.Header) {
+	signed, err := s.m.signer.sign(s.raw, s.rec.Lifetime)
+	if err != nil { // only a cookie name of thousands of bytes is too long to be signed
+		s.m.log.LogAttrs(s.ctx, slog.LevelError, "session: signing", slog.Any("error", err))
+		return
+	}
+	s.m.carrier.Send(h, signed, s.maxAgeLocked())
+	s.warnIfInsecureLocked()
 }
 
 // told reports whether the response's header tells the client of a token or of its end.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -31,13 +32,15 @@ type Session struct {
 
 	raw    rawToken      // of a live or fresh session
 	token  store.Token   // its hash
-	rec    *store.Record // nil unless live
+	rec    *store.Record // of a live session; kept when it has failed, for what must be told and for Reload
 	change store.Change  // what this request did and has not committed
 	next   rawToken      // whose hash is change.RenewTo
 	err    error         // why it is failed
 	lost   error         // why a change was lost; nil if none was
 	size   int           // bytes of rec's values with change; counted at the first write, 0 before
 	tell   tell          // what the response tells the client
+
+	refusal refusal // why it is absent, where the request's tokens were refused
 }
 
 // A state is how far a Session has come.
@@ -70,7 +73,7 @@ type contextKey struct{}
 // FromContext returns the session of the innermost Manager that ctx has passed. It never returns nil: without the
 // middleware, every operation of the Session returns ErrNoMiddleware.
 func FromContext(ctx context.Context) *Session {
-	if s, ok := ctx.Value(contextKey{}).(*Session); ok {
+	if s, ok := ctx.Value(contextKey{}).(*Session); ok && s != nil {
 		return s
 	}
 	return noMiddleware
@@ -103,7 +106,7 @@ func (s *Session) enter(ctx context.Context) error {
 // enterToChange is enter for changes, which are lost where the store can't be reached.
 func (s *Session) enterToChange(ctx context.Context) error {
 	err := s.enter(ctx)
-	if errors.Is(err, ErrUnavailable) {
+	if errors.Is(err, ErrUnavailable) && ctx.Err() == nil {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.lost = err
@@ -126,15 +129,21 @@ func (s *Session) readyLocked(ctx context.Context) error {
 	return nil
 }
 
+var errTwice = errors.New("session: one Manager wraps this route twice")
+
 // findLocked looks for the request's token and, where there is a valid one, loads its record. It fails as loadLocked.
 func (s *Session) findLocked(ctx context.Context) error {
-	raw, why := s.m.signer.pick(s.m.carrier.AppendTokens(s.x.found[:0], &s.x.req))
+	if _, twice := s.x.parent.Value(s.m).(*Session); twice {
+		s.state, s.err = failed, errTwice
+		return s.err
+	}
+	raw, why := s.m.signer.pick(s.x.tokens())
 	if why == accepted {
 		return s.loadLocked(ctx, raw)
 	}
-	s.state = absent
+	s.state, s.refusal = absent, why
 	if why != noToken {
-		s.debugRefused(ctx, why.String())
+		s.debugRefused(why.String())
 	}
 	return nil
 }
@@ -149,30 +158,32 @@ func (s *Session) loadLocked(ctx context.Context, raw rawToken) error {
 		s.state, s.rec, s.size = live, rec, 0
 	case errors.Is(err, store.ErrNotFound):
 		s.state = absent
-		s.debugRefused(ctx, "unknown or expired")
+		s.debugRefused("unknown or expired")
 	case errors.Is(err, store.ErrRetired):
 		s.state = retired
-		s.debugRefused(ctx, "renewed")
+		s.debugRefused("renewed")
 	case ctx.Err() != nil:
 		return fmt.Errorf("%w: loading: %w", ErrUnavailable, err)
 	default:
-		s.failLocked(ctx, "loading", err)
+		s.failLocked("loading", err)
 	}
 	return nil
 }
 
-func (s *Session) debugRefused(ctx context.Context, why string) {
-	if s.m.log.Enabled(ctx, slog.LevelDebug) {
-		s.m.log.LogAttrs(ctx, slog.LevelDebug, "session: token refused", slog.String("why", why))
+// debugRefused logs with the context from before this session: a log handler that asks the context for the session's ID
+// would else wait for the lock that is held here.
+func (s *Session) debugRefused(why string) {
+	if s.m.log.Enabled(s.ctx, slog.LevelDebug) {
+		s.m.log.LogAttrs(s.ctx, slog.LevelDebug, "session: token refused", slog.String("why", why))
 	}
 }
 
 // failLocked remembers that the store can't be relied on, for the rest of the request: a store that hangs costs one
 // timeout, not one for each value, and a change of unknown outcome is never sent again.
-func (s *Session) failLocked(ctx context.Context, doing string, err error) {
-	s.state, s.rec, s.change = failed, nil, store.Change{}
+func (s *Session) failLocked(doing string, err error) {
+	s.state, s.change = failed, store.Change{}
 	s.err = fmt.Errorf("%w: %s: %w", ErrUnavailable, doing, err)
-	s.m.log.LogAttrs(ctx, slog.LevelError, "session: store unavailable", slog.String("doing", doing), slog.Any("error", err))
+	s.m.log.LogAttrs(s.ctx, slog.LevelError, "session: store unavailable", slog.String("doing", doing), slog.Any("error", err))
 }
 
 // enterToWrite is enterToChange for what makes a session where there is none.
@@ -289,9 +300,14 @@ func (s *Session) End() error {
 	defer s.mu.Unlock()
 	switch s.state {
 	case retired:
+		s.lost = ErrEnded // the renewed session lives on: nothing may say "logged out"
 		return ErrEnded
 	case fresh:
 		s.endedLocked(tellNothing)
+	case absent:
+		if s.refusal == ambiguous {
+			return s.endAllLocked()
+		}
 	case live:
 		s.lost = s.m.end(s.ctx, Event{Kind: Ended, ID: s.rec.ID, Owner: s.rec.Owner, Reason: LoggedOut})
 		if s.lost != nil {
@@ -299,6 +315,26 @@ func (s *Session) End() error {
 		}
 		s.endedLocked(tellRemove)
 	}
+	return nil
+}
+
+// endAllLocked ends every session that the request has a token of, where there are several and so none was used: who
+// logs out must not come back when one of the cookies is gone.
+func (s *Session) endAllLocked() error {
+	for _, raw := range s.m.signer.verified(s.x.tokens()) {
+		rec, err := s.m.load(s.ctx, store.HashToken(raw[:]))
+		switch {
+		case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrRetired):
+			continue
+		case err == nil:
+			err = s.m.end(s.ctx, Event{Kind: Ended, ID: rec.ID, Owner: rec.Owner, Reason: LoggedOut})
+		}
+		if err != nil {
+			s.lost = fromStore(err)
+			return s.lost
+		}
+	}
+	s.endedLocked(tellRemove)
 	return nil
 }
 
@@ -385,6 +421,9 @@ func (s *Session) SetIdleTimeout(d time.Duration) error {
 		return err
 	}
 	return s.alter(func(c *store.Change) error {
+		if s.rec != nil && s.rec.IdleTimeout == d {
+			d = 0 // as it was
+		}
 		c.IdleTimeout = d
 		return nil
 	})
@@ -397,6 +436,10 @@ func (s *Session) SetLifetime(d time.Duration) error {
 		return err
 	}
 	return s.alter(func(c *store.Change) error {
+		if s.rec != nil && s.rec.Lifetime == d {
+			c.Lifetime = 0 // as it was
+			return nil
+		}
 		if s.sealed {
 			return fmt.Errorf("%w: a lifetime needs a cookie", ErrTooLate)
 		}
@@ -434,7 +477,7 @@ type Info struct {
 	LastSeen   time.Time // moves once per tenth of the idle timeout
 	Expires    time.Time // if it is not used before
 	Owner      string
-	Labels     map[string]string // not to be changed
+	Labels     map[string]string
 	Persistent bool
 	Count      int // of values
 	Size       int // of values and their names, in bytes
@@ -450,7 +493,7 @@ func infoOf(r *store.Record) Info {
 		LastSeen:   r.LastSeen.Time(),
 		Expires:    r.Expires().Time(),
 		Owner:      r.Owner,
-		Labels:     r.Labels,
+		Labels:     maps.Clone(r.Labels),
 		Persistent: r.Persistent,
 		Count:      r.Values.Len(),
 		Size:       r.Values.Size(),
@@ -551,9 +594,9 @@ func (s *Session) commitLocked(ctx context.Context) error {
 	if s.state == live {
 		id = s.rec.ID
 	}
-	rec, err := s.m.commit(ctx, s.token, id, &s.change)
+	rec, err := s.sendLocked(ctx, id)
 	if err != nil {
-		return s.commitFailedLocked(ctx, err)
+		return s.commitFailedLocked(err)
 	}
 	if s.clientMustKnow() {
 		s.tell = tellToken
@@ -566,14 +609,30 @@ func (s *Session) commitLocked(ctx context.Context) error {
 	return nil
 }
 
+var errPanicked = errors.New("the store panicked")
+
+// sendLocked sends the change. A store that panics leaves its outcome unknown: it is not sent again, should somebody
+// recover.
+func (s *Session) sendLocked(ctx context.Context, id ID) (*store.Record, error) {
+	returned := false
+	defer func() {
+		if !returned {
+			s.commitFailedLocked(errPanicked)
+		}
+	}()
+	rec, err := s.m.commit(ctx, s.token, id, &s.change)
+	returned = true
+	return rec, err
+}
+
 // clientMustKnow reports whether the change makes a token, or moves the cookie's own end.
 func (s *Session) clientMustKnow() bool {
 	c := &s.change
 	return c.Created || c.RenewTo != store.Token{} || c.Persistent != nil || c.Lifetime != 0
 }
 
-func (s *Session) commitFailedLocked(ctx context.Context, err error) error {
-	onlyTouches := s.change.OnlyTouches()
+func (s *Session) commitFailedLocked(err error) error {
+	onlyTouches, made := s.change.OnlyTouches(), s.change.Created
 	gone := errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrRetired)
 	var edit *store.EditError
 	switch {
@@ -584,8 +643,11 @@ func (s *Session) commitFailedLocked(ctx context.Context, err error) error {
 	case errors.Is(err, store.ErrConflict), errors.As(err, &edit):
 		return fromStore(err)
 	default:
-		s.failLocked(ctx, "committing", err)
+		s.failLocked("committing", err)
 		err = s.err
+		if made {
+			s.tell = tellToken // should Reload find that it was stored
+		}
 	}
 	if onlyTouches {
 		return nil // who only read has lost nothing
@@ -617,15 +679,18 @@ func (s *Session) Reload(ctx context.Context) error {
 	return nil
 }
 
-// retryLocked gives a store that has failed another chance.
+// retryLocked gives a store that has failed another chance. A session that was there and no longer is has ended.
 func (s *Session) retryLocked(ctx context.Context) error {
+	wasLive := s.rec != nil
 	if err := s.loadLocked(ctx, s.raw); err != nil {
 		return err
 	}
-	switch s.state {
-	case failed:
+	switch {
+	case s.state == failed:
 		return s.err
-	case retired:
+	case s.state == retired, wasLive && s.state == absent:
+		s.endedLocked(tellNothing)
+		s.lost = ErrEnded
 		return ErrEnded
 	}
 	s.lost = nil

@@ -62,8 +62,13 @@ func (c *storeContext) Err() error {
 }
 
 // Value passes on the timer's context as well, so that contexts which drivers derive are cancelled by it directly:
-// package context starts a goroutine for each child of a parent that it can't look into.
+// package context starts a goroutine for each child of a parent that it can't look into. It hides the session, which is
+// locked while the store works: a log handler that asked its context for the session's ID would wait for ever.
 func (c *storeContext) Value(key any) any {
+	switch key.(type) {
+	case contextKey, *Manager:
+		return noMiddleware
+	}
 	c.mu.Lock()
 	timed := c.timed
 	c.mu.Unlock()

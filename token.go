@@ -2,6 +2,7 @@ package session
 
 import (
 	"crypto/rand"
+	"slices"
 	"strings"
 	"time"
 
@@ -96,7 +97,7 @@ func (s *signer) pick(candidates []string) (t rawToken, why refusal) {
 	}
 	why = noToken
 	for i, signed := range candidates {
-		if seenBefore(candidates[:i], signed) {
+		if slices.Contains(candidates[:i], signed) {
 			continue
 		}
 		found, ok := s.verify(signed)
@@ -112,13 +113,15 @@ func (s *signer) pick(candidates []string) (t rawToken, why refusal) {
 	return t, why
 }
 
-func seenBefore(earlier []string, signed string) bool {
-	for _, e := range earlier {
-		if e == signed {
-			return true
+// verified returns the valid tokens among those that a request carries.
+func (s *signer) verified(candidates []string) []rawToken {
+	var valid []rawToken
+	for _, signed := range candidates[:min(len(candidates), maxCandidates)] {
+		if t, ok := s.verify(signed); ok {
+			valid = append(valid, t)
 		}
 	}
-	return false
+	return valid
 }
 
 // A refusal is why a request has no valid token.

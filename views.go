@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"time"
 )
 
 // Handlers ask by type assertion what their ResponseWriter can do. So the one they get must have exactly the optional
@@ -31,7 +32,7 @@ type (
 
 	viewFHRP struct{ viewFHR }
 
-	// What net/http gives its handlers also has the deprecated CloseNotify.
+	// What net/http gives its handlers also has the deprecated CloseNotify, and what http.ResponseController asks for.
 	viewHTTP1 struct{ viewFHR }
 	viewHTTP2 struct{ viewFP }
 
@@ -68,6 +69,17 @@ func (g guardFH) Unwrap() http.ResponseWriter { return g.w }
 
 func (v viewHTTP1) CloseNotify() <-chan bool { return v.closeNotify() }
 func (v viewHTTP2) CloseNotify() <-chan bool { return v.closeNotify() }
+
+// Handlers should reach these through http.ResponseController; net/http's own writers also have them directly.
+
+func (v viewHTTP1) EnableFullDuplex() error            { return v.controller().EnableFullDuplex() }
+func (v viewHTTP1) SetReadDeadline(t time.Time) error  { return v.controller().SetReadDeadline(t) }
+func (v viewHTTP1) SetWriteDeadline(t time.Time) error { return v.controller().SetWriteDeadline(t) }
+func (v viewHTTP2) EnableFullDuplex() error            { return v.controller().EnableFullDuplex() }
+func (v viewHTTP2) SetReadDeadline(t time.Time) error  { return v.controller().SetReadDeadline(t) }
+func (v viewHTTP2) SetWriteDeadline(t time.Time) error { return v.controller().SetWriteDeadline(t) }
+
+func (x *exchange) controller() *http.ResponseController { return http.NewResponseController(x.w) }
 
 func (x *exchange) push(target string, opts *http.PushOptions) error {
 	return x.w.(http.Pusher).Push(target, opts)

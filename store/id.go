@@ -16,10 +16,7 @@ func HashToken(raw []byte) Token { return sha256.Sum256(raw) }
 // String hides the token: tokens don't belong into logs, not even hashed.
 func (t Token) String() string { return "store.Token(…)" }
 
-// GoString hides the token from %#v, as String does from %v.
-func (t Token) GoString() string { return t.String() }
-
-// Format hides the token from every other verb, among them %x.
+// Format hides the token from every verb, among them %x and %#v.
 func (t Token) Format(f fmt.State, _ rune) { fmt.Fprint(f, t.String()) }
 
 // MarshalText hides the token from JSON, as String does from texts.

@@ -4,6 +4,9 @@ import "time"
 
 // A Record is one session as a store holds it. Records are immutable: a change makes a new one, so that any number of
 // readers share one without copying and without a lock.
+//
+// Its times are by the clock of the node that loads it, or by the store's Clock: a store with a clock of its own, a
+// database, say, translates them, so that clocks which differ change nothing.
 type Record struct {
 	Token       Token // which token it was found by; whoever loads checks it
 	ID          ID
