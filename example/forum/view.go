@@ -58,8 +58,8 @@ func (v *view) show(w http.ResponseWriter, status int, name string, data any) er
 	if err := session.FromContext(ctx).Commit(ctx); err != nil {
 		return err
 	}
-	// Browsers ask again each time, but may show what they have when somebody goes back, with the text in its forms.
-	w.Header().Set("Cache-Control", "private, no-cache")
+	// Nothing is kept, so that who goes back after somebody has logged out sees no page of theirs.
+	w.Header().Set("Cache-Control", "no-store")
 	return v.write(w, status, name, data)
 }
 
