@@ -194,3 +194,18 @@ func (s *Session) editLocked(e store.Edit) {
 	}
 	s.change.Edits = slices.Insert(s.change.Edits, at, e)
 }
+
+// Clear removes every value and keeps the session. Where there is none, it does nothing.
+func (s *Session) Clear() error {
+	if err := s.enterToChange(s.ctx); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	switch s.state {
+	case ended, retired:
+		return ErrEnded
+	case live, fresh:
+		s.change.Cleared, s.change.Edits, s.size = true, nil, 0
+	}
+	return nil
+}

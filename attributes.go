@@ -1,0 +1,139 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/lazysession/session/store"
+)
+
+// maxText limits owners and labels, in bytes.
+const maxText = 255
+
+func checkText(what, text string) error {
+	if len(text) > maxText || !utf8.ValidString(text) || strings.Contains(text, "\x00") {
+		return fmt.Errorf("session: %s %.40q: want UTF-8 of at most %d bytes without NUL", what, text, maxText)
+	}
+	return nil
+}
+
+// SetOwner says whose session this is: any text of up to 255 bytes that identifies an account. It is the index for
+// lists, for Config.MaxPerOwner and for "log out everywhere". The empty owner makes it nobody's. It makes a session
+// where there is none.
+func (s *Session) SetOwner(owner string) error {
+	if err := checkText("owner", owner); err != nil {
+		return err
+	}
+	return s.alter(func(c *store.Change) error {
+		if s.rec != nil && s.rec.Owner == owner {
+			c.Owner, c.MaxPerOwner = nil, 0
+			return nil
+		}
+		c.Owner, c.MaxPerOwner = &owner, s.m.cfg.MaxPerOwner
+		return nil
+	})
+}
+
+// Owner returns whose session this is; empty where it is nobody's or there is none.
+func (s *Session) Owner() (string, error) {
+	info, err := s.Info()
+	return info.Owner, err
+}
+
+// SetLabel attaches a short text to the session that lists show (Info.Labels): the device or the place, say. An empty
+// text removes it. Names and texts have up to 255 bytes. It makes a session where there is none.
+func (s *Session) SetLabel(name, text string) error {
+	if err := errors.Join(checkText("label name", name), checkText("label", text)); err != nil {
+		return err
+	}
+	if name == "" {
+		return errors.New("session: a label needs a name")
+	}
+	return s.alter(func(c *store.Change) error {
+		if s.rec != nil && s.rec.Labels[name] == text && c.Labels == nil {
+			return nil
+		}
+		if c.Labels == nil {
+			c.Labels = make(map[string]string)
+		}
+		c.Labels[name] = text
+		return nil
+	})
+}
+
+// Persist says whether the cookie outlives the browser ("remember me"); it then lasts as long as the session's lifetime.
+// The session itself still ends after its idle timeout: to be remembered for a month, it needs SetLifetime and
+// SetIdleTimeout as well.
+// It makes a session where there is none, and returns ErrTooLate once the response has begun.
+func (s *Session) Persist(on bool) error {
+	return s.alter(func(c *store.Change) error {
+		if s.rec != nil && s.rec.Persistent == on {
+			c.Persistent = nil
+			return nil
+		}
+		if s.sealed {
+			return fmt.Errorf("%w: persistence needs a cookie", ErrTooLate)
+		}
+		c.Persistent = &on
+		return nil
+	})
+}
+
+// SetIdleTimeout sets after how long without use this session ends, instead of Config.IdleTimeout. It makes a session
+// where there is none.
+func (s *Session) SetIdleTimeout(d time.Duration) error {
+	if err := checkTimeout("idle timeout", d); err != nil {
+		return err
+	}
+	return s.alter(func(c *store.Change) error {
+		if s.rec != nil && s.rec.IdleTimeout == d {
+			d = 0 // as it was
+		}
+		c.IdleTimeout = d
+		return nil
+	})
+}
+
+// SetLifetime sets how long after its creation this session ends, instead of Config.Lifetime. It makes a session where
+// there is none, and returns ErrTooLate once the response has begun, for the cookie tells of it.
+func (s *Session) SetLifetime(d time.Duration) error {
+	if err := checkTimeout("lifetime", d); err != nil {
+		return err
+	}
+	return s.alter(func(c *store.Change) error {
+		if s.rec != nil && s.rec.Lifetime == d {
+			c.Lifetime = 0 // as it was
+			return nil
+		}
+		if s.sealed {
+			return fmt.Errorf("%w: a lifetime needs a cookie", ErrTooLate)
+		}
+		c.Lifetime = d
+		return nil
+	})
+}
+
+// The store keeps microseconds, and a date far beyond any session must not overflow.
+const (
+	minTimeout = time.Microsecond
+	maxTimeout = 100 * 365 * 24 * time.Hour
+)
+
+func checkTimeout(what string, d time.Duration) error {
+	if d < minTimeout || d > maxTimeout {
+		return fmt.Errorf("session: %s of %v: want between %v and %v", what, d, minTimeout, maxTimeout)
+	}
+	return nil
+}
+
+// alter changes something other than a value. f runs with the session locked.
+func (s *Session) alter(f func(*store.Change) error) error {
+	if err := s.enterToWrite(s.ctx); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	return f(&s.change)
+}

@@ -1,0 +1,103 @@
+package session
+
+import (
+	"context"
+	"errors"
+
+	"github.com/lazysession/session/store"
+)
+
+// Commit stores the changes now, in one atomic step: for handlers that run long, for sessions outside HTTP, and to see
+// the exact sum of a Counter. Within a request that has nothing else to commit, there is no second round trip. A client
+// that goes away, or a cancelled ctx, does not cancel it; Config.StoreTimeout limits it.
+//
+// ErrEnded says that the session ended meanwhile and the changes are lost; a ValueError that a counter met a value that
+// is not an integer; ErrUnavailable that the store failed and whether the changes were applied is unknown.
+func (s *Session) Commit(ctx context.Context) error {
+	if s.m == nil {
+		return ErrNoMiddleware
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == untouched && !s.closed {
+		return nil // and stays so
+	}
+	if err := s.readyLocked(ctx); err != nil {
+		return err
+	}
+	return s.commitLocked(ctx)
+}
+
+// commitLocked sends the change to the store, if there is one.
+func (s *Session) commitLocked(ctx context.Context) error {
+	if s.state == live && s.rec.TouchDue(store.InstantOf(s.m.now())) {
+		s.change.Touched = true
+	}
+	if s.change.IsZero() {
+		return nil
+	}
+	id := s.change.ID
+	if s.state == live {
+		id = s.rec.ID
+	}
+	rec, err := s.sendLocked(ctx, id)
+	if err != nil {
+		return s.commitFailedLocked(err)
+	}
+	if s.clientMustKnow() {
+		s.tell = tellToken
+	}
+	if s.change.RenewTo != (store.Token{}) {
+		s.raw, s.token = s.next, s.change.RenewTo
+	}
+	s.state, s.rec, s.change = live, rec, store.Change{}
+	s.size = 0
+	return nil
+}
+
+var errPanicked = errors.New("the store panicked")
+
+// sendLocked sends the change. A store that panics leaves its outcome unknown: it is not sent again, should somebody
+// recover.
+func (s *Session) sendLocked(ctx context.Context, id ID) (*store.Record, error) {
+	returned := false
+	defer func() {
+		if !returned {
+			s.commitFailedLocked(errPanicked)
+		}
+	}()
+	rec, err := s.m.commit(ctx, s.token, id, &s.change)
+	returned = true
+	return rec, err
+}
+
+// clientMustKnow reports whether the change makes a token, or moves the cookie's own end.
+func (s *Session) clientMustKnow() bool {
+	c := &s.change
+	return c.Created || c.RenewTo != store.Token{} || c.Persistent != nil || c.Lifetime != 0
+}
+
+func (s *Session) commitFailedLocked(err error) error {
+	onlyTouches, made := s.change.OnlyTouches(), s.change.Created
+	gone := errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrRetired)
+	var edit *store.EditError
+	switch {
+	case gone:
+		// Whatever was to be told about the token is void: another request's word counts.
+		s.endedLocked(tellNothing)
+		err = fromStore(err)
+	case errors.Is(err, store.ErrConflict), errors.As(err, &edit):
+		return fromStore(err)
+	default:
+		s.failLocked("committing", err)
+		err = s.err
+		if made {
+			s.tell = tellToken // should Reload find that it was stored
+		}
+	}
+	if onlyTouches {
+		return nil // who only read has lost nothing
+	}
+	s.lost = err
+	return err
+}

@@ -1,0 +1,167 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/lazysession/session/store"
+)
+
+var errTwice = errors.New("session: one Manager wraps this route twice")
+
+// findLocked looks for the request's token and, where there is a valid one, loads its record. It fails as loadLocked.
+func (s *Session) findLocked(ctx context.Context) error {
+	if _, twice := s.x.parent.Value(s.m).(*Session); twice {
+		s.state, s.err = failed, errTwice
+		return s.err
+	}
+	raw, why := s.m.signer.pick(s.x.tokens())
+	if why == accepted {
+		return s.loadLocked(ctx, raw)
+	}
+	s.state, s.refusal = absent, why
+	if why != noToken {
+		s.debugRefused(why.String())
+	}
+	return nil
+}
+
+// loadLocked loads the record of a token. It returns an error only where ctx is done: that says nothing of the store,
+// and nothing of the session to who asks with another context.
+func (s *Session) loadLocked(ctx context.Context, raw rawToken) error {
+	s.raw, s.token = raw, store.HashToken(raw[:])
+	rec, err := s.m.load(ctx, s.token)
+	switch {
+	case err == nil:
+		s.state, s.rec, s.size = live, rec, 0
+	case errors.Is(err, store.ErrNotFound):
+		s.state = absent
+		s.debugRefused("unknown or expired")
+	case errors.Is(err, store.ErrRetired):
+		s.state = retired
+		s.debugRefused("renewed")
+	case ctx.Err() != nil:
+		return fmt.Errorf("%w: loading: %w", ErrUnavailable, err)
+	default:
+		s.failLocked("loading", err)
+	}
+	return nil
+}
+
+// debugRefused logs with the context from before this session: a log handler that asks the context for the session's ID
+// would else wait for the lock that is held here.
+func (s *Session) debugRefused(why string) {
+	if s.m.log.Enabled(s.ctx, slog.LevelDebug) {
+		s.m.log.LogAttrs(s.ctx, slog.LevelDebug, "session: token refused", slog.String("why", why))
+	}
+}
+
+// failLocked remembers that the store can't be relied on, for the rest of the request: a store that hangs costs one
+// timeout, not one for each value, and a change of unknown outcome is never sent again.
+func (s *Session) failLocked(doing string, err error) {
+	s.state, s.change = failed, store.Change{}
+	s.err = fmt.Errorf("%w: %s: %w", ErrUnavailable, doing, err)
+	s.m.log.LogAttrs(s.ctx, slog.LevelError, "session: store unavailable", slog.String("doing", doing), slog.Any("error", err))
+}
+
+// createLocked makes sure that there is a session to change.
+func (s *Session) createLocked() error {
+	switch s.state {
+	case fresh, live:
+		return nil
+	case ended, retired:
+		return ErrEnded
+	}
+	if s.sealed {
+		return fmt.Errorf("%w: a new session needs a cookie", ErrTooLate)
+	}
+	s.raw = newRawToken()
+	s.token = store.HashToken(s.raw[:])
+	cfg := s.m.cfg
+	s.change = store.Change{Created: true, ID: newID(), Touched: true, IdleTimeout: cfg.IdleTimeout, Lifetime: cfg.Lifetime}
+	if cfg.Cookie.Persistent {
+		s.change.Persistent = new(true)
+	}
+	s.state = fresh
+	return nil
+}
+
+// newID cuts an ID from a random token of its own, so that it says nothing about any other.
+func newID() ID {
+	t := newRawToken()
+	return ID(t[:len(ID{})])
+}
+
+// viewLocked returns the session as this request sees it: the record with the request's own changes. It is nil where
+// there is no session.
+func (s *Session) viewLocked() (*store.Record, error) {
+	if s.change.IsZero() {
+		return s.rec, nil
+	}
+	now := store.InstantOf(s.m.now())
+	if s.state == fresh {
+		return s.change.New(s.token, now)
+	}
+	return s.change.Apply(s.rec, now)
+}
+
+// Reload reads the session anew, as other requests have left it meanwhile. This request's changes stay on top, unless
+// they were sent and their outcome was unknown. It returns ErrEnded where the session is gone.
+func (s *Session) Reload(ctx context.Context) error {
+	if s.m == nil {
+		return ErrNoMiddleware
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == failed && !s.closed {
+		return s.retryLocked(ctx)
+	}
+	if err := s.readyLocked(ctx); err != nil {
+		return err
+	}
+	switch s.state {
+	case ended, retired:
+		return ErrEnded
+	case live:
+		return s.reloadLocked(ctx)
+	}
+	return nil
+}
+
+// retryLocked gives a store that has failed another chance. A session that was there and no longer is has ended.
+func (s *Session) retryLocked(ctx context.Context) error {
+	wasLive := s.rec != nil
+	if err := s.loadLocked(ctx, s.raw); err != nil {
+		return err
+	}
+	switch {
+	case s.state == failed:
+		return s.err
+	case s.state == retired, wasLive && s.state == absent:
+		s.endedLocked(tellNothing)
+		s.lost = ErrEnded
+		return ErrEnded
+	}
+	s.lost = nil
+	return nil
+}
+
+func (s *Session) reloadLocked(ctx context.Context) error {
+	rec, err := s.m.load(ctx, s.token)
+	switch {
+	case err == nil:
+		s.rec, s.size = rec, 0
+		return nil
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrRetired):
+		err = fromStore(err)
+		if !s.change.OnlyTouches() {
+			s.lost = err
+		}
+		s.endedLocked(tellNothing)
+		return err
+	default:
+		return fromStore(err)
+	}
+}
