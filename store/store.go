@@ -44,6 +44,9 @@ var (
 	// ErrConflict says that a Change was refused whole: the record is no longer at [Change.IfVersion], or the token or
 	// ID of a record to be created, or the token of a renewal, is taken.
 	ErrConflict = errors.New("store: conflict")
+	// ErrOutcomeUnknown says that a Commit was sent, and that no answer came: it may have been applied or not. A store
+	// never sends it again by itself, for an addition would count twice.
+	ErrOutcomeUnknown = errors.New("store: outcome unknown")
 	// ErrNotInteger says that a Change was refused whole, since it adds to a value that is not an integer, or the sum
 	// leaves the range of int64. A store returns it wrapped in an [EditError].
 	ErrNotInteger = errors.New("store: not an integer")

@@ -1,0 +1,136 @@
+package postgres
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/lazysession/session/store"
+)
+
+// Values stand in one jsonb document, an object from name to value. But jsonb keeps what a document means and not what
+// it says: it reorders and drops keys, rewrites numbers and strings, and has no NUL and no lone surrogates. So only what
+// it keeps to the letter, which is what most values are (plain numbers, strings without escapes, booleans, null), stands
+// there as itself, to be counted and queried in SQL. Everything else stands as an array of one string, the document's
+// text. Arrays are never kept as themselves, so there is no doubt which is which.
+
+// appendData appends a value in the form of the data column.
+func appendData(b []byte, doc string) []byte {
+	if keptByJSONB(doc) {
+		return append(b, doc...)
+	}
+	b = append(b, '[')
+	b = appendQuoted(b, doc)
+	return append(b, ']')
+}
+
+func appendQuoted(b []byte, s string) []byte {
+	quoted, _ := json.Marshal(s) // a string can always be encoded
+	return append(b, quoted...)
+}
+
+// keptByJSONB reports whether jsonb returns a document as it was given.
+func keptByJSONB(doc string) bool {
+	switch {
+	case doc == "true", doc == "false", doc == "null":
+		return true
+	case doc[0] == '"':
+		return !strings.Contains(doc, `\`)
+	default:
+		return plainNumber(doc)
+	}
+}
+
+// plainNumber reports whether doc is a number without exponent, of moderate length, and not minus zero.
+func plainNumber(doc string) bool {
+	const longest = 100 // jsonb takes thousands of digits, but there is no need to find out how many
+	digits := strings.TrimPrefix(doc, "-")
+	if digits == "" || len(digits) > longest || digits[0] == '0' && doc[0] == '-' {
+		return false
+	}
+	for i := range len(digits) {
+		if c := digits[i]; (c < '0' || c > '9') && c != '.' {
+			return false
+		}
+	}
+	return true
+}
+
+var errData = errors.New("not what this store writes")
+
+// readData reads the data column, as PostgreSQL prints jsonb: no white space but one after each colon and comma.
+func readData(data string) (store.Values, error) {
+	var room [16]store.Value
+	values := room[:0]
+	rest, ok := strings.CutPrefix(data, "{")
+	for ok && rest != "}" {
+		var v store.Value
+		v, rest, ok = readPair(rest)
+		values = append(values, v)
+		rest = strings.TrimPrefix(rest, ", ")
+	}
+	if !ok {
+		return store.Values{}, fmt.Errorf("data column: %w: %.60q", errData, data)
+	}
+	return store.MakeValues(values), nil
+}
+
+func readPair(s string) (v store.Value, rest string, ok bool) {
+	v.Name, rest, ok = readString(s)
+	if !ok {
+		return v, rest, false
+	}
+	if rest, ok = strings.CutPrefix(rest, ": "); !ok {
+		return v, rest, false
+	}
+	if wrapped, found := strings.CutPrefix(rest, "["); found {
+		v.JSON, rest, ok = readString(wrapped)
+		if !ok {
+			return v, rest, false
+		}
+		rest, ok = strings.CutPrefix(rest, "]")
+		return v, rest, ok && json.Valid([]byte(v.JSON))
+	}
+	v.JSON, rest = cutScalar(rest)
+	return v, rest, v.JSON != "" && v.JSON[0] != '{'
+}
+
+// readString reads a JSON string at the beginning of s.
+func readString(s string) (text, rest string, ok bool) {
+	end := stringEnd(s)
+	if end == 0 {
+		return "", s, false
+	}
+	if quoted := s[:end]; strings.IndexByte(quoted, '\\') >= 0 {
+		ok = json.Unmarshal([]byte(quoted), &text) == nil
+	} else {
+		text, ok = quoted[1:end-1], true
+	}
+	return text, s[end:], ok
+}
+
+// stringEnd returns the length of the JSON string at the beginning of s, 0 if there is none.
+func stringEnd(s string) int {
+	if s == "" || s[0] != '"' {
+		return 0
+	}
+	for i := 1; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+	return 0
+}
+
+// cutScalar takes a string, number, true, false or null off the beginning of s.
+func cutScalar(s string) (doc, rest string) {
+	end := stringEnd(s)
+	if end == 0 {
+		end = max(strings.IndexAny(s, ",}"), 0)
+	}
+	return s[:end], s[end:]
+}

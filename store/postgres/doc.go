@@ -1,0 +1,33 @@
+// Package postgres keeps sessions in PostgreSQL, for one server or a farm of them.
+//
+//	pool, err := pgxpool.New(ctx, "postgres://…")
+//	err = postgres.Migrate(ctx, pool, nil)        // or run what Schema prints
+//	s, err := postgres.Open(ctx, pool, nil)
+//	defer s.Close()
+//	manager, err := session.New(s, &session.Config{Keys: keys})
+//
+// # How to think about it
+//
+// A session is one row, its values one jsonb document. A load reads that row by its token, in one statement and one
+// round trip; a commit merges names and adds to counters in one UPDATE, so that servers need no locks, no versions and
+// no second try to keep each other's work. Only a renewal, an owner's limit and an end touch more than the row.
+//
+// Time is the database's: the servers' clocks decide nothing. The times in a Record are translated to the clock of the
+// server that reads it.
+//
+// # Promises
+//
+//   - What a commit acknowledged is there, with the durability that PostgreSQL is set to (synchronous_commit).
+//   - A commit whose reply was lost is reported as store.ErrOutcomeUnknown and never sent again.
+//   - Ends and renewals are told to every server within a second by NOTIFY; a listener that lost its connection says so
+//     with a Missed event when it is back. No other commit notifies, for a notification takes a lock that the whole
+//     database shares.
+//   - After a failover the pool lets go of connections to a server that became read-only.
+//   - A damaged row is an error for its own session, and nobody else's.
+//
+// # Behind a pooler
+//
+// With PgBouncer in transaction mode, add default_query_exec_mode=exec to the pool's connection string, since prepared
+// statements stay with a connection, and give Options.Listen a connection string that goes to the server itself: a
+// pooled connection can't listen.
+package postgres

@@ -1,0 +1,79 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/lazysession/session/store"
+)
+
+// SQLSTATEs that decide what is done (PostgreSQL manual, appendix A).
+const (
+	readOnlyTransaction = "25006"
+	adminShutdown       = "57P01"
+	crashShutdown       = "57P02"
+	cannotConnectNow    = "57P03"
+	connectionException = "08" // and three more
+
+	deadlockDetected   = "40P01"
+	uniqueViolation    = "23505"
+	exclusionViolation = "23P01"
+
+	numericOutOfRange = "22003"
+	invalidText       = "22P02"
+
+	undefinedTable    = "42P01"
+	invalidSchemaName = "3F000"
+)
+
+// hasCode reports whether PostgreSQL answered with one of these SQLSTATEs.
+func hasCode(err error, codes ...string) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && slices.Contains(codes, pg.Code)
+}
+
+// connectionLost reports whether a statement's err came from the way to the server, or says that the server goes away.
+func connectionLost(err error) bool {
+	var pg *pgconn.PgError
+	var scan pgx.ScanArgError
+	switch {
+	case err == nil, errors.Is(err, pgx.ErrNoRows), errors.As(err, &scan):
+		return false
+	case errors.As(err, &pg):
+		return hasCode(err, adminShutdown, crashShutdown, cannotConnectNow) || strings.HasPrefix(pg.Code, connectionException)
+	}
+	return true
+}
+
+// outcomeUnknown reports whether a commit that returned err may have been applied all the same: it was sent, and what
+// came back was no answer, or the word of a server that goes away, which it can also say after the commit.
+func outcomeUnknown(err error) bool {
+	var connect *pgconn.ConnectError
+	return connectionLost(err) && !errors.As(err, &connect) && !pgconn.SafeToRetry(err) && !hasCode(err, cannotConnectNow)
+}
+
+// noted is called with the error of every statement. After a failover pgx would keep its connections to a server that
+// became read-only, for as long as that server lives; after a crash, it would try its dead ones one by one. A time-out
+// is no reason to let go: it is as likely a sign of load, which new connections would add to.
+func (s *Store) noted(err error) {
+	if hasCode(err, readOnlyTransaction) || connectionLost(err) && !pgconn.Timeout(err) && !errors.Is(err, context.Canceled) {
+		s.pool.Reset()
+	}
+}
+
+// commitError says of a failed commit whether it may have been applied.
+func commitError(err error) error {
+	if outcomeUnknown(err) {
+		return fmt.Errorf("postgres: %w: %w", store.ErrOutcomeUnknown, err)
+	}
+	return fmt.Errorf("postgres: commit: %w", err)
+}
+
+// patient reports whether there is time for another try.
+func patient(ctx context.Context) bool { return ctx.Err() == nil }

@@ -1,0 +1,90 @@
+package postgres
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"regexp"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Options are the settings of a [Store]. The zero Options, and nil, mean the defaults.
+type Options struct {
+	// Schema is the database schema of the tables, which must exist unless it is the default. Defaults to "public".
+	Schema string
+
+	// Prefix begins the names of the tables and indexes, so that several stores fit into one schema. It has lower-case
+	// letters, digits and underscores, at most 30. Defaults to "session".
+	Prefix string
+
+	// Listen is a connection string for the one connection on which events of other servers arrive. Behind a pooler it
+	// has to lead to the server itself. Defaults to the pool's own settings.
+	Listen string
+
+	// NoListen gives up events of other servers, and the connection for them.
+	NoListen bool
+
+	// Logger gets what operators should know. Defaults to slog.Default().
+	Logger *slog.Logger
+}
+
+// settings are checked Options.
+type settings struct {
+	schema, prefix string
+	listen         string
+	noListen       bool
+	log            *slog.Logger
+}
+
+var prefixForm = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,29}$`)
+
+func (o *Options) settings() (*settings, error) {
+	if o == nil {
+		o = &Options{}
+	}
+	s := &settings{schema: o.Schema, prefix: o.Prefix, listen: o.Listen, noListen: o.NoListen, log: o.Logger}
+	if s.schema == "" {
+		s.schema = "public"
+	}
+	if s.prefix == "" {
+		s.prefix = "session"
+	}
+	if s.log == nil {
+		s.log = slog.Default()
+	}
+	return s, errors.Join(s.checkSchema(), s.checkPrefix())
+}
+
+func (s *settings) checkSchema() error {
+	if len(s.schema) > 63 || strings.ContainsRune(s.schema, 0) {
+		return fmt.Errorf("postgres: schema %q: want at most 63 bytes without NUL", s.schema)
+	}
+	return nil
+}
+
+func (s *settings) checkPrefix() error {
+	if !prefixForm.MatchString(s.prefix) {
+		return fmt.Errorf("postgres: prefix %q: want at most 30 lower-case letters, digits and underscores", s.prefix)
+	}
+	return nil
+}
+
+// table returns the quoted name of a table.
+func (s *settings) table(name string) string {
+	return pgx.Identifier{s.schema, s.prefix + "_" + name}.Sanitize()
+}
+
+// fill puts the names of tables into SQL: {{sessions}}, {{retired}} and so on, and {{name}} for the prefix.
+func (s *settings) fill(sql string) string {
+	return strings.NewReplacer(
+		"{{sessions}}", s.table("sessions"),
+		"{{retired}}", s.table("retired"),
+		"{{migrations}}", s.table("migrations"),
+		"{{name}}", s.prefix,
+	).Replace(sql)
+}
+
+// channel is the name of the notifications: one for each place of tables.
+func (s *settings) channel() string { return s.schema + "." + s.prefix + ".events" }

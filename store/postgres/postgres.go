@@ -1,0 +1,271 @@
+package postgres
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/lazysession/session/store"
+)
+
+// A Store keeps sessions in PostgreSQL. Its methods may be called by many goroutines at once.
+type Store struct {
+	*settings
+	store.Watchers
+	pool   *pgxpool.Pool
+	origin string // marks this server's own notifications
+	skew   skew
+	sql    statements
+
+	stop    context.CancelFunc
+	closing sync.Once
+	running sync.WaitGroup
+}
+
+var (
+	_ store.Store      = (*Store)(nil)
+	_ store.Lister     = (*Store)(nil)
+	_ store.OwnerEnder = (*Store)(nil)
+	_ store.Watcher    = (*Store)(nil)
+	_ store.Sweeper    = (*Store)(nil)
+	_ store.Pinger     = (*Store)(nil)
+)
+
+// Open returns a Store on the tables that Migrate made. A nil o means the defaults. The caller owns the pool, and closes
+// it after the Store.
+//
+// It returns ErrNoSchema, ErrOldSchema or ErrNewSchema where Migrate has to run or this program is too old, an error
+// that says so where the database does not keep UTF-8, and what PostgreSQL says where it can't be reached or a right is
+// missing. Unless Options.NoListen is set, it keeps one connection of its own to listen for other servers' events.
+func Open(ctx context.Context, pool *pgxpool.Pool, o *Options) (*Store, error) {
+	set, err := o.settings()
+	if err != nil {
+		return nil, err
+	}
+	if pool == nil {
+		return nil, errors.New("postgres: no pool")
+	}
+	if err := set.checkTables(ctx, pool); err != nil {
+		return nil, err
+	}
+	s := &Store{settings: set, pool: pool, origin: rand.Text(), sql: newStatements(set)}
+	if err := s.listen(ctx); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close stops listening and waits until that is done. It does not close the pool.
+func (s *Store) Close() error {
+	s.closing.Do(s.stop)
+	s.running.Wait()
+	return nil
+}
+
+// Ping asks the database.
+func (s *Store) Ping(ctx context.Context) error {
+	err := s.pool.Ping(ctx)
+	s.noted(err)
+	return err
+}
+
+// statements are the texts that don't depend on what is changed. pgx prepares each once for a connection.
+type statements struct {
+	load, retired                         string
+	end, endOwner, list, listOwner, sweep string
+	lapse, forget, evict, lockOwners      string
+	ownerOf                               string
+}
+
+// live is the condition that a row has not ended. It is written out in commits and lists only: a load reads the row
+// by its token alone, and looks at its times afterwards.
+const live = `s.seen + s.idle * interval '1 microsecond' > now() AND s.created + s.lifetime * interval '1 microsecond' > now()`
+
+func newStatements(set *settings) statements {
+	st := statements{
+		load:    `SELECT ` + columns + ` FROM {{sessions}} s WHERE s.token = $1`,
+		retired: `SELECT EXISTS (SELECT FROM {{retired}} WHERE token = $1 AND until > now())`,
+		end: `WITH gone AS (DELETE FROM {{sessions}} s WHERE s.id = $1 AND ` + live + ` RETURNING s.id, s.owner)
+SELECT gone.id, gone.owner, ` + notify("gone", "$2", "$3") + ` FROM gone`,
+		endOwner: `WITH theirs AS (
+	SELECT s.id FROM {{sessions}} s
+	WHERE s.owner = $1 AND s.owner <> '' AND s.id <> ALL ($4::uuid[]) AND ` + live + ` ORDER BY s.id FOR UPDATE
+), gone AS (DELETE FROM {{sessions}} s USING theirs WHERE s.id = theirs.id RETURNING s.id, s.owner)
+SELECT gone.id, gone.owner, ` + notify("gone", "$2", "$3") + ` FROM gone`,
+		list:      `SELECT ` + columns + ` FROM {{sessions}} s WHERE ` + live,
+		listOwner: `SELECT ` + columns + ` FROM {{sessions}} s WHERE s.owner = $1 AND s.owner <> '' AND ` + live,
+		ownerOf:   `SELECT s.owner FROM {{sessions}} s WHERE s.token = $1`,
+		lockOwners: `SELECT pg_advisory_xact_lock(h) FROM (
+	SELECT DISTINCT hashtextextended(name, 0) AS h FROM unnest($1::text[]) AS name ORDER BY 1) AS locks`,
+		evict: `WITH theirs AS (
+	SELECT s.id FROM {{sessions}} s
+	WHERE s.owner = $1 AND s.id <> $4 AND ` + live + ` ORDER BY s.created DESC, s.id OFFSET $5 FOR UPDATE
+), gone AS (DELETE FROM {{sessions}} s USING theirs WHERE s.id = theirs.id RETURNING s.id, s.owner)
+SELECT gone.id, gone.owner, ` + notify("gone", "$2", "$3") + ` FROM gone`,
+		sweep: sweepSQL,
+		lapse: `DELETE FROM {{sessions}} s WHERE (s.token = $1 OR s.id = $2) AND NOT (` + live + `)`,
+		forget: `DELETE FROM {{retired}} WHERE token IN (
+	SELECT token FROM {{retired}} WHERE until < now() LIMIT 1000 FOR UPDATE SKIP LOCKED)`,
+	}
+	for _, sql := range []*string{&st.load, &st.retired, &st.end, &st.endOwner, &st.list, &st.listOwner, &st.ownerOf,
+		&st.lockOwners, &st.evict, &st.sweep, &st.lapse, &st.forget} {
+		*sql = set.fill(*sql)
+	}
+	return st
+}
+
+// Load returns the live record of a token. A connection that breaks is no reason to give up: reading twice harms nobody.
+func (s *Store) Load(ctx context.Context, token store.Token) (*store.Record, error) {
+	r, err := s.read(ctx, token)
+	if connectionLost(err) && patient(ctx) {
+		r, err = s.read(ctx, token)
+	}
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil, s.absence(ctx, token)
+	case err != nil:
+		return nil, fmt.Errorf("postgres: load: %w", err)
+	case r.expired():
+		return nil, store.ErrNotFound
+	}
+	return s.record(r)
+}
+
+func (s *Store) read(ctx context.Context, token store.Token) (*row, error) {
+	r := new(row)
+	err := r.scan(s.pool.QueryRow(ctx, s.sql.load, token[:]))
+	s.noted(err)
+	return r, err
+}
+
+func (s *Store) record(r *row) (*store.Record, error) { return r.record(s.skew.by(r.now)) }
+
+// absence returns why there is no row with a token. Only what was not found costs this second statement: requests with
+// a retired token, and the few with a valid signature whose session has ended.
+func (s *Store) absence(ctx context.Context, token store.Token) error {
+	var retired bool
+	if err := s.pool.QueryRow(ctx, s.sql.retired, token[:]).Scan(&retired); err != nil {
+		s.noted(err)
+		return fmt.Errorf("postgres: looking for a retired token: %w", err)
+	}
+	if retired {
+		return store.ErrRetired
+	}
+	return store.ErrNotFound
+}
+
+// End removes a record for good.
+func (s *Store) End(ctx context.Context, id store.ID, why store.Reason) error {
+	gone, err := s.remove(ctx, s.pool, s.sql.end, why, [16]byte(id))
+	s.tell(gone)
+	return err
+}
+
+// tell tells the watchers here what is committed.
+func (s *Store) tell(events []store.Event) {
+	for _, e := range events {
+		s.Tell(e)
+	}
+}
+
+// EndOwner ends the sessions of an owner but some. It locks the rows in the order of their ids, as everybody does who
+// locks several, so that two of them never wait for each other.
+func (s *Store) EndOwner(ctx context.Context, owner string, except []store.ID, why store.Reason) (n int, err error) {
+	kept := make([][16]byte, len(except))
+	for i, id := range except {
+		kept[i] = id
+	}
+	var gone []store.Event
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, s.sql.lockOwners, []string{s.ownerLock(owner)}); err != nil {
+			return err
+		}
+		gone, err = s.remove(ctx, tx, s.sql.endOwner, why, owner, kept)
+		return err
+	})
+	if err != nil {
+		s.noted(err)
+		return 0, fmt.Errorf("postgres: ending the sessions of an owner: %w", err)
+	}
+	s.tell(gone)
+	return len(gone), nil
+}
+
+func (s *Store) ownerLock(owner string) string { return s.lockName("owner/" + owner) }
+
+// A sender is a pool or a transaction.
+type sender interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+// remove runs a statement that deletes sessions and notifies other servers, and returns what is gone. Its arguments
+// are the first, the channel, the notification's head, and the rest.
+func (s *Store) remove(ctx context.Context, q sender, sql string, why store.Reason, first any, rest ...any) ([]store.Event, error) {
+	args := append([]any{first, s.channel(), s.head(store.Ended, why)}, rest...)
+	rows, err := q.Query(ctx, sql, args...)
+	if err != nil {
+		s.noted(err)
+		return nil, fmt.Errorf("postgres: end: %w", err)
+	}
+	gone, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (store.Event, error) {
+		e := store.Event{Kind: store.Ended, Reason: why}
+		var id [16]byte
+		err := row.Scan(&id, &e.Owner, nil)
+		e.ID = id
+		return e, err
+	})
+	if err != nil {
+		s.noted(err)
+		return nil, fmt.Errorf("postgres: end: %w", err)
+	}
+	return gone, nil
+}
+
+// List yields live records, as they come over the wire: memory does not grow with their number. A damaged row is logged
+// and left out, so that one session can't hide all others.
+func (s *Store) List(ctx context.Context, f store.Filter) iter.Seq2[*store.Record, error] {
+	return func(yield func(*store.Record, error) bool) {
+		sql, args := s.sql.list, []any(nil)
+		if f.Owner != "" {
+			sql, args = s.sql.listOwner, []any{f.Owner}
+		}
+		rows, err := s.pool.Query(ctx, sql, args...)
+		if err == nil {
+			defer rows.Close()
+			if !s.yieldAll(ctx, rows, yield) {
+				return
+			}
+			err = rows.Err()
+		}
+		if err != nil {
+			s.noted(err)
+			yield(nil, fmt.Errorf("postgres: list: %w", err))
+		}
+	}
+}
+
+// yieldAll returns false when the loop was left.
+func (s *Store) yieldAll(ctx context.Context, rows pgx.Rows, yield func(*store.Record, error) bool) bool {
+	for rows.Next() {
+		var r row
+		if err := r.scan(rows); err != nil {
+			return yield(nil, fmt.Errorf("postgres: list: %w", err)) && false
+		}
+		rec, err := s.record(&r)
+		if err != nil {
+			s.log.LogAttrs(ctx, slog.LevelError, "postgres: damaged row left out of a list", slog.Any("error", err))
+			continue
+		}
+		if !yield(rec, nil) {
+			return false
+		}
+	}
+	return true
+}

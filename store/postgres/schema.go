@@ -1,0 +1,158 @@
+package postgres
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Errors of [Open] about the tables.
+var (
+	// ErrNoSchema says that the tables are not there: run Migrate, or what Schema prints.
+	ErrNoSchema = errors.New("postgres: no session tables: run postgres.Migrate, or what postgres.Schema prints")
+	// ErrOldSchema says that the tables are older than this code: run Migrate.
+	ErrOldSchema = errors.New("postgres: session tables are older than this program: run postgres.Migrate")
+	// ErrNewSchema says that the tables are newer than this code: a later version of the library has migrated them.
+	ErrNewSchema = errors.New("postgres: session tables are newer than this program: update it")
+)
+
+//go:embed migrations/*.sql
+var migrationFiles embed.FS
+
+// migrations returns the steps from nothing to the present tables; the version is how many were made.
+func migrations() []string {
+	files, err := fs.Glob(migrationFiles, "migrations/*.sql")
+	if err != nil {
+		panic(err) // the pattern is constant
+	}
+	var steps []string
+	for _, name := range files { // sorted by their numbers
+		sql, err := migrationFiles.ReadFile(name)
+		if err != nil {
+			panic(err) // an embedded file can be read
+		}
+		steps = append(steps, string(sql))
+	}
+	return steps
+}
+
+const createMigrations = `CREATE TABLE IF NOT EXISTS {{migrations}} (
+	version integer     NOT NULL PRIMARY KEY,
+	applied timestamptz NOT NULL DEFAULT now()
+);
+`
+
+// Schema returns the SQL that makes the tables, for those who run goose, tern, Atlas or psql instead of [Migrate]. It
+// panics on options that Open would refuse.
+func Schema(o *Options) string {
+	s, err := o.settings()
+	if err != nil {
+		panic(err)
+	}
+	var b strings.Builder
+	b.WriteString(s.fill(createMigrations))
+	for i, step := range migrations() {
+		fmt.Fprintf(&b, "\n%s\nINSERT INTO %s (version) VALUES (%d);\n", s.fill(step), s.table("migrations"), i+1)
+	}
+	return b.String()
+}
+
+// Migrate makes the tables, or brings them to the version of this code. Several servers may call it at once: one works,
+// the others wait. It needs the right to create tables in the schema, and makes none of its own but the tables.
+// It returns ErrNewSchema where the tables are newer than the code.
+func Migrate(ctx context.Context, pool *pgxpool.Pool, o *Options) error {
+	s, err := o.settings()
+	if err != nil {
+		return err
+	}
+	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error { return s.migrate(ctx, tx) })
+	if err != nil {
+		return fmt.Errorf("postgres: migrating %s: %w", s.table("sessions"), err)
+	}
+	return nil
+}
+
+func (s *settings) migrate(ctx context.Context, tx pgx.Tx) error {
+	// 1. Wait for others. The lock goes with the transaction.
+	if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock("+hashOf+")", s.lockName("migrate")); err != nil {
+		return err
+	}
+	// 2. See how far the tables are.
+	if _, err := tx.Exec(ctx, s.fill(createMigrations)); err != nil {
+		return err
+	}
+	version, err := s.version(ctx, tx)
+	if err != nil {
+		return err
+	}
+	// 3. Make the missing steps.
+	steps := migrations()
+	if version > len(steps) {
+		return ErrNewSchema
+	}
+	for i, step := range steps[version:] {
+		if err := s.apply(ctx, tx, step, version+i+1); err != nil {
+			return fmt.Errorf("step %d: %w", version+i+1, err)
+		}
+	}
+	return nil
+}
+
+func (s *settings) apply(ctx context.Context, tx pgx.Tx, step string, version int) error {
+	// Without arguments a step may be several statements.
+	if _, err := tx.Exec(ctx, s.fill(step)); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, "INSERT INTO "+s.table("migrations")+" (version) VALUES ($1)", version)
+	return err
+}
+
+// A querier is a pool, a connection or a transaction.
+type querier interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+func (s *settings) version(ctx context.Context, q querier) (version int, err error) {
+	err = q.QueryRow(ctx, "SELECT coalesce(max(version), 0) FROM "+s.table("migrations")).Scan(&version)
+	return version, err
+}
+
+// checkSchema returns what is wrong with the database, if anything.
+func (s *settings) checkTables(ctx context.Context, q querier) error {
+	version, err := s.version(ctx, q)
+	switch {
+	case hasCode(err, undefinedTable, invalidSchemaName):
+		return fmt.Errorf("%w (looked for %s)", ErrNoSchema, s.table("sessions"))
+	case err != nil:
+		return fmt.Errorf("postgres: reading %s: %w", s.table("migrations"), err)
+	case version < len(migrations()):
+		return fmt.Errorf("%w (version %d, want %d)", ErrOldSchema, version, len(migrations()))
+	case version > len(migrations()):
+		return fmt.Errorf("%w (version %d, want %d)", ErrNewSchema, version, len(migrations()))
+	}
+	return s.checkEncoding(ctx, q)
+}
+
+// checkEncoding makes sure that every text a program can set can be stored.
+func (s *settings) checkEncoding(ctx context.Context, q querier) error {
+	var encoding string
+	if err := q.QueryRow(ctx, "SELECT current_setting('server_encoding')").Scan(&encoding); err != nil {
+		return fmt.Errorf("postgres: reading server_encoding: %w", err)
+	}
+	if encoding != "UTF8" {
+		return fmt.Errorf("postgres: the database's encoding is %s: create one with ENCODING 'UTF8'", encoding)
+	}
+	return nil
+}
+
+// hashOf turns a name into the number of an advisory lock.
+const hashOf = "hashtextextended($1, 0)"
+
+// lockName is the name of an advisory lock for these tables.
+func (s *settings) lockName(purpose string) string { return s.channel() + "/" + purpose }
