@@ -15,16 +15,17 @@ const maxPerOwner = 100
 type app struct {
 	http.Handler
 	services *service.Registry
+	health   *health
 }
 
-// newApp builds the forum on a store for sessions. The caller closes the store, after the app.
-func newApp(sessions backend, cfg settings) (*app, error) {
+// newApp builds the forum on a storage, which the caller closes after the app.
+func newApp(on storage, cfg settings) (*app, error) {
 	services := service.NewRegistry(nil)
-	if err := service.Provide[repository](services, newMemoryRepo()); err != nil {
+	if err := service.Provide(services, on.posts); err != nil {
 		return nil, err
 	}
 	// The Manager provides itself in services.
-	manager, err := session.New(countingStore{sessions}, &session.Config{
+	manager, err := session.New(countingStore{on.sessions}, &session.Config{
 		Keys:        cfg.keys,
 		Cookie:      cfg.cookie(),
 		IdleTimeout: cfg.idle,
@@ -35,7 +36,8 @@ func newApp(sessions backend, cfg settings) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &app{Handler: routes(manager), services: services}, nil
+	health := &health{store: on.sessions}
+	return &app{Handler: routes(manager, health), services: services, health: health}, nil
 }
 
 // Close closes the services, among them the Manager.

@@ -23,7 +23,12 @@ func startForum(t *testing.T) (address string) {
 
 func startForumOn(t *testing.T, sessions backend) (address string) {
 	t.Helper()
-	forum, err := newApp(sessions, settings{idle: 30 * time.Minute})
+	return serveForum(t, storage{sessions: sessions, posts: newMemoryRepo()}, settings{idle: 30 * time.Minute})
+}
+
+func serveForum(t *testing.T, on storage, cfg settings) (address string) {
+	t.Helper()
+	forum, err := newApp(on, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

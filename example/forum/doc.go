@@ -5,6 +5,9 @@
 //
 // It keeps everything in memory and needs nothing else. Its login is a demo: anybody can take any name.
 //
+// With -store postgres://… and -keys it keeps everything in a database, and any number of forums behind a load balancer
+// are one site; "make farm" starts three of them. It asks them at /healthz whether they are ready.
+//
 // Where to read on:
 //
 //   - forums.go: a counter that is exact however many tabs are open
@@ -12,5 +15,7 @@
 //   - flash.go: messages shown once
 //   - devices.go: "your sessions", "log out everywhere else"
 //   - usage.go: how much of the store a request uses
+//   - storage.go, postgres.go: memory or a database, and nothing else changes
+//   - health.go: what a load balancer asks
 //   - app.go, routes.go: how it is put together
 package main

@@ -65,6 +65,9 @@ func problemOf(err error) problem {
 	case errors.Is(err, session.ErrUnavailable):
 		return problem{Status: http.StatusServiceUnavailable, Title: "Back in a moment",
 			Text: "Sessions can't be reached just now, and it is not certain that anything was saved."}
+	case errors.Is(err, errNoPosts):
+		return problem{Status: http.StatusServiceUnavailable, Title: "Back in a moment",
+			Text: "Posts can't be reached just now, and it is not certain that anything was saved."}
 	}
 	return problem{Status: http.StatusInternalServerError, Title: "Something broke", Text: "It is not your fault, and it was noted."}
 }

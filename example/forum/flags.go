@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/lazysession/session"
@@ -20,6 +21,9 @@ type settings struct {
 	keys            [][]byte
 	idle            time.Duration
 	tlsCert, tlsKey string
+	behindTLS       bool          // a proxy in front ends TLS
+	store           string        // a PostgreSQL connection string; empty: memory
+	drain           time.Duration // from the signal to stop to the last connection accepted
 }
 
 // keysVariable is the environment variable with the signing keys, where no file has them.
@@ -35,6 +39,10 @@ func parseSettings(args []string, getenv func(string) string) (settings, error) 
 	flags.DurationVar(&s.idle, "idle", 30*time.Minute, "how long a session lives without being used")
 	flags.StringVar(&s.tlsCert, "tls-cert", "", "`file` with the certificate, to serve https")
 	flags.StringVar(&s.tlsKey, "tls-key", "", "`file` with the certificate's key")
+	flags.BoolVar(&s.behindTLS, "behind-tls", false, "serve http to a proxy that serves https to visitors")
+	flags.StringVar(&s.store, "store", "", "postgres://… `URL` of the database for sessions and posts, so that several forums are one site\n"+
+		"(without it: memory; the password may be in PGPASSWORD or ~/.pgpass)")
+	flags.DurationVar(&s.drain, "drain", 0, "how long "+healthPath+" answers 503 before a stop, for a load balancer to look elsewhere")
 	flags.SetOutput(io.Discard) // main prints the error
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -46,19 +54,38 @@ func parseSettings(args []string, getenv func(string) string) (settings, error) 
 	if flags.NArg() > 0 {
 		return s, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
-	if (s.tlsCert == "") != (s.tlsKey == "") {
-		return s, errors.New("-tls-cert and -tls-key go together")
-	}
 	var err error
 	s.keys, err = loadKeys(keysFile, getenv(keysVariable))
-	return s, err
+	return s, errors.Join(err, s.check())
+}
+
+func (s settings) check() error {
+	switch {
+	case (s.tlsCert == "") != (s.tlsKey == ""):
+		return errors.New("-tls-cert and -tls-key go together")
+	case s.store == "":
+		return nil
+	case !isPostgres(s.store): // which is not printed: there may be a password in it
+		return errors.New("-store is not a URL that begins with postgres://")
+	case len(s.keys) == 0:
+		return errors.New("-store needs -keys or " + keysVariable + ", the same on every server:" +
+			" a cookie signed with a random key opens nothing on the others, or after a restart")
+	}
+	return nil
+}
+
+func isPostgres(url string) bool {
+	return strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
 }
 
 func (s settings) tls() bool { return s.tlsCert != "" }
 
+// secure reports whether visitors come over https.
+func (s settings) secure() bool { return s.tls() || s.behindTLS }
+
 // cookie is the safe default over TLS. Over plain http browsers would drop that one, so development needs another.
 func (s settings) cookie() session.Cookie {
-	if s.tls() {
+	if s.secure() {
 		return session.Cookie{}
 	}
 	return session.Cookie{Secure: session.InsecureForDevelopment}
@@ -66,9 +93,9 @@ func (s settings) cookie() session.Cookie {
 
 // warn says what is fine on a developer's machine and nowhere else.
 func (s settings) warn() {
-	if !s.tls() {
+	if !s.secure() {
 		slog.Warn("forum: plain http, so the session cookie is not Secure (session.InsecureForDevelopment)." +
-			" Anywhere but on your own machine, use -tls-cert and -tls-key")
+			" Anywhere but on your own machine, use -tls-cert and -tls-key, or -behind-tls")
 	}
 	if len(s.keys) == 0 {
 		slog.Warn("forum: no keys given, so cookies are signed with a random one. Use -keys or " + keysVariable)

@@ -13,8 +13,6 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
-
-	"github.com/lazysession/session/store/mem"
 )
 
 func main() {
@@ -36,9 +34,12 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	if err != nil {
 		return err
 	}
-	sessions := mem.New(nil)
-	defer sessions.Close()
-	forum, err := newApp(sessions, cfg)
+	storage, err := openStorage(ctx, cfg.store)
+	if err != nil {
+		return err
+	}
+	defer storage.close()
+	forum, err := newApp(storage, cfg)
 	if err != nil {
 		return err
 	}
@@ -50,6 +51,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	}
 	cfg.warn()
 	fmt.Fprintf(stdout, "forum: %s\n", cfg.url(listener.Addr()))
+	context.AfterFunc(ctx, forum.health.drain)
 	return serve(ctx, newServer(forum), listener, cfg)
 }
 
@@ -68,7 +70,7 @@ func newServer(h http.Handler) *http.Server {
 // shutdownTimeout is how long requests under way may take after the signal to stop.
 const shutdownTimeout = 10 * time.Second
 
-// serve accepts connections until ctx is done, and then lets the requests under way finish.
+// serve accepts connections until ctx is done and drained, and then lets the requests under way finish.
 func serve(ctx context.Context, srv *http.Server, l net.Listener, cfg settings) error {
 	failed := make(chan error, 1)
 	go func() {
@@ -84,6 +86,7 @@ func serve(ctx context.Context, srv *http.Server, l net.Listener, cfg settings) 
 	case <-ctx.Done():
 	}
 	slog.Info("forum: stopping")
+	time.Sleep(cfg.drain)
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
 	if err := srv.Shutdown(limited); err != nil {

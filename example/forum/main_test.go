@@ -78,6 +78,9 @@ func TestCookieIsSafeOverTLS(t *testing.T) {
 	if got := (settings{tlsCert: "c", tlsKey: "k"}).cookie().Secure; got != session.Always {
 		t.Errorf("over TLS, Secure is %v, want Always", got)
 	}
+	if got := (settings{behindTLS: true}).cookie().Secure; got != session.Always {
+		t.Errorf("behind a proxy with TLS, Secure is %v, want Always", got)
+	}
 	if got := (settings{}).cookie().Secure; got != session.InsecureForDevelopment {
 		t.Errorf("over plain http, Secure is %v, want InsecureForDevelopment", got)
 	}
@@ -115,6 +118,10 @@ func TestSettingsThatAreRefused(t *testing.T) {
 	if err := os.WriteFile(empty, []byte("# none\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	keys := filepath.Join(t.TempDir(), "keys")
+	if err := os.WriteFile(keys, []byte(strings.Repeat("ab", 32)), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	const secret = "not!a!key"
 	for name, refused := range map[string]struct {
 		args []string
@@ -126,6 +133,8 @@ func TestSettingsThatAreRefused(t *testing.T) {
 		"a file of none": {[]string{"-keys", empty}, ""},
 		"no encoding":    {nil, secret},
 		"not a duration": {[]string{"-idle", "long"}, ""},
+		"no such store":  {[]string{"-store", "mysql://ann:" + secret + "@db/forum", "-keys", keys}, ""},
+		"store, no keys": {[]string{"-store", "postgres://ann:" + secret + "@db/forum"}, ""},
 	} {
 		_, err := parseSettings(refused.args, func(string) string { return refused.env })
 		if err == nil {

@@ -25,10 +25,15 @@ type Post struct {
 	Time   time.Time
 }
 
-// errNoForum says that there is no forum of that ID.
-var errNoForum = errors.New("no such forum")
+var (
+	// errNoForum says that there is no forum of that ID.
+	errNoForum = errors.New("no such forum")
+	// errNoPosts says that the place where posts are kept can't be used just now.
+	errNoPosts = errors.New("posts can't be reached")
+)
 
-// A repository keeps forums and posts. It may be used by many goroutines at once.
+// A repository keeps forums and posts. It may be used by many goroutines at once. Its methods return what is said of
+// each, or errNoPosts.
 type repository interface {
 	// Forums returns all forums, in the order in which they are shown.
 	Forums(ctx context.Context) ([]Forum, error)
@@ -36,7 +41,7 @@ type repository interface {
 	Forum(ctx context.Context, id string) (Forum, error)
 	// Posts returns up to limit posts, newest first, of those with an ID below before; 0: of all. Or errNoForum.
 	Posts(ctx context.Context, forum string, before int64, limit int) ([]Post, error)
-	// AddPost adds a post and gives it its ID, or returns errNoForum.
+	// AddPost adds a post and returns it with its ID, and with the database's time where there is one; or errNoForum.
 	AddPost(ctx context.Context, forum string, p Post) (Post, error)
 }
 
@@ -57,17 +62,22 @@ var _ repository = (*memoryRepo)(nil)
 // newMemoryRepo returns the forums with a first post.
 func newMemoryRepo() *memoryRepo {
 	r := &memoryRepo{
-		forums: []Forum{
-			{ID: "lobby", Name: "Lobby", About: "Come in, say hello, try things out."},
-			{ID: "go", Name: "Go", About: "Handlers, goroutines, and the joy of a fast test run."},
-			{ID: "kitchen", Name: "Kitchen", About: "What is cooking, and for how long."},
-			{ID: "books", Name: "Books", About: "Read something good? Tell us."},
-		},
-		posts: make(map[string][]Post),
+		forums: slices.Clone(firstForums),
+		posts:  make(map[string][]Post),
 	}
-	r.AddPost(context.Background(), "lobby", Post{Author: "The caretaker", Time: time.Now(), Text: welcome})
+	r.AddPost(context.Background(), firstForums[0].ID, firstPost())
 	return r
 }
+
+// firstForums are there from the start.
+var firstForums = []Forum{
+	{ID: "lobby", Name: "Lobby", About: "Come in, say hello, try things out."},
+	{ID: "go", Name: "Go", About: "Handlers, goroutines, and the joy of a fast test run."},
+	{ID: "kitchen", Name: "Kitchen", About: "What is cooking, and for how long."},
+	{ID: "books", Name: "Books", About: "Read something good? Tell us."},
+}
+
+func firstPost() Post { return Post{Author: "The caretaker", Time: time.Now(), Text: welcome} }
 
 const welcome = `Welcome! This forum counts your visits in your session, and each forum counts on its own.
 

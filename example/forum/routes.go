@@ -12,7 +12,7 @@ import (
 // maxBody limits what a form may send, in bytes. A post of 2000 characters fits, however they are escaped.
 const maxBody = 64 << 10
 
-func routes(m *session.Manager) http.Handler {
+func routes(m *session.Manager, h *health) http.Handler {
 	r := chi.NewRouter()
 	r.Use(
 		securityHeaders,
@@ -41,6 +41,7 @@ func routes(m *session.Manager) http.Handler {
 	r.Method("GET", "/inside", page(showInside))
 
 	// These use no session.
+	r.Method("GET", healthPath, h)
 	r.Method("GET", "/about", page(showAbout))
 	r.Method("GET", "/static/*", http.StripPrefix("/static/", http.HandlerFunc(serveAsset)))
 	return r

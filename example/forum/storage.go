@@ -1,0 +1,23 @@
+package main
+
+import (
+	"context"
+
+	"github.com/lazysession/session/store/mem"
+)
+
+// A storage is where the forum keeps what outlives a request. Handlers don't know which one it is.
+type storage struct {
+	sessions backend
+	posts    repository
+	close    func()
+}
+
+// openStorage connects to a database or, where url is empty, makes a storage in memory.
+func openStorage(ctx context.Context, url string) (storage, error) {
+	if url != "" {
+		return openPostgres(ctx, url)
+	}
+	sessions := mem.New(nil)
+	return storage{sessions: sessions, posts: newMemoryRepo(), close: func() { sessions.Close() }}, nil
+}
