@@ -1,0 +1,71 @@
+package pgtest
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// binaries returns the folder of the server's programs. Without one the test is skipped, and fails where nothing may be
+// skipped (CI=true).
+func binaries(t testing.TB) string {
+	t.Helper()
+	for _, dir := range folders() {
+		if complete(dir) {
+			return dir
+		}
+	}
+	missing(t, "the programs of a PostgreSQL server", "postgresql")
+	return ""
+}
+
+func missing(t testing.TB, what, debian string) {
+	t.Helper()
+	fail := t.Skipf
+	if os.Getenv("CI") == "true" {
+		fail = t.Fatalf
+	}
+	fail("%s are missing. On Debian: apt-get install %s; or name a server of yours in %s", what, debian, givenServer)
+}
+
+// folders returns where the programs may be, best first.
+func folders() []string {
+	var dirs []string
+	if dir, err := exec.Command("pg_config", "--bindir").Output(); err == nil {
+		dirs = append(dirs, strings.TrimSpace(string(dir)))
+	}
+	if path, err := exec.LookPath("postgres"); err == nil {
+		dirs = append(dirs, filepath.Dir(path))
+	}
+	for _, pattern := range []string{"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin"} {
+		found, _ := filepath.Glob(pattern) // the pattern is constant
+		slices.SortFunc(found, newestFirst)
+		dirs = append(dirs, found...)
+	}
+	return append(dirs, "/usr/local/pgsql/bin")
+}
+
+func newestFirst(a, b string) int { return version(b) - version(a) }
+
+var number = regexp.MustCompile(`\d+`)
+
+// version returns the first number in a path, 0 if there is none.
+func version(path string) int {
+	n, _ := strconv.Atoi(number.FindString(path))
+	return n
+}
+
+// complete reports whether a folder has all programs that are used here.
+func complete(dir string) bool {
+	for _, program := range []string{"initdb", "postgres", "pg_basebackup"} {
+		if _, err := exec.LookPath(filepath.Join(dir, program)); err != nil {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,150 @@
+// Package pgtest starts throw-away PostgreSQL clusters for tests.
+//
+//	func TestMain(m *testing.M) { os.Exit(pgtest.Main(m).Run()) }
+//
+//	func TestStore(t *testing.T) {
+//		pool := pgtest.Pool(t) // on a fresh database of the cluster that all tests of this binary share
+//	}
+//
+// What a test does to a whole server, it does to one of its own: [New], and [Cluster.Standby] for a second that follows
+// it. A cluster listens on loopback, runs as an unprivileged user also where the tests run as root, and is gone when the
+// test binary is, however that ended.
+//
+// SESSION_TEST_POSTGRES holds a connection string where the tests are to run on another server; its user needs the right
+// to create databases. Tests that need a cluster of their own are then skipped.
+package pgtest
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// givenServer names the variable of the environment that holds the connection string of the user's own server.
+const givenServer = "SESSION_TEST_POSTGRES"
+
+// patience bounds whatever a server is asked to do here.
+const patience = 30 * time.Second
+
+// The cluster that the tests of a binary share.
+var shared struct {
+	sync.Mutex
+	cluster *Cluster
+}
+
+// A TestingM is a *testing.M, or what wraps one.
+type TestingM interface{ Run() int }
+
+// Main returns m so that its Run ends with removing what was started here.
+func Main(m TestingM) TestingM { return remover{m} }
+
+type remover struct{ TestingM }
+
+func (r remover) Run() int {
+	defer removeAll()
+	return r.TestingM.Run()
+}
+
+// Shared returns the cluster that all tests of the binary share. Nobody may stop it.
+func Shared(t testing.TB) *Cluster {
+	t.Helper()
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.cluster == nil {
+		c, err := newShared(t)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shared.cluster = c
+	}
+	return shared.cluster
+}
+
+func newShared(t testing.TB) (*Cluster, error) {
+	if given := os.Getenv(givenServer); given != "" {
+		return &Cluster{given: given}, nil
+	}
+	c, err := initialise(binaries(t), nil)
+	if err != nil {
+		return nil, err
+	}
+	return c, c.Start()
+}
+
+// New returns a running cluster of the test's own, removed with it. Lines are further ones for postgresql.conf.
+func New(t testing.TB, lines ...string) *Cluster {
+	t.Helper()
+	needOwn(t)
+	c, err := initialise(binaries(t), lines)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.removeWith(t)
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func needOwn(t testing.TB) {
+	t.Helper()
+	if os.Getenv(givenServer) != "" {
+		t.Skipf("needs a cluster of its own to stop and start; unset %s to have one", givenServer)
+	}
+}
+
+// Pool returns a pool on a fresh database of the shared cluster. Both go with the test.
+func Pool(t testing.TB) *pgxpool.Pool {
+	t.Helper()
+	return Connect(t, Shared(t).Database(t))
+}
+
+// Connect returns a pool on a connection string, closed with the test.
+func Connect(t testing.TB, url string) *pgxpool.Pool {
+	t.Helper()
+	pool, err := pgxpool.New(context.Background(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	return pool
+}
+
+// Database returns the connection string of a fresh database, which goes with the test. Options follow CREATE DATABASE.
+func (c *Cluster) Database(t testing.TB, options ...string) string {
+	t.Helper()
+	name := "test_" + strings.ToLower(rand.Text())
+	if err := c.exec("CREATE DATABASE " + name + " " + strings.Join(options, " ")); err != nil {
+		t.Fatalf("creating a database: %v", err)
+	}
+	t.Cleanup(func() {
+		// A cluster that is down by now takes its databases along.
+		if err := c.exec("DROP DATABASE " + name + " WITH (FORCE)"); err != nil && c.given != "" {
+			t.Errorf("dropping a database: %v", err)
+		}
+	})
+	return c.URL(name)
+}
+
+// exec runs a statement outside any database of a test.
+func (c *Cluster) exec(sql string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, c.URL("postgres"))
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	if _, err := conn.Exec(ctx, sql); err != nil {
+		return fmt.Errorf("%s: %w", sql, err)
+	}
+	return nil
+}
