@@ -31,6 +31,30 @@ need_modules() {
 	install_packages "root certificates" ca-certificates
 }
 
+# need_postgres makes sure that tests can start PostgreSQL and PgBouncer, unless they are to use a server of the user's.
+need_postgres() {
+	PATH=$PATH:/usr/sbin # where Debian keeps pgbouncer
+	[ -z "${SESSION_TEST_POSTGRES:-}" ] || return 0
+	postgres_there || install_stopped "a PostgreSQL server" postgresql
+	postgres_there || missing "a PostgreSQL server" postgresql
+	command -v pgbouncer >/dev/null || install_stopped pgbouncer pgbouncer
+}
+
+postgres_there() {
+	command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null
+}
+
+# install_stopped is install_packages for servers, which Debian starts at once unless policy-rc.d forbids it.
+install_stopped() (
+	policy=/usr/sbin/policy-rc.d
+	if [ "$(id -u)" -eq 0 ] && [ ! -e "$policy" ]; then
+		trap 'rm -f "$policy"' EXIT
+		printf '#!/bin/sh\nexit 101\n' >"$policy"
+		chmod +x "$policy"
+	fi
+	install_packages "$@"
+)
+
 # install_packages WHAT PACKAGE... installs as root or through sudo, and never asks.
 install_packages() {
 	local what=$1 sudo=

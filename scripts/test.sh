@@ -7,6 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 command -v go >/dev/null || { echo "Go is missing: install the version that go.mod names, or newer" >&2; exit 1; }
 need_compiler
 need_modules
+need_postgres
 
 export CGO_ENABLED=1 # the race detector needs it
 go vet ./...
