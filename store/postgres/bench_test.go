@@ -4,7 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"os"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -15,98 +16,279 @@ import (
 	"github.com/lazysession/session/store/postgres"
 )
 
-func benchPool(b *testing.B) *pgxpool.Pool {
-	cfg, err := pgxpool.ParseConfig(os.Getenv("SESSION_TEST_POSTGRES"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	cfg.MaxConns = 20
-	pool, err := pgxpool.NewWithConfig(context.Background(), cfg)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(pool.Close)
-	return pool
+// The benchmarks measure the store beside bare statements of pgx that move the same bytes, in turns, so that both see
+// the same machine, and report ratios of medians.
+
+const valuesInJSON = `{"hits": 42, "lang": "en", "user": 12345, "theme": "dark", "basket": "tea"}`
+
+// A benchStore is a store with some sessions, and the pool below it.
+type benchStore struct {
+	*postgres.Store
+	pool   *pgxpool.Pool
+	tokens []store.Token
+	next   atomic.Int64
 }
 
-func five() []store.Edit {
-	return []store.Edit{{Name: "cart", JSON: `"tea"`}, {Name: "hits", JSON: "42"}, {Name: "lang", JSON: `"en"`}, {Name: "theme", JSON: `"dark"`}, {Name: "user", JSON: "12345"}}
-}
-
-func newTok() (t store.Token) { rand.Read(t[:]); return }
-
-func create(b *testing.B, s store.Store, tok store.Token) store.ID {
-	var id store.ID
-	rand.Read(id[:])
-	if _, err := s.Commit(context.Background(), tok, &store.Change{Created: true, Touched: true, ID: id, Edits: five(), IdleTimeout: time.Hour, Lifetime: 24 * time.Hour}); err != nil {
-		b.Fatal(err)
-	}
-	return id
-}
-
-func BenchmarkStore(b *testing.B) {
+func newBenchStore(b *testing.B, sessions int) *benchStore {
+	b.Helper()
 	ctx := context.Background()
 	pool := benchPool(b)
-	if err := postgres.Migrate(ctx, pool, nil); err != nil {
-		b.Fatal(err)
-	}
+	must(b, postgres.Migrate(ctx, pool, nil))
 	s, err := postgres.Open(ctx, pool, nil)
-	if err != nil {
-		b.Fatal(err)
+	must(b, err)
+	b.Cleanup(func() { s.Close() })
+	bs := &benchStore{Store: s, pool: pool, tokens: fill(b, pool, sessions, "now()")}
+	_, err = pool.Exec(ctx, "VACUUM ANALYZE session_sessions")
+	must(b, err)
+	return bs
+}
+
+// fill makes sessions of five small values, last seen at a time.
+func fill(b *testing.B, pool *pgxpool.Pool, sessions int, seen string) []store.Token {
+	b.Helper()
+	tokens := make([]store.Token, sessions)
+	raw := make([][]byte, sessions)
+	for i := range tokens {
+		rand.Read(tokens[i][:])
+		raw[i] = tokens[i][:]
 	}
-	defer s.Close()
-	toks := make([]store.Token, 1000)
-	for i := range toks {
-		toks[i] = newTok()
-		create(b, s, toks[i])
+	const most = 50_000
+	for chunk := range slices.Chunk(raw, most) {
+		_, err := pool.Exec(context.Background(), `INSERT INTO session_sessions
+	(created, seen, due, idle, lifetime, id, version, persistent, token, owner, labels, data)
+	SELECT seen, seen, date_trunc('second', seen) + interval '30 minutes', 1800000000, 86400000000, gen_random_uuid(), 1, false, token, '', '{}', $2
+	FROM (SELECT unnest($1::bytea[]) AS token, `+seen+` AS seen) AS new`, chunk, valuesInJSON)
+		must(b, err)
 	}
-	var next atomic.Int64
-	tok := func() store.Token { return toks[next.Add(1)%int64(len(toks))] }
-	bare := func() error {
-		t := tok()
-		var data []byte
-		var id [16]byte
-		var c, e time.Time
-		return pool.QueryRow(ctx, "SELECT id, created, seen, data FROM session_sessions WHERE token=$1", t[:]).Scan(&id, &c, &e, &data)
-	}
-	load := func() error { _, err := s.Load(ctx, tok()); return err }
-	bareUp := func() error {
-		t := tok()
-		_, err := pool.Exec(ctx, "UPDATE session_sessions SET data=$2::jsonb, version=version+1 WHERE token=$1", t[:], `{"cart":"tea","hits":43,"lang":"en","theme":"dark","user":12345}`)
-		return err
-	}
-	add := func() error {
-		_, err := s.Commit(ctx, tok(), &store.Change{Edits: []store.Edit{{Name: "hits", Op: store.Add, Delta: 1}}})
-		return err
-	}
-	set := func() error {
-		_, err := s.Commit(ctx, tok(), &store.Change{Edits: []store.Edit{{Name: "hits", JSON: "43"}}})
-		return err
-	}
-	touch := func() error { _, err := s.Commit(ctx, tok(), &store.Change{Touched: true}); return err }
-	for _, p := range []int{1, 16} {
-		for _, c := range []struct {
-			name string
-			f    func() error
-		}{{"bare-load", bare}, {"load", load}, {"bare-update", bareUp}, {"add", add}, {"set", set}, {"touch", touch}} {
-			b.Run(fmt.Sprintf("%s/%d", c.name, p), func(b *testing.B) {
-				b.SetParallelism(p / 2)
-				if p == 1 {
-					for b.Loop() {
-						if err := c.f(); err != nil {
-							b.Fatal(err)
-						}
-					}
-					return
-				}
-				b.RunParallel(func(pb *testing.PB) {
-					for pb.Next() {
-						if err := c.f(); err != nil {
-							b.Error(err)
-						}
-					}
-				})
-			})
+	return tokens
+}
+
+func (s *benchStore) token() store.Token { return s.tokens[s.next.Add(1)%int64(len(s.tokens))] }
+
+func (s *benchStore) load() error {
+	_, err := s.Load(context.Background(), s.token())
+	return err
+}
+
+func (s *benchStore) bareLoad() error {
+	var now, created, seen time.Time
+	var idle, lifetime, version int64
+	var id [16]byte
+	var persistent bool
+	var raw []byte
+	var owner, labels, data string
+	token := s.token()
+	return s.pool.QueryRow(context.Background(), `SELECT now(), created, seen, idle, lifetime, id, version, persistent, token, owner, labels, data
+	FROM session_sessions WHERE token = $1`, token[:]).
+		Scan(&now, &created, &seen, &idle, &lifetime, &id, &version, &persistent, &raw, &owner, &labels, &data)
+}
+
+func (s *benchStore) add() error {
+	_, err := s.Commit(context.Background(), s.token(), &store.Change{Edits: []store.Edit{{Name: "hits", Op: store.Add, Delta: 1}}})
+	return err
+}
+
+func (s *benchStore) set() error {
+	_, err := s.Commit(context.Background(), s.token(), &store.Change{Edits: []store.Edit{{Name: "hits", JSON: "43"}}})
+	return err
+}
+
+func (s *benchStore) touch() error {
+	_, err := s.Commit(context.Background(), s.token(), &store.Change{Touched: true})
+	return err
+}
+
+func (s *benchStore) bareUpdate() error {
+	token := s.token()
+	_, err := s.pool.Exec(context.Background(), `UPDATE session_sessions SET version = version + 1, data = $2 WHERE token = $1`, token[:], valuesInJSON)
+	return err
+}
+
+// rounds is how often two kinds of work take turns.
+const rounds = 15
+
+// sideBySide reports how long one kind of work takes, and as a multiple of another, with some goroutines.
+func sideBySide(b *testing.B, goroutines int, ours, bare func() error) {
+	b.Helper()
+	var mine, theirs []float64
+	for b.Loop() {
+		for range rounds {
+			mine = append(mine, timed(b, goroutines, ours))
+			theirs = append(theirs, timed(b, goroutines, bare))
 		}
 	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(median(mine), "µs/each")
+	b.ReportMetric(median(mine)/median(theirs), "×bare")
+}
+
+// timed returns the microseconds that one piece of work takes of the clock, with all goroutines at it.
+func timed(b *testing.B, goroutines int, work func() error) float64 {
+	b.Helper()
+	const each = 400
+	start := time.Now()
+	var wg sync.WaitGroup
+	for range goroutines {
+		wg.Go(func() {
+			for range each {
+				if err := work(); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return float64(time.Since(start).Nanoseconds()) / 1000 / float64(each*goroutines)
+}
+
+func median(figures []float64) float64 {
+	sorted := slices.Sorted(slices.Values(figures))
+	return sorted[len(sorted)/2]
+}
+
+func BenchmarkBesideBare(b *testing.B) {
+	s := newBenchStore(b, 10_000)
+	for _, work := range []struct {
+		name       string
+		ours, bare func() error
+	}{
+		{"load", s.load, s.bareLoad},
+		{"add", s.add, s.bareUpdate},
+		{"set", s.set, s.bareUpdate},
+		{"touch", s.touch, s.bareUpdate},
+	} {
+		for _, goroutines := range []int{1, 16} {
+			b.Run(fmt.Sprintf("%s/%d", work.name, goroutines), func(b *testing.B) { sideBySide(b, goroutines, work.ours, work.bare) })
+		}
+	}
+}
+
+// One session that 16 goroutines count in: with additions, and with a load and a compare-and-swap.
+func BenchmarkHotSession(b *testing.B) {
+	const goroutines = 16
+	s := newBenchStore(b, 1)
+	var counted atomic.Int64
+	add := func() error {
+		counted.Add(1)
+		return s.add()
+	}
+	swap := func() error {
+		for {
+			rec, err := s.Load(context.Background(), s.tokens[0])
+			if err != nil {
+				return err
+			}
+			_, err = s.Commit(context.Background(), s.tokens[0], &store.Change{IfVersion: rec.Version, Edits: []store.Edit{{Name: "hits", Op: store.Add, Delta: 1}}})
+			if err == nil {
+				counted.Add(1)
+				return nil
+			}
+		}
+	}
+	var adds, swaps []float64
+	for b.Loop() {
+		for range 5 {
+			adds = append(adds, timed(b, goroutines, add))
+			swaps = append(swaps, timed(b, goroutines, swap))
+		}
+	}
+	rec, err := s.Load(context.Background(), s.tokens[0])
+	must(b, err)
+	if got, _ := rec.Values.Get("hits"); got != fmt.Sprint(42+counted.Load()) {
+		b.Errorf("hits: got %s, want %d", got, 42+counted.Load())
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(median(adds), "µs/each")
+	b.ReportMetric(median(swaps)/median(adds), "×faster-than-swap")
+}
+
+// The room that a session takes, table and indexes, after each was touched ten times.
+func BenchmarkRoom(b *testing.B) {
+	const sessions = 100_000
+	var perSession float64
+	for b.Loop() {
+		s := newBenchStore(b, sessions)
+		for range 10 {
+			_, err := s.pool.Exec(context.Background(), "UPDATE session_sessions SET seen = now()")
+			must(b, err)
+			_, err = s.pool.Exec(context.Background(), "VACUUM session_sessions")
+			must(b, err)
+		}
+		var bytes int64
+		must(b, s.pool.QueryRow(context.Background(), "SELECT pg_total_relation_size('session_sessions')").Scan(&bytes))
+		perSession = float64(bytes) / sessions
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(perSession, "bytes/session")
+}
+
+// A million sessions, of which a tenth has expired: what their removal does to readers, and what a pass costs that finds
+// nothing.
+func BenchmarkSweep(b *testing.B) {
+	const live, expired = 900_000, 100_000
+	s := newBenchStore(b, live)
+	for b.Loop() {
+		fill(b, s.pool, expired, "now() - interval '40 minutes'")
+		before := s.waits(b, time.Second, nil)
+		during := s.waits(b, 0, func() {
+			for {
+				next, err := s.Sweep(context.Background())
+				must(b, err)
+				if next > 0 {
+					return
+				}
+			}
+		})
+		start := time.Now()
+		const passes = 100
+		for range passes {
+			_, err := s.Sweep(context.Background())
+			must(b, err)
+		}
+		b.ReportMetric(float64(time.Since(start).Microseconds())/passes, "µs/idle-pass")
+		b.ReportMetric(percentile(before, 99), "µs-p99-before")
+		b.ReportMetric(percentile(during, 99), "µs-p99-during")
+		b.ReportMetric(percentile(during, 100), "µs-longest-during")
+	}
+	b.ReportMetric(0, "ns/op")
+}
+
+// waits returns how long each of some readers' loads took, in microseconds, while work was done or for a time.
+func (s *benchStore) waits(b *testing.B, d time.Duration, work func()) []float64 {
+	b.Helper()
+	done := make(chan struct{})
+	var mu sync.Mutex
+	var all []float64
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			var mine []float64
+			for {
+				select {
+				case <-done:
+					mu.Lock()
+					defer mu.Unlock()
+					all = append(all, mine...)
+					return
+				default:
+				}
+				start := time.Now()
+				must(b, s.load())
+				mine = append(mine, float64(time.Since(start).Nanoseconds())/1000)
+			}
+		})
+	}
+	if work != nil {
+		work()
+	}
+	time.Sleep(d)
+	close(done)
+	wg.Wait()
+	return all
+}
+
+func percentile(figures []float64, p int) float64 {
+	sorted := slices.Sorted(slices.Values(figures))
+	return sorted[min(len(sorted)*p/100, len(sorted)-1)]
 }

@@ -59,15 +59,14 @@ func (s *Store) commit(ctx context.Context, token store.Token, c *store.Change) 
 }
 
 // commitOne sends the one statement of a change.
-func (s *Store) commitOne(ctx context.Context, q querier, token store.Token, c *store.Change) (*row, error) {
+func (s *Store) commitOne(ctx context.Context, q sender, token store.Token, c *store.Change) (*row, error) {
 	b := builder{set: s.settings, origin: s.origin}
 	if c.Created {
 		b.insert(token, c)
 	} else {
 		b.update(token, c)
 	}
-	var r row
-	return &r, r.scan(q.QueryRow(ctx, b.sql.String(), b.args...))
+	return queryRow(ctx, q, b.sql.String(), b.args...)
 }
 
 // refusal returns why no row was changed.
@@ -291,12 +290,10 @@ func (b *builder) additions(old string, adds []store.Edit) {
 		" FROM unnest(", b.arg(names), "::text[], ", b.arg(deltas), "::bigint[]) AS additions (name, delta))")
 }
 
-// sum is the expression of an integer in data plus a delta. It fails (22P02) where there is something that is no
-// integer, and (22003) beyond 64 bits.
+// sum is the expression of an integer in data plus a delta. As text only an integer is one that bigint takes: others
+// fail (22P02), and so does (22003) a sum beyond 64 bits.
 func sum(data, name, delta string) string {
-	value := "(" + data + " -> " + name + ")"
-	return "(CASE jsonb_typeof(" + value + ") WHEN 'number' THEN " + data + " ->> " + name +
-		" ELSE CASE WHEN " + value + " IS NULL THEN '0' ELSE 'not a number' END END)::bigint + " + delta
+	return "coalesce((" + data + " -> " + name + ")::text, '0')::bigint + " + delta
 }
 
 // labelsJSON returns labels as a JSON object.

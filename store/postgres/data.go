@@ -57,7 +57,8 @@ func plainNumber(doc string) bool {
 	return true
 }
 
-var errData = errors.New("not what this store writes")
+// errDamaged says that a row holds what this store never writes: somebody has changed it by hand.
+var errDamaged = errors.New("damaged row")
 
 // readData reads the data column, as PostgreSQL prints jsonb: no white space but one after each colon and comma.
 func readData(data string) (store.Values, error) {
@@ -71,7 +72,7 @@ func readData(data string) (store.Values, error) {
 		rest = strings.TrimPrefix(rest, ", ")
 	}
 	if !ok {
-		return store.Values{}, fmt.Errorf("data column: %w: %.60q", errData, data)
+		return store.Values{}, fmt.Errorf("data column: %w: %.60q", errDamaged, data)
 	}
 	return store.MakeValues(values), nil
 }

@@ -41,9 +41,8 @@ func hasCode(err error, codes ...string) bool {
 // connectionLost reports whether a statement's err came from the way to the server, or says that the server goes away.
 func connectionLost(err error) bool {
 	var pg *pgconn.PgError
-	var scan pgx.ScanArgError
 	switch {
-	case err == nil, errors.Is(err, pgx.ErrNoRows), errors.As(err, &scan):
+	case err == nil, errors.Is(err, pgx.ErrNoRows), errors.Is(err, errDamaged), errors.Is(err, errFormat):
 		return false
 	case errors.As(err, &pg):
 		return hasCode(err, adminShutdown, crashShutdown, cannotConnectNow) || strings.HasPrefix(pg.Code, connectionException)

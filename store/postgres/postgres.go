@@ -139,8 +139,7 @@ func (s *Store) Load(ctx context.Context, token store.Token) (*store.Record, err
 }
 
 func (s *Store) read(ctx context.Context, token store.Token) (*row, error) {
-	r := new(row)
-	err := r.scan(s.pool.QueryRow(ctx, s.sql.load, token[:]))
+	r, err := queryRow(ctx, s.pool, s.sql.load, token[:])
 	s.noted(err)
 	return r, err
 }
@@ -200,11 +199,6 @@ func (s *Store) EndOwner(ctx context.Context, owner string, except []store.ID, w
 
 func (s *Store) ownerLock(owner string) string { return s.lockName("owner/" + owner) }
 
-// A sender is a pool or a transaction.
-type sender interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}
-
 // remove runs a statement that deletes sessions and notifies other servers, and returns what is gone. Its arguments
 // are the first, the channel, the notification's head, and the rest.
 func (s *Store) remove(ctx context.Context, q sender, sql string, why store.Reason, first any, rest ...any) ([]store.Event, error) {
@@ -236,7 +230,7 @@ func (s *Store) List(ctx context.Context, f store.Filter) iter.Seq2[*store.Recor
 		if f.Owner != "" {
 			sql, args = s.sql.listOwner, []any{f.Owner}
 		}
-		rows, err := s.pool.Query(ctx, sql, args...)
+		rows, err := query(ctx, s.pool, sql, args...)
 		if err == nil {
 			defer rows.Close()
 			if !s.yieldAll(ctx, rows, yield) {
@@ -254,11 +248,11 @@ func (s *Store) List(ctx context.Context, f store.Filter) iter.Seq2[*store.Recor
 // yieldAll returns false when the loop was left.
 func (s *Store) yieldAll(ctx context.Context, rows pgx.Rows, yield func(*store.Record, error) bool) bool {
 	for rows.Next() {
-		var r row
-		if err := r.scan(rows); err != nil {
-			return yield(nil, fmt.Errorf("postgres: list: %w", err)) && false
+		r, err := readRow(rows.RawValues())
+		var rec *store.Record
+		if err == nil {
+			rec, err = s.record(r)
 		}
-		rec, err := s.record(&r)
 		if err != nil {
 			s.log.LogAttrs(ctx, slog.LevelError, "postgres: damaged row left out of a list", slog.Any("error", err))
 			continue

@@ -1,7 +1,10 @@
 package postgres
 
 import (
+	"context"
+	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -11,76 +14,118 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// columns are what a row is read from, in the order of row.scan. The database's time comes with each row, so that its
+// columns are what a row is read from, in the order of readRow. The database's time comes with each row, so that its
 // times can be translated to this server's clock.
 const columns = "now(), s.created, s.seen, s.idle, s.lifetime, s.id, s.version, s.persistent, s.token, s.owner, s.labels, s.data"
 
-// A row is a session as it comes from the database.
+// A row is a session as it comes from the database. Its times are the database's.
 type row struct {
-	now, created, seen time.Time
-	idle, lifetime     int64 // microseconds
-	id                 [16]byte
-	version            int64
+	now, created, seen store.Instant
+	idle, lifetime     time.Duration
+	id                 store.ID
+	version            uint32
 	persistent         bool
-	token              []byte
+	token              store.Token
 	owner              string
 	labels, data       string
 }
 
-func (r *row) scan(from pgx.Row, more ...any) error {
-	into := []any{&r.now, &r.created, &r.seen, &r.idle, &r.lifetime, &r.id, &r.version, &r.persistent, &r.token, &r.owner,
-		&r.labels, &r.data}
-	return from.Scan(append(into, more...)...)
+// A sender is a pool or a transaction.
+type sender interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
+
+// queryRow returns the one row of a statement, or pgx.ErrNoRows.
+func queryRow(ctx context.Context, q sender, sql string, args ...any) (*row, error) {
+	rows, err := query(ctx, q, sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	if !rows.Next() {
+		rows.Close() // Err knows of the end of the statement only after it
+		if err := rows.Err(); err != nil {
+			return nil, err
+		}
+		return nil, pgx.ErrNoRows
+	}
+	r, err := readRow(rows.RawValues())
+	rows.Close()
+	return r, errors.Join(rows.Err(), err)
+}
+
+// query asks for binary results, which readRow reads without reflection.
+func query(ctx context.Context, q sender, sql string, args ...any) (pgx.Rows, error) {
+	binaryResults := pgx.QueryResultFormats{pgx.BinaryFormatCode}
+	return q.Query(ctx, sql, append([]any{binaryResults}, args...)...)
+}
+
+var errFormat = errors.New("postgres: results are not binary: the simple protocol is not supported")
+
+// readRow reads the columns in PostgreSQL's binary formats. The row keeps nothing of raw.
+func readRow(raw [][]byte) (*row, error) {
+	if len(raw[0]) != 8 || len(raw[5]) != len(store.ID{}) || len(raw[7]) != 1 || len(raw[10]) == 0 || len(raw[11]) == 0 {
+		return nil, errFormat
+	}
+	r := &row{
+		now:        instant(raw[0]),
+		created:    instant(raw[1]),
+		seen:       instant(raw[2]),
+		idle:       time.Duration(bigint(raw[3])) * time.Microsecond,
+		lifetime:   time.Duration(bigint(raw[4])) * time.Microsecond,
+		id:         store.ID(raw[5]),
+		version:    uint32(bigint(raw[6])),
+		persistent: raw[7][0] != 0,
+		owner:      string(raw[9]),
+		labels:     jsonb(raw[10]),
+		data:       jsonb(raw[11]),
+	}
+	if len(raw[8]) != len(store.Token{}) {
+		return nil, fmt.Errorf("postgres: session %v: %w: token of %d bytes", r.id, errDamaged, len(raw[8]))
+	}
+	r.token = store.Token(raw[8])
+	return r, nil
+}
+
+func bigint(b []byte) int64 { return int64(binary.BigEndian.Uint64(b)) }
+
+// instant reads a timestamptz: microseconds since the year 2000.
+func instant(b []byte) store.Instant {
+	const unix2000 = 946_684_800_000_000
+	return store.Instant(bigint(b) + unix2000)
+}
+
+// jsonb reads a jsonb: a version, and the document's text.
+func jsonb(b []byte) string { return string(b[1:]) }
 
 // expired reports whether the session had ended by the database's clock when the row was read.
 func (r *row) expired() bool {
-	return !r.now.Before(r.seen.Add(microseconds(r.idle))) || !r.now.Before(r.created.Add(microseconds(r.lifetime)))
+	return r.now >= r.seen.Add(r.idle) || r.now >= r.created.Add(r.lifetime)
 }
-
-func microseconds(n int64) time.Duration { return time.Duration(n) * time.Microsecond }
 
 // record returns the row as a Record, with its times translated by ahead to this server's clock.
 func (r *row) record(ahead time.Duration) (*store.Record, error) {
-	if len(r.token) != len(store.Token{}) {
-		return nil, fmt.Errorf("postgres: session %v: token of %d bytes", store.ID(r.id), len(r.token))
-	}
 	values, err := readData(r.data)
 	if err != nil {
-		return nil, fmt.Errorf("postgres: session %v: %w", store.ID(r.id), err)
+		return nil, fmt.Errorf("postgres: session %v: %w", r.id, err)
 	}
 	labels, err := readLabels(r.labels)
 	if err != nil {
-		return nil, fmt.Errorf("postgres: session %v: %w", store.ID(r.id), err)
+		return nil, fmt.Errorf("postgres: session %v: %w", r.id, err)
 	}
 	return &store.Record{
-		Token:       store.Token(r.token),
-		ID:          store.ID(r.id),
-		Version:     uint32(r.version),
+		Token:       r.token,
+		ID:          r.id,
+		Version:     r.version,
 		Persistent:  r.persistent,
-		Created:     store.InstantOf(r.created.Add(ahead)),
-		LastSeen:    store.InstantOf(r.seen.Add(ahead)),
-		IdleTimeout: microseconds(r.idle),
-		Lifetime:    microseconds(r.lifetime),
+		Created:     r.created.Add(ahead),
+		LastSeen:    r.seen.Add(ahead),
+		IdleTimeout: r.idle,
+		Lifetime:    r.lifetime,
 		Owner:       r.owner,
 		Labels:      labels,
 		Values:      values,
 	}, nil
-}
-
-// A skew is how far this server's clock is ahead of the database's, in whole seconds: times translated by it can be
-// compared with time.Now. It moves only when it is clearly off, so that a time reads the same whenever it is read.
-type skew struct{ seconds atomic.Int64 }
-
-// by returns the skew, given the database's time just now.
-func (k *skew) by(now time.Time) time.Duration {
-	const grain = 1500 * time.Millisecond
-	kept := time.Duration(k.seconds.Load()) * time.Second
-	if seen := time.Since(now); (seen - kept).Abs() > grain {
-		kept = seen.Round(time.Second)
-		k.seconds.Store(int64(kept / time.Second))
-	}
-	return kept
 }
 
 func readLabels(doc string) (labels map[string]string, err error) {
@@ -88,7 +133,22 @@ func readLabels(doc string) (labels map[string]string, err error) {
 		return nil, nil
 	}
 	if err := json.Unmarshal([]byte(doc), &labels); err != nil {
-		return nil, fmt.Errorf("labels column: %w", err)
+		return nil, fmt.Errorf("labels column: %w: %w", errDamaged, err)
 	}
 	return labels, nil
+}
+
+// A skew is how far this server's clock is ahead of the database's, in whole seconds: times translated by it can be
+// compared with time.Now. It moves only when it is clearly off, so that a time reads the same whenever it is read.
+type skew struct{ seconds atomic.Int64 }
+
+// by returns the skew, given the database's time just now.
+func (k *skew) by(now store.Instant) time.Duration {
+	const grain = 1500 * time.Millisecond
+	kept := time.Duration(k.seconds.Load()) * time.Second
+	if seen := store.InstantOf(time.Now()).Sub(now); (seen - kept).Abs() > grain {
+		kept = seen.Round(time.Second)
+		k.seconds.Store(int64(kept / time.Second))
+	}
+	return kept
 }
