@@ -129,3 +129,8 @@ func openFolders(dir string) error {
 	}
 	return os.Chmod(filepath.Dir(dir), 0o755)
 }
+
+func TestBouncer(t *testing.T) {
+	url := pgtest.Shared(t).Bouncer(t, "postgres")
+	must(t, "a statement through pgbouncer", do(url+"?default_query_exec_mode=exec", "SELECT 1"))
+}

@@ -44,7 +44,7 @@ func newDir() (string, error) {
 		}
 	}
 	home.last++
-	return filepath.Join(home.dir, fmt.Sprintf("cluster%d", home.last)), nil
+	return filepath.Join(home.dir, fmt.Sprintf("%d", home.last)), nil
 }
 
 func openHome() error {
