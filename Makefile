@@ -1,6 +1,6 @@
 # Every target is one script, so that each runs by hand as well; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help test lint fuzz e2e ci
+.PHONY: help test lint fuzz e2e farm faults ci
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST)
@@ -14,8 +14,14 @@ lint: ## gofmt, vet, staticcheck and tidy go.mod files, in every module
 fuzz: ## run each fuzz target for FUZZTIME (20s)
 	@scripts/fuzz.sh
 
-e2e: ## the forum's own process under a real Chromium and under load
+e2e: ## the forum's own process under a real Chromium, under load, and in a farm under faults
 	@scripts/module.sh e2e
+
+farm: ## a whole site on this machine: a database, three forums and a balancer, until Ctrl-C
+	@scripts/farm.sh
+
+faults: ## each fault FAULTS_RUNS (5) times, and what was measured into docs/faults.md
+	@scripts/faults.sh
 
 ci: ## everything above, as it is run for each change
 	@.ci/run
