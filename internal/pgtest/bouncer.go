@@ -29,9 +29,9 @@ pool_mode = transaction
 default_pool_size = 10
 `
 
-// Bouncer starts pgbouncer in transaction mode before the cluster, and returns the connection string that leads to a
-// database through it. It goes with the test.
-func (c *Cluster) Bouncer(t testing.TB, database string) string {
+// Bouncer starts pgbouncer in transaction mode before the cluster, and returns what connection string leads through it to
+// the database of one that leads to the cluster. It goes with the test.
+func (c *Cluster) Bouncer(t testing.TB, direct string) string {
 	t.Helper()
 	needOwn(t)
 	program, err := lookBouncer()
@@ -55,7 +55,7 @@ func (c *Cluster) Bouncer(t testing.TB, database string) string {
 			t.Logf("log of pgbouncer:\n%s", log.Bytes())
 		}
 	})
-	u, err := url.Parse(c.URL(database))
+	u, err := url.Parse(direct)
 	if err != nil {
 		t.Fatal(err)
 	}

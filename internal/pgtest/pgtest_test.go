@@ -131,6 +131,7 @@ func openFolders(dir string) error {
 }
 
 func TestBouncer(t *testing.T) {
-	url := pgtest.Shared(t).Bouncer(t, "postgres")
+	c := pgtest.Shared(t)
+	url := c.Bouncer(t, c.URL("postgres"))
 	must(t, "a statement through pgbouncer", do(url+"?default_query_exec_mode=exec", "SELECT 1"))
 }

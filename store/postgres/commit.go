@@ -45,7 +45,7 @@ func (s *Store) mayTryAgain(ctx context.Context, err error, token store.Token, c
 	case !patient(ctx):
 		return false
 	case c.Created && errors.Is(err, pgx.ErrNoRows):
-		lapsed, err := s.pool.Exec(ctx, s.sql.lapse, token[:], [16]byte(c.ID))
+		lapsed, err := s.pool.Exec(ctx, s.sql.lapse, token[:], uuid(c.ID))
 		return err == nil && lapsed.RowsAffected() > 0
 	}
 	return hasCode(err, deadlockDetected)
@@ -147,7 +147,7 @@ func (b *builder) insert(token store.Token, c *store.Change) {
 	b.write("INSERT INTO ", b.set.table("sessions"), " AS s",
 		" (created, seen, due, idle, lifetime, id, version, persistent, token, owner, labels, data)",
 		" VALUES (now(), now(), now() + least(", idle, "::bigint, ", lifetime, "::bigint) * interval '1 microsecond', ", idle, ", ", lifetime,
-		", ", b.arg([16]byte(c.ID)), ", 1, ", b.arg(persistent), ", ", b.arg(token[:]), ", ", b.arg(owner),
+		", ", b.arg(uuid(c.ID)), ", 1, ", b.arg(persistent), ", ", b.arg(token[:]), ", ", b.arg(owner),
 		", ", b.arg(labelsJSON(c.Labels)), "::jsonb, ")
 	b.data("'{}'::jsonb", c)
 	b.write(") ON CONFLICT DO NOTHING RETURNING ", columns)

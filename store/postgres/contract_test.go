@@ -1,33 +1,23 @@
 package postgres_test
 
 import (
-	"context"
-	"os"
 	"testing"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
+	"github.com/lazysession/session/internal/pgtest"
 	"github.com/lazysession/session/store"
 	"github.com/lazysession/session/store/postgres"
 	"github.com/lazysession/session/store/storetest"
 )
 
 func TestContract(t *testing.T) {
-	ctx := context.Background()
-	pool, err := pgxpool.New(ctx, os.Getenv("SESSION_TEST_POSTGRES"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer pool.Close()
-	if err := postgres.Migrate(ctx, pool, nil); err != nil {
-		t.Fatal(err)
-	}
-	storetest.Run(t, func(t *testing.T) store.Store {
-		s, err := postgres.Open(ctx, pool, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { s.Close() })
-		return s
-	})
+	pool := pgtest.Pool(t)
+	storetest.Run(t, func(t *testing.T) store.Store { return open(t, pool, silent) })
+}
+
+// The settings are those that the package's documentation names for PgBouncer in transaction mode.
+func TestContractThroughPgBouncer(t *testing.T) {
+	direct := pgtest.Shared(t).Database(t)
+	pool := pgtest.Connect(t, pgtest.Shared(t).Bouncer(t, direct)+"?default_query_exec_mode=exec")
+	o := &postgres.Options{Listen: direct, Logger: silent.Logger}
+	storetest.Run(t, func(t *testing.T) store.Store { return open(t, pool, o) })
 }

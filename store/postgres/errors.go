@@ -42,7 +42,7 @@ func hasCode(err error, codes ...string) bool {
 func connectionLost(err error) bool {
 	var pg *pgconn.PgError
 	switch {
-	case err == nil, errors.Is(err, pgx.ErrNoRows), errors.Is(err, errDamaged), errors.Is(err, errFormat):
+	case err == nil, errors.Is(err, pgx.ErrNoRows), errors.Is(err, errDamaged):
 		return false
 	case errors.As(err, &pg):
 		return hasCode(err, adminShutdown, crashShutdown, cannotConnectNow) || strings.HasPrefix(pg.Code, connectionException)

@@ -27,7 +27,7 @@ func (s *Store) commitLimited(ctx context.Context, token store.Token, c *store.C
 		if r, err = s.commitOne(ctx, tx, token, c); err != nil {
 			return err
 		}
-		gone, err = s.remove(ctx, tx, s.sql.evict, store.Evicted, *c.Owner, [16]byte(r.id), c.MaxPerOwner-1)
+		gone, err = s.remove(ctx, tx, s.sql.evict, store.Evicted, *c.Owner, uuid(r.id), c.MaxPerOwner-1)
 		return err
 	})
 	if err != nil {

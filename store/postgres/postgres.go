@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/lazysession/session/store"
@@ -162,7 +163,7 @@ func (s *Store) absence(ctx context.Context, token store.Token) error {
 
 // End removes a record for good.
 func (s *Store) End(ctx context.Context, id store.ID, why store.Reason) error {
-	gone, err := s.remove(ctx, s.pool, s.sql.end, why, [16]byte(id))
+	gone, err := s.remove(ctx, s.pool, s.sql.end, why, uuid(id))
 	s.tell(gone)
 	return err
 }
@@ -177,9 +178,9 @@ func (s *Store) tell(events []store.Event) {
 // EndOwner ends the sessions of an owner but some. It locks the rows in the order of their ids, as everybody does who
 // locks several, so that two of them never wait for each other.
 func (s *Store) EndOwner(ctx context.Context, owner string, except []store.ID, why store.Reason) (n int, err error) {
-	kept := make([][16]byte, len(except))
+	kept := make([]pgtype.UUID, len(except))
 	for i, id := range except {
-		kept[i] = id
+		kept[i] = uuid(id)
 	}
 	var gone []store.Event
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
@@ -248,7 +249,7 @@ func (s *Store) List(ctx context.Context, f store.Filter) iter.Seq2[*store.Recor
 // yieldAll returns false when the loop was left.
 func (s *Store) yieldAll(ctx context.Context, rows pgx.Rows, yield func(*store.Record, error) bool) bool {
 	for rows.Next() {
-		r, err := readRow(rows.RawValues())
+		r, err := readRow(rows)
 		var rec *store.Record
 		if err == nil {
 			rec, err = s.record(r)

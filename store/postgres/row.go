@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/lazysession/session/store"
 )
@@ -49,7 +50,7 @@ func queryRow(ctx context.Context, q sender, sql string, args ...any) (*row, err
 		}
 		return nil, pgx.ErrNoRows
 	}
-	r, err := readRow(rows.RawValues())
+	r, err := readRow(rows)
 	rows.Close()
 	return r, errors.Join(rows.Err(), err)
 }
@@ -60,12 +61,42 @@ func query(ctx context.Context, q sender, sql string, args ...any) (pgx.Rows, er
 	return q.Query(ctx, sql, append([]any{binaryResults}, args...)...)
 }
 
-var errFormat = errors.New("postgres: results are not binary: the simple protocol is not supported")
+// readRow reads the present row. Behind a pooler (default_query_exec_mode=exec) pgx asks for texts all the same.
+func readRow(rows pgx.Rows) (*row, error) {
+	if rows.FieldDescriptions()[0].Format == pgx.BinaryFormatCode {
+		return readBinary(rows.RawValues())
+	}
+	return readText(rows)
+}
 
-// readRow reads the columns in PostgreSQL's binary formats. The row keeps nothing of raw.
-func readRow(raw [][]byte) (*row, error) {
-	if len(raw[0]) != 8 || len(raw[5]) != len(store.ID{}) || len(raw[7]) != 1 || len(raw[10]) == 0 || len(raw[11]) == 0 {
-		return nil, errFormat
+// readText reads the columns in whatever format they have.
+func readText(rows pgx.Rows) (*row, error) {
+	var (
+		r                       row
+		now, created, seen      time.Time
+		idle, lifetime, version int64
+		id                      [16]byte
+		token                   []byte
+	)
+	err := rows.Scan(&now, &created, &seen, &idle, &lifetime, &id, &version, &r.persistent, &token, &r.owner, &r.labels, &r.data)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: %w: %w", errDamaged, err)
+	}
+	r.now, r.created, r.seen = store.InstantOf(now), store.InstantOf(created), store.InstantOf(seen)
+	r.idle, r.lifetime = time.Duration(idle)*time.Microsecond, time.Duration(lifetime)*time.Microsecond
+	r.id, r.version = id, uint32(version)
+	return &r, r.setToken(token)
+}
+
+// widths are how long the columns are in PostgreSQL's binary formats; 0: of any length.
+var widths = []int{8, 8, 8, 8, 8, len(store.ID{}), 8, 1, 0, 0, 0, 0}
+
+// readBinary reads the columns in PostgreSQL's binary formats. The row keeps nothing of raw.
+func readBinary(raw [][]byte) (*row, error) {
+	for i, width := range widths {
+		if raw[i] == nil || width != 0 && len(raw[i]) != width {
+			return nil, fmt.Errorf("postgres: %w: column %d has %d bytes", errDamaged, i, len(raw[i]))
+		}
 	}
 	r := &row{
 		now:        instant(raw[0]),
@@ -80,12 +111,19 @@ func readRow(raw [][]byte) (*row, error) {
 		labels:     jsonb(raw[10]),
 		data:       jsonb(raw[11]),
 	}
-	if len(raw[8]) != len(store.Token{}) {
-		return nil, fmt.Errorf("postgres: session %v: %w: token of %d bytes", r.id, errDamaged, len(raw[8]))
-	}
-	r.token = store.Token(raw[8])
-	return r, nil
+	return r, r.setToken(raw[8])
 }
+
+func (r *row) setToken(token []byte) error {
+	if len(token) != len(r.token) {
+		return fmt.Errorf("postgres: session %v: %w: token of %d bytes", r.id, errDamaged, len(token))
+	}
+	r.token = store.Token(token)
+	return nil
+}
+
+// uuid is an argument that says of what type it is, which counts behind a pooler: there nothing is prepared.
+func uuid(id store.ID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: true} }
 
 func bigint(b []byte) int64 { return int64(binary.BigEndian.Uint64(b)) }
 
@@ -96,7 +134,7 @@ func instant(b []byte) store.Instant {
 }
 
 // jsonb reads a jsonb: a version, and the document's text.
-func jsonb(b []byte) string { return string(b[1:]) }
+func jsonb(b []byte) string { return string(b[min(1, len(b)):]) }
 
 // expired reports whether the session had ended by the database's clock when the row was read.
 func (r *row) expired() bool {
