@@ -5,9 +5,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"iter"
-	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -100,8 +99,8 @@ SELECT gone.id, gone.owner, ` + notify("gone", "$2", "$3") + ` FROM gone`,
 	WHERE s.owner = $1 AND s.owner <> '' AND s.id <> ALL ($4::uuid[]) AND ` + live + ` ORDER BY s.id FOR UPDATE
 ), gone AS (DELETE FROM {{sessions}} s USING theirs WHERE s.id = theirs.id RETURNING s.id, s.owner)
 SELECT gone.id, gone.owner, ` + notify("gone", "$2", "$3") + ` FROM gone`,
-		list:      `SELECT ` + columns + ` FROM {{sessions}} s WHERE ` + live,
-		listOwner: `SELECT ` + columns + ` FROM {{sessions}} s WHERE s.owner = $1 AND s.owner <> '' AND ` + live,
+		list:      listSQL,
+		listOwner: listOwnerSQL,
 		ownerOf:   `SELECT s.owner FROM {{sessions}} s WHERE s.token = $1`,
 		lockOwners: `SELECT pg_advisory_xact_lock(h) FROM (
 	SELECT DISTINCT hashtextextended(name, 0) AS h FROM unnest($1::text[]) AS name ORDER BY 1) AS locks`,
@@ -145,7 +144,9 @@ func (s *Store) read(ctx context.Context, token store.Token) (*row, error) {
 	return r, err
 }
 
-func (s *Store) record(r *row) (*store.Record, error) { return r.record(s.skew.by(r.now)) }
+func (s *Store) record(r *row) (*store.Record, error) {
+	return r.record(s.skew.by(r.now, r.sent, store.InstantOf(time.Now())))
+}
 
 // absence returns why there is no row with a token. Only what was not found costs this second statement: requests with
 // a retired token, and the few with a valid signature whose session has ended.
@@ -221,46 +222,4 @@ func (s *Store) remove(ctx context.Context, q sender, sql string, why store.Reas
 		return nil, fmt.Errorf("postgres: end: %w", err)
 	}
 	return gone, nil
-}
-
-// List yields live records, as they come over the wire: memory does not grow with their number. A damaged row is logged
-// and left out, so that one session can't hide all others.
-func (s *Store) List(ctx context.Context, f store.Filter) iter.Seq2[*store.Record, error] {
-	return func(yield func(*store.Record, error) bool) {
-		sql, args := s.sql.list, []any(nil)
-		if f.Owner != "" {
-			sql, args = s.sql.listOwner, []any{f.Owner}
-		}
-		rows, err := query(ctx, s.pool, sql, args...)
-		if err == nil {
-			defer rows.Close()
-			if !s.yieldAll(ctx, rows, yield) {
-				return
-			}
-			err = rows.Err()
-		}
-		if err != nil {
-			s.noted(err)
-			yield(nil, fmt.Errorf("postgres: list: %w", err))
-		}
-	}
-}
-
-// yieldAll returns false when the loop was left.
-func (s *Store) yieldAll(ctx context.Context, rows pgx.Rows, yield func(*store.Record, error) bool) bool {
-	for rows.Next() {
-		r, err := readRow(rows)
-		var rec *store.Record
-		if err == nil {
-			rec, err = s.record(r)
-		}
-		if err != nil {
-			s.log.LogAttrs(ctx, slog.LevelError, "postgres: damaged row left out of a list", slog.Any("error", err))
-			continue
-		}
-		if !yield(rec, nil) {
-			return false
-		}
-	}
-	return true
 }

@@ -21,12 +21,14 @@ const columns = "now(), s.created, s.seen, s.idle, s.lifetime, s.id, s.version, 
 
 // A row is a session as it comes from the database. Its times are the database's.
 type row struct {
+	sent               store.Instant // by this server's clock: when the statement was
 	now, created, seen store.Instant
 	idle, lifetime     time.Duration
 	id                 store.ID
 	version            uint32
 	persistent         bool
 	token              store.Token
+	tokenSize          int
 	owner              string
 	labels, data       string
 }
@@ -38,6 +40,7 @@ type sender interface {
 
 // queryRow returns the one row of a statement, or pgx.ErrNoRows.
 func queryRow(ctx context.Context, q sender, sql string, args ...any) (*row, error) {
+	sent := store.InstantOf(time.Now())
 	rows, err := query(ctx, q, sql, args...)
 	if err != nil {
 		return nil, err
@@ -50,7 +53,7 @@ func queryRow(ctx context.Context, q sender, sql string, args ...any) (*row, err
 		}
 		return nil, pgx.ErrNoRows
 	}
-	r, err := readRow(rows)
+	r, err := readRow(rows, sent)
 	rows.Close()
 	return r, errors.Join(rows.Err(), err)
 }
@@ -62,11 +65,17 @@ func query(ctx context.Context, q sender, sql string, args ...any) (pgx.Rows, er
 }
 
 // readRow reads the present row. Behind a pooler (default_query_exec_mode=exec) pgx asks for texts all the same.
-func readRow(rows pgx.Rows) (*row, error) {
+func readRow(rows pgx.Rows, sent store.Instant) (r *row, err error) {
 	if rows.FieldDescriptions()[0].Format == pgx.BinaryFormatCode {
-		return readBinary(rows.RawValues())
+		r, err = readBinary(rows.RawValues())
+	} else {
+		r, err = readText(rows)
 	}
-	return readText(rows)
+	if err != nil {
+		return nil, err
+	}
+	r.sent = sent
+	return r, nil
 }
 
 // readText reads the columns in whatever format they have.
@@ -85,7 +94,8 @@ func readText(rows pgx.Rows) (*row, error) {
 	r.now, r.created, r.seen = store.InstantOf(now), store.InstantOf(created), store.InstantOf(seen)
 	r.idle, r.lifetime = time.Duration(idle)*time.Microsecond, time.Duration(lifetime)*time.Microsecond
 	r.id, r.version = id, uint32(version)
-	return &r, r.setToken(token)
+	r.setToken(token)
+	return &r, nil
 }
 
 // widths are how long the columns are in PostgreSQL's binary formats; 0: of any length.
@@ -111,15 +121,13 @@ func readBinary(raw [][]byte) (*row, error) {
 		labels:     jsonb(raw[10]),
 		data:       jsonb(raw[11]),
 	}
-	return r, r.setToken(raw[8])
+	r.setToken(raw[8])
+	return r, nil
 }
 
-func (r *row) setToken(token []byte) error {
-	if len(token) != len(r.token) {
-		return fmt.Errorf("postgres: session %v: %w: token of %d bytes", r.id, errDamaged, len(token))
-	}
-	r.token = store.Token(token)
-	return nil
+func (r *row) setToken(token []byte) {
+	r.tokenSize = len(token)
+	copy(r.token[:], token)
 }
 
 // uuid is an argument that says of what type it is, which counts behind a pooler: there nothing is prepared.
@@ -143,6 +151,9 @@ func (r *row) expired() bool {
 
 // record returns the row as a Record, with its times translated by ahead to this server's clock.
 func (r *row) record(ahead time.Duration) (*store.Record, error) {
+	if err := r.check(); err != nil {
+		return nil, fmt.Errorf("postgres: session %v: %w", r.id, err)
+	}
 	values, err := readData(r.data)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: session %v: %w", r.id, err)
@@ -166,6 +177,17 @@ func (r *row) record(ahead time.Duration) (*store.Record, error) {
 	}, nil
 }
 
+// check finds what no column's type rules out. The times that PostgreSQL calls infinite overflow to below zero.
+func (r *row) check() error {
+	switch {
+	case r.tokenSize != len(r.token):
+		return fmt.Errorf("%w: token of %d bytes", errDamaged, r.tokenSize)
+	case r.created < 0 || r.seen < 0:
+		return fmt.Errorf("%w: created %d, seen %d", errDamaged, r.created, r.seen)
+	}
+	return nil
+}
+
 func readLabels(doc string) (labels map[string]string, err error) {
 	if doc == "{}" {
 		return nil, nil
@@ -180,12 +202,14 @@ func readLabels(doc string) (labels map[string]string, err error) {
 // compared with time.Now. It moves only when it is clearly off, so that a time reads the same whenever it is read.
 type skew struct{ seconds atomic.Int64 }
 
-// by returns the skew, given the database's time just now.
-func (k *skew) by(now store.Instant) time.Duration {
+// by returns the skew, given that the database's clock showed now at some time between two of this server's. However
+// long a statement waited for a lock, or a loop over its rows took, that alone moves nothing.
+func (k *skew) by(now, sent, received store.Instant) time.Duration {
 	const grain = 1500 * time.Millisecond
 	kept := time.Duration(k.seconds.Load()) * time.Second
-	if seen := store.InstantOf(time.Now()).Sub(now); (seen - kept).Abs() > grain {
-		kept = seen.Round(time.Second)
+	least, most := sent.Sub(now), received.Sub(now)
+	if kept < least-grain || kept > most+grain {
+		kept = least.Round(time.Second)
 		k.seconds.Store(int64(kept / time.Second))
 	}
 	return kept

@@ -1,0 +1,75 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"log/slog"
+	"time"
+
+	"github.com/lazysession/session/store"
+)
+
+// A list is read in pages, in the order of the ids. One long statement would hold a connection while the loop runs, so
+// that as many loops as there are connections would wait for each other for ever once they use the store; and it would
+// keep PostgreSQL from cleaning up what touches leave behind. A page holds as much as memory has to.
+const listPage = 100
+
+const listSQL = `SELECT ` + columns + ` FROM {{sessions}} s WHERE s.id > $1 AND ` + live + ` ORDER BY s.id LIMIT $2`
+
+// OFFSET 0 keeps the planner from walking through everybody's sessions in the order of their ids.
+const listOwnerSQL = `SELECT ` + columns + ` FROM (
+	SELECT * FROM {{sessions}} s WHERE s.id > $1 AND s.owner = $3 AND s.owner <> '' AND ` + live + ` OFFSET 0
+) s ORDER BY s.id LIMIT $2`
+
+// List yields live records. A damaged row is logged and left out, so that one session can't hide all others.
+func (s *Store) List(ctx context.Context, f store.Filter) iter.Seq2[*store.Record, error] {
+	return func(yield func(*store.Record, error) bool) {
+		for after, more := (store.ID{}), true; more; {
+			page, last, err := s.page(ctx, f, after)
+			if err != nil {
+				s.noted(err)
+				yield(nil, fmt.Errorf("postgres: list: %w", err))
+				return
+			}
+			for _, r := range page {
+				if !yield(r, nil) {
+					return
+				}
+			}
+			after, more = last, !last.IsZero()
+		}
+	}
+}
+
+// page returns the sound records of a page, and the id of its last row, which is zero where there is no more.
+func (s *Store) page(ctx context.Context, f store.Filter, after store.ID) (page []*store.Record, last store.ID, err error) {
+	sql, args := s.sql.list, []any{uuid(after), listPage}
+	if f.Owner != "" {
+		sql, args = s.sql.listOwner, append(args, f.Owner)
+	}
+	sent := store.InstantOf(time.Now())
+	rows, err := query(ctx, s.pool, sql, args...)
+	if err != nil {
+		return nil, last, err
+	}
+	defer rows.Close()
+	n := 0
+	for ; rows.Next(); n++ {
+		r, err := readRow(rows, sent)
+		if err != nil {
+			return nil, last, err
+		}
+		last = r.id
+		rec, err := s.record(r)
+		if err != nil {
+			s.log.LogAttrs(ctx, slog.LevelError, "postgres: damaged row left out of a list", slog.Any("error", err))
+			continue
+		}
+		page = append(page, rec)
+	}
+	if n < listPage {
+		last = store.ID{}
+	}
+	return page, last, rows.Err()
+}
