@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -86,5 +87,12 @@ func (s *settings) fill(sql string) string {
 	).Replace(sql)
 }
 
-// channel is the name of the notifications: one for each place of tables.
-func (s *settings) channel() string { return s.schema + "." + s.prefix + ".events" }
+// channel is the name of the notifications: one for each place of tables. PostgreSQL refuses one of more than 63 bytes.
+func (s *settings) channel() string {
+	const longest = 63
+	name := s.schema + "." + s.prefix + ".events"
+	if len(name) > longest {
+		name = fmt.Sprintf("%s.%x", s.prefix, sha256.Sum224([]byte(name)))[:longest]
+	}
+	return name
+}
