@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -105,9 +106,22 @@ func waitFor(ctx context.Context, conn *pgx.Conn) (payload string, err error) {
 	case ctx.Err() != nil || !timeUp || conn.IsClosed():
 		return "", err
 	}
-	ping, cancel := context.WithTimeout(ctx, 2*time.Second)
+	return "", alive(ctx, conn)
+}
+
+var errReadOnly = errors.New("the server is read-only")
+
+// alive returns an error if a connection is broken, or leads to a server that became read-only: whatever happens to
+// sessions then happens on another one.
+func alive(ctx context.Context, conn *pgx.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	return "", conn.Ping(ping)
+	var readOnly bool
+	err := conn.QueryRow(ctx, "SELECT current_setting('transaction_read_only')::boolean").Scan(&readOnly)
+	if err == nil && readOnly {
+		err = errReadOnly
+	}
+	return err
 }
 
 func (s *Store) receiveOne(ctx context.Context, payload string) {
@@ -131,7 +145,7 @@ func (s *Store) reconnect(ctx context.Context) *pgx.Conn {
 		case <-time.After(pause):
 		}
 		attempt, cancel := context.WithTimeout(ctx, 2*time.Second)
-		conn, err := s.connect(attempt)
+		conn, err := s.connectWritable(attempt)
 		cancel()
 		if err == nil {
 			return conn
@@ -139,14 +153,39 @@ func (s *Store) reconnect(ctx context.Context) *pgx.Conn {
 	}
 }
 
-// connect returns a connection that listens.
-func (s *Store) connect(ctx context.Context) (*pgx.Conn, error) {
-	cfg := s.pool.Config().ConnConfig.Copy()
+func (s *Store) connectWritable(ctx context.Context) (*pgx.Conn, error) {
+	conn, err := s.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := alive(ctx, conn); err != nil {
+		closeConn(conn)
+		return nil, err
+	}
+	return conn, nil
+}
+
+// connConfig returns how to connect: as the pool does, with what its owner does before each connection, such as fetching
+// a password; or as Options.Listen says.
+func (s *Store) connConfig(ctx context.Context) (*pgx.ConnConfig, error) {
 	if s.settings.listen != "" {
-		var err error
-		if cfg, err = pgx.ParseConfig(s.settings.listen); err != nil {
+		return pgx.ParseConfig(s.settings.listen)
+	}
+	pool := s.pool.Config()
+	cfg := pool.ConnConfig
+	if pool.BeforeConnect != nil {
+		if err := pool.BeforeConnect(ctx, cfg); err != nil {
 			return nil, err
 		}
+	}
+	return cfg, nil
+}
+
+// connect returns a connection that listens.
+func (s *Store) connect(ctx context.Context) (*pgx.Conn, error) {
+	cfg, err := s.connConfig(ctx)
+	if err != nil {
+		return nil, err
 	}
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
