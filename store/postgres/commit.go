@@ -19,6 +19,9 @@ func (s *Store) Commit(ctx context.Context, token store.Token, c *store.Change) 
 	if c.Created && (c.IdleTimeout <= 0 || c.Lifetime <= 0) {
 		return nil, errors.New("postgres: a new record needs an idle timeout and a lifetime")
 	}
+	if c.IsZero() {
+		return s.unchanged(ctx, token, c.IfVersion)
+	}
 	r, err := s.commit(ctx, token, c)
 	if s.mayTryAgain(ctx, err, token, c) {
 		r, err = s.commit(ctx, token, c)
@@ -38,6 +41,15 @@ func (s *Store) Commit(ctx context.Context, token store.Token, c *store.Change) 
 	return s.record(r)
 }
 
+// unchanged is a commit of nothing, which writes nothing.
+func (s *Store) unchanged(ctx context.Context, token store.Token, version uint32) (*store.Record, error) {
+	r, err := s.Load(ctx, token)
+	if err == nil && version != 0 && r.Version != version {
+		return nil, store.ErrConflict
+	}
+	return r, err
+}
+
 // mayTryAgain reports whether a commit that failed for sure would do better now: PostgreSQL has undone it to resolve a
 // deadlock, or what stood in the way of a new session was only the remains of one that has expired.
 func (s *Store) mayTryAgain(ctx context.Context, err error, token store.Token, c *store.Change) bool {
@@ -55,7 +67,13 @@ func (s *Store) commit(ctx context.Context, token store.Token, c *store.Change) 
 	if c.Owner != nil && *c.Owner != "" && c.MaxPerOwner > 0 {
 		return s.commitLimited(ctx, token, c)
 	}
-	return s.commitOne(ctx, s.pool, token, c)
+	// Acquired by itself, so that a time-out of waiting for a connection is not taken for one of waiting for an answer.
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return nil, unsent{err}
+	}
+	defer conn.Release()
+	return s.commitOne(ctx, conn, token, c)
 }
 
 // commitOne sends the one statement of a change.
@@ -211,9 +229,6 @@ func (b *builder) assign(c *store.Change) {
 		}
 		b.write("data = ")
 		b.data(map[bool]string{false: "s.data", true: "'{}'::jsonb"}[c.Cleared], c)
-	}
-	if len(parts) == 0 && len(c.Edits) == 0 && !c.Cleared {
-		b.write("version = s.version")
 	}
 }
 

@@ -57,6 +57,12 @@ func outcomeUnknown(err error) bool {
 	return connectionLost(err) && !errors.As(err, &connect) && !pgconn.SafeToRetry(err) && !hasCode(err, cannotConnectNow)
 }
 
+// An unsent error is one of a commit that can't have been applied, since it was not sent, or not its COMMIT.
+type unsent struct{ error }
+
+func (unsent) SafeToRetry() bool { return true } // read by pgconn.SafeToRetry
+func (e unsent) Unwrap() error   { return e.error }
+
 // noted is called with the error of every statement. After a failover pgx would keep its connections to a server that
 // became read-only, for as long as that server lives; after a crash, it would try its dead ones one by one. A time-out
 // is no reason to let go: it is as likely a sign of load, which new connections would add to.

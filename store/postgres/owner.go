@@ -20,6 +20,7 @@ func (s *Store) commitLimited(ctx context.Context, token store.Token, c *store.C
 		return nil, err
 	}
 	var gone []store.Event
+	complete := false
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, s.sql.lockOwners, []string{s.ownerLock(before), s.ownerLock(*c.Owner)}); err != nil {
 			return err
@@ -28,9 +29,13 @@ func (s *Store) commitLimited(ctx context.Context, token store.Token, c *store.C
 			return err
 		}
 		gone, err = s.remove(ctx, tx, s.sql.evict, store.Evicted, *c.Owner, uuid(r.id), c.MaxPerOwner-1)
+		complete = err == nil
 		return err
 	})
-	if err != nil {
+	switch {
+	case err != nil && !complete:
+		return nil, unsent{err}
+	case err != nil:
 		return nil, err
 	}
 	s.tell(gone)
