@@ -14,7 +14,10 @@ CREATE TABLE {{sessions}} (
 	labels     jsonb       NOT NULL,
 	data       jsonb       NOT NULL,             -- name to value; see data.go
 	-- A hash index takes half the room of a B-tree on 32 random bytes, and as an exclusion constraint is unique.
-	CONSTRAINT {{name}}_token EXCLUDE USING hash (token WITH =)
+	CONSTRAINT {{name}}_token EXCLUDE USING hash (token WITH =),
+	-- As far as Go's time.Duration goes. Beyond, PostgreSQL can't compute when the session ends, and every statement that
+	-- meets the row would fail, the sweeper's too.
+	CONSTRAINT {{name}}_timeouts CHECK (idle BETWEEN 0 AND 9223372036854775 AND lifetime BETWEEN 0 AND 9223372036854775)
 ) WITH (
 	-- Room on each page, so that a touch finds some there and need not go through the indexes (HOT).
 	fillfactor = 90,
