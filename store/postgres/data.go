@@ -35,8 +35,8 @@ func keptByJSONB(doc string) bool {
 	switch {
 	case doc == "true", doc == "false", doc == "null":
 		return true
-	case doc[0] == '"':
-		return !strings.Contains(doc, `\`)
+	case strings.HasPrefix(doc, `"`):
+		return strings.HasSuffix(doc, `"`) && !strings.Contains(doc, `\`) // white space may follow a string
 	default:
 		return plainNumber(doc)
 	}

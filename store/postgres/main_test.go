@@ -28,6 +28,9 @@ func check(t testing.TB, err error) {
 	}
 }
 
+// patience bounds what depends on nothing but a busy machine.
+const patience = 20 * time.Second
+
 // silent is for stores whose warnings are expected.
 var silent = &postgres.Options{Logger: slog.New(slog.DiscardHandler)}
 

@@ -38,6 +38,8 @@ var (
 	_ store.Pinger     = (*Store)(nil)
 )
 
+var errNoPool = errors.New("postgres: no pool")
+
 // Open returns a Store on the tables that Migrate made. A nil o means the defaults. The caller owns the pool, and closes
 // it after the Store.
 //
@@ -50,7 +52,7 @@ func Open(ctx context.Context, pool *pgxpool.Pool, o *Options) (*Store, error) {
 		return nil, err
 	}
 	if pool == nil {
-		return nil, errors.New("postgres: no pool")
+		return nil, errNoPool
 	}
 	if err := set.checkTables(ctx, pool); err != nil {
 		return nil, err

@@ -192,8 +192,8 @@ func readLabels(doc string) (labels map[string]string, err error) {
 	if doc == "{}" {
 		return nil, nil
 	}
-	if err := json.Unmarshal([]byte(doc), &labels); err != nil {
-		return nil, fmt.Errorf("labels column: %w: %w", errDamaged, err)
+	if err := json.Unmarshal([]byte(doc), &labels); err != nil || labels == nil {
+		return nil, fmt.Errorf("labels column: %w: want an object of strings: %.60q", errDamaged, doc)
 	}
 	return labels, nil
 }

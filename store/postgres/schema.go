@@ -71,6 +71,9 @@ func Migrate(ctx context.Context, pool *pgxpool.Pool, o *Options) error {
 	if err != nil {
 		return err
 	}
+	if pool == nil {
+		return errNoPool
+	}
 	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error { return s.migrate(ctx, tx) })
 	if err != nil {
 		return fmt.Errorf("postgres: migrating %s: %w", s.table("sessions"), err)
@@ -79,11 +82,15 @@ func Migrate(ctx context.Context, pool *pgxpool.Pool, o *Options) error {
 }
 
 func (s *settings) migrate(ctx context.Context, tx pgx.Tx) error {
-	// 1. Wait for others. The lock goes with the transaction.
+	// 1. Make nothing where Open would refuse it.
+	if err := s.checkEncoding(ctx, tx); err != nil {
+		return err
+	}
+	// 2. Wait for others. The lock goes with the transaction.
 	if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock("+hashOf+")", s.lockName("migrate")); err != nil {
 		return err
 	}
-	// 2. See how far the tables are.
+	// 3. See how far the tables are.
 	if _, err := tx.Exec(ctx, s.fill(createMigrations)); err != nil {
 		return err
 	}
@@ -91,10 +98,10 @@ func (s *settings) migrate(ctx context.Context, tx pgx.Tx) error {
 	if err != nil {
 		return err
 	}
-	// 3. Make the missing steps.
+	// 4. Make the missing steps.
 	steps := migrations()
 	if version > len(steps) {
-		return ErrNewSchema
+		return versionError(ErrNewSchema, version)
 	}
 	for i, step := range steps[version:] {
 		if err := s.apply(ctx, tx, step, version+i+1); err != nil {
@@ -123,7 +130,7 @@ func (s *settings) version(ctx context.Context, q querier) (version int, err err
 	return version, err
 }
 
-// checkSchema returns what is wrong with the database, if anything.
+// checkTables returns what is wrong with the database, if anything.
 func (s *settings) checkTables(ctx context.Context, q querier) error {
 	version, err := s.version(ctx, q)
 	switch {
@@ -132,11 +139,32 @@ func (s *settings) checkTables(ctx context.Context, q querier) error {
 	case err != nil:
 		return fmt.Errorf("postgres: reading %s: %w", s.table("migrations"), err)
 	case version < len(migrations()):
-		return fmt.Errorf("%w (version %d, want %d)", ErrOldSchema, version, len(migrations()))
+		return versionError(ErrOldSchema, version)
 	case version > len(migrations()):
-		return fmt.Errorf("%w (version %d, want %d)", ErrNewSchema, version, len(migrations()))
+		return versionError(ErrNewSchema, version)
 	}
-	return s.checkEncoding(ctx, q)
+	return errors.Join(s.checkEncoding(ctx, q), s.checkRights(ctx, q, "sessions"), s.checkRights(ctx, q, "retired"))
+}
+
+func versionError(err error, version int) error {
+	return fmt.Errorf("%w (version %d, want %d)", err, version, len(migrations()))
+}
+
+// checkRights makes sure that a table is there and may be used, so that a mistake in setting up a server is found when it
+// starts, and not by its first visitor.
+func (s *settings) checkRights(ctx context.Context, q querier, name string) error {
+	const sql = "SELECT bool_and(has_table_privilege($1::text, may)) FROM unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) AS may"
+	var allowed bool
+	err := q.QueryRow(ctx, sql, s.table(name)).Scan(&allowed)
+	switch {
+	case hasCode(err, undefinedTable):
+		return fmt.Errorf("%w (looked for %s)", ErrNoSchema, s.table(name))
+	case err != nil:
+		return fmt.Errorf("postgres: reading rights on %s: %w", s.table(name), err)
+	case !allowed:
+		return fmt.Errorf("postgres: no right to all of SELECT, INSERT, UPDATE and DELETE on %s: grant them to this user", s.table(name))
+	}
+	return nil
 }
 
 // checkEncoding makes sure that every text a program can set can be stored.

@@ -1,0 +1,123 @@
+package postgres_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lazysession/session/store"
+)
+
+// damagedData is what no store writes into the data column, though jsonb takes it.
+var damagedData = []string{
+	`[]`, `"x"`, `1`, `null`, `true`, `[{"a": 1}]`, `{"a": {}}`, `{"a": {"b": {"c": 1}}}`, `{"a": []}`, `{"a": [1]}`, `{"a": ["x", "y"]}`, `{"a": [["1"]]}`,
+	`{"a": ["{"]}`, `{"a": [""]}`, `{"a": 1, "b": {}}`, `{"a": ["1"], "b": ["nothing"]}`, `{"a": ` + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + `}`,
+}
+
+// Who changes rows by hand harms the sessions of those rows, and no others.
+func TestDamagedRows(t *testing.T) {
+	s, pool := newStore(t)
+	owner := "ann"
+	sound := creation(set("a", "1"))
+	sound.Owner = &owner
+	others := create(t, s, sound)
+
+	damages := map[string]string{
+		"a short token":       `UPDATE %s SET token = 'short' WHERE id = $1`,
+		"no token":            `UPDATE %s SET token = '' WHERE id = $1`,
+		"labels in a list":    `UPDATE %s SET labels = '["x"]' WHERE id = $1`,
+		"labels of numbers":   `UPDATE %s SET labels = '{"a": 1}' WHERE id = $1`,
+		"nested labels":       `UPDATE %s SET labels = '{"a": {"b": "c"}}' WHERE id = $1`,
+		"labels of no object": `UPDATE %s SET labels = 'null' WHERE id = $1`,
+		"seen at no time":     `UPDATE %s SET seen = 'infinity' WHERE id = $1`,
+		"seen before Christ":  `UPDATE %s SET seen = '0044-03-15 BC' WHERE id = $1`,
+	}
+	for _, data := range damagedData {
+		damages["data "+data[:min(len(data), 40)]] = `UPDATE %s SET data = '` + data + `' WHERE id = $1`
+	}
+	for name, sql := range damages {
+		t.Run(name, func(t *testing.T) {
+			c := creation(set("a", "1"))
+			c.Owner, c.Labels = &owner, map[string]string{"device": "laptop"}
+			r := create(t, s, c)
+			exec(t, pool, sql, r.ID.String())
+			wantDamage(t, s, r)
+			wantSound(t, s, others, owner)
+			check(t, s.End(t.Context(), r.ID, store.Revoked))
+			if n := value[int](t, pool, "SELECT count(*) FROM %s WHERE id = $1 AND seen < 'infinity'", r.ID.String()); n > 0 && !strings.Contains(name, "Christ") {
+				t.Error("the damaged session can't be ended")
+			}
+			exec(t, pool, "DELETE FROM %s WHERE id = $1", r.ID.String())
+		})
+	}
+}
+
+// wantDamage tests that a damaged session opens no more, and that a commit on it fails.
+func wantDamage(t *testing.T, s store.Store, r *store.Record) {
+	t.Helper()
+	got, err := s.Load(t.Context(), r.Token)
+	if err == nil {
+		t.Errorf("Load: got %+v, want an error", got)
+	}
+	for name, c := range map[string]*store.Change{
+		"set": {Edits: []store.Edit{set("c", "2")}}, "add": {Edits: []store.Edit{add("n", 1)}}, "touch": {Touched: true},
+		"delete": {Edits: []store.Edit{{Name: "z", Op: store.Delete}}}, "renew": {RenewTo: newToken()},
+	} {
+		if got, err := s.Commit(t.Context(), r.Token, c); err == nil || errors.Is(err, store.ErrOutcomeUnknown) {
+			t.Errorf("%s: got %+v, %v, want a sure error", name, got, err)
+		}
+	}
+}
+
+func wantSound(t *testing.T, s interface {
+	store.Store
+	store.Lister
+	store.Sweeper
+}, r *store.Record, owner string) {
+	t.Helper()
+	load(t, s, r.Token)
+	commit(t, s, r.Token, &store.Change{Edits: []store.Edit{add("a", 1)}})
+	for _, f := range []store.Filter{{}, {Owner: owner}} {
+		found := 0
+		for got, err := range s.List(t.Context(), f) {
+			check(t, err)
+			if got.ID == r.ID {
+				found++
+			}
+		}
+		if found != 1 {
+			t.Errorf("List %+v: got the sound session %d times, want once", f, found)
+		}
+	}
+	_, err := s.Sweep(t.Context())
+	check(t, err)
+}
+
+// A time that PostgreSQL can't compute would stop the sweeper for everybody, so the table refuses it.
+func TestTableRefusesImpossibleTimeouts(t *testing.T) {
+	s, pool := newStore(t)
+	r := create(t, s, creation())
+	for _, column := range []string{"idle", "lifetime"} {
+		for _, n := range []int64{-1, 1<<63 - 1} {
+			if _, err := pool.Exec(t.Context(), "UPDATE session_sessions SET "+column+" = $1", n); err == nil {
+				t.Errorf("%s = %d: want it refused", column, n)
+			}
+		}
+	}
+	longest := time.Duration(1<<63 - 1)
+	commit(t, s, r.Token, &store.Change{IdleTimeout: longest, Lifetime: longest})
+	load(t, s, r.Token)
+}
+
+// A huge value is its own session's burden.
+func TestHugeRow(t *testing.T) {
+	s, pool := newStore(t)
+	r, other := create(t, s, creation()), create(t, s, creation(set("a", "1")))
+	exec(t, pool, `UPDATE %s SET data = jsonb_build_object('a', repeat('x', 30000000), 'b', 1) WHERE id = $1`, r.ID.String())
+	if doc, ok := load(t, s, r.Token).Values.Get("a"); !ok || len(doc) != 30000002 {
+		t.Errorf("got %d bytes, want 30000002", len(doc))
+	}
+	load(t, s, other.Token)
+	check(t, s.End(t.Context(), r.ID, store.Revoked))
+}

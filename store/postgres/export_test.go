@@ -1,0 +1,17 @@
+package postgres
+
+import "github.com/lazysession/session/store"
+
+// AppendMember adds a value to the text of a data column as it is sent.
+func AppendMember(object []byte, name, doc string) []byte {
+	return appendMember(object, store.Edit{Name: name, JSON: doc})
+}
+
+// ReadData reads a data column as PostgreSQL prints it.
+func ReadData(data string) (store.Values, error) { return readData(data) }
+
+// A Skew is a skew.
+type Skew = skew
+
+// By is by.
+var By = (*skew).by
