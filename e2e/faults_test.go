@@ -151,9 +151,8 @@ func (s *site) serve(t *testing.T, through func(url string) string) {
 	if through != nil {
 		url = through(url)
 	}
-	// As many connections as pgx takes on a small machine, so that the figures don't hang on the size of this one; and a
-	// connection that does not come about must not keep its place for longer than a request waits.
-	s.nodes = startNodes(t, 3, withSettings(url, "pool_max_conns=4", "connect_timeout=1"))
+	// As many connections as pgx takes on a small machine, so that the figures don't hang on the size of this one.
+	s.nodes = startNodes(t, 3, withSettings(url, "pool_max_conns=4"))
 	s.traffic = startTraffic(t, addresses(s.nodes)...)
 	s.warmUp()
 }

@@ -13,9 +13,8 @@ import (
 )
 
 const (
-	openTimeout    = 15 * time.Second // of a start: other servers may be making the tables
-	connectTimeout = 2 * time.Second  // of one connection, unless the URL says otherwise
-	queryTimeout   = 2 * time.Second  // of one statement about posts
+	openTimeout  = 15 * time.Second // of a start: other servers may be making the tables
+	queryTimeout = 2 * time.Second  // of one statement about posts
 )
 
 // openPostgres connects to a database, makes its tables where they are missing, and keeps everything in it.
@@ -38,10 +37,7 @@ func connect(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("-store: %w", err) // pgx leaves the password out
 	}
-	if cfg.ConnConfig.ConnectTimeout == 0 {
-		// The pool waits for a connection that it has begun, whoever gave up on it.
-		cfg.ConnConfig.ConnectTimeout = connectTimeout
-	}
+	postgres.Harden(cfg)
 	return pgxpool.NewWithConfig(ctx, cfg)
 }
 

@@ -47,7 +47,12 @@ func main() {
 }
 
 func run(ctx context.Context) error {
-	pool, err := pgxpool.New(ctx, *store)
+	cfg, err := pgxpool.ParseConfig(*store)
+	if err != nil {
+		return err
+	}
+	postgres.Harden(cfg)
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return err
 	}
