@@ -59,6 +59,10 @@ func primaryKilled(t *testing.T) result {
 func primaryHangs(t *testing.T) result {
 	p := startPair(t)
 	signalAll(t, p.url, syscall.SIGSTOP)
+	t.Cleanup(func() {
+		must(t, "killing the old primary", p.cluster.Kill()) // it would wait for its standby for ever
+		resumeStopped()
+	})
 	time.Sleep(hang) // until every connection of the servers has met it
 	return p.finish(p.promote(t))
 }

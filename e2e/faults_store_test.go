@@ -32,7 +32,7 @@ const hang = 3 * time.Second
 
 func storeStandsStill(t *testing.T) result {
 	s := startSite(t, nil)
-	return s.hangs(t, func() { signalAll(t, s.url, syscall.SIGSTOP) }, func() { resumeStopped(t) })
+	return s.hangs(t, func() { signalAll(t, s.url, syscall.SIGSTOP) }, resumeStopped)
 }
 
 func networkSwallows(t *testing.T) result {
@@ -195,23 +195,43 @@ func fill(t *testing.T, file string) {
 // stopped are processes that a test has stopped.
 var stopped []int
 
-// signalAll signals the first process of a database server, and then those that it has started.
-func signalAll(t *testing.T, url string, s syscall.Signal) {
+// postmaster returns the first process of a database server.
+func postmaster(t *testing.T, url string) (pid int) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(ask(t, url, "SHOW data_directory"), "postmaster.pid"))
 	must(t, "postmaster.pid", err)
 	line, _, _ := strings.Cut(string(text), "\n")
-	first, err := strconv.Atoi(line)
+	pid, err = strconv.Atoi(line)
 	must(t, "postmaster.pid", err)
+	return pid
+}
+
+// childNamed returns the process that another has started and that calls itself by a name.
+func childNamed(t *testing.T, parent int, name string) (pid int) {
+	t.Helper()
+	for _, pid := range childrenOf(t, parent) {
+		title, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if err == nil && strings.Contains(string(title), name) {
+			return pid
+		}
+	}
+	t.Fatalf("no process %q", name)
+	return 0
+}
+
+// signalAll signals the first process of a database server, and then those that it has started.
+func signalAll(t *testing.T, url string, s syscall.Signal) {
+	t.Helper()
+	first := postmaster(t, url)
 	must(t, "stopping the store", syscall.Kill(first, s))
 	stopped = append([]int{first}, childrenOf(t, first)...)
 	for _, pid := range stopped[1:] {
 		_ = syscall.Kill(pid, s) // it may have ended
 	}
-	t.Cleanup(func() { resumeStopped(t) })
+	t.Cleanup(resumeStopped)
 }
 
-func resumeStopped(*testing.T) {
+func resumeStopped() {
 	for _, pid := range stopped {
 		_ = syscall.Kill(pid, syscall.SIGCONT) // it may have ended
 	}
