@@ -63,6 +63,13 @@ type unsent struct{ error }
 func (unsent) SafeToRetry() bool { return true } // read by pgconn.SafeToRetry
 func (e unsent) Unwrap() error   { return e.error }
 
+// A sent error is one of a COMMIT. Where its answer is lost, pgx 5.12 says that the connection was closed before, and that
+// it is safe to send it again: it peeks at the answer, closes the connection, drops that error, and then finds it closed.
+type sent struct{ error }
+
+func (sent) SafeToRetry() bool { return false } // read by pgconn.SafeToRetry
+func (e sent) Unwrap() error   { return e.error }
+
 // noted is called with the error of every statement. After a failover pgx would keep its connections to a server that
 // became read-only, for as long as that server lives; after a crash, it would try its dead ones one by one. A time-out
 // is no reason to let go: it is as likely a sign of load, which new connections would add to.

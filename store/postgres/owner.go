@@ -14,32 +14,38 @@ import (
 //
 // Advisory locks of the owners before and after come before any row's lock. So who waits for a lock of an owner holds no
 // row, and two who come together from opposite sides can't wait for each other.
-func (s *Store) commitLimited(ctx context.Context, token store.Token, c *store.Change) (r *row, err error) {
+func (s *Store) commitLimited(ctx context.Context, token store.Token, c *store.Change) (*row, error) {
 	before, err := s.ownerNow(ctx, token, c)
 	if err != nil {
-		return nil, err
-	}
-	var gone []store.Event
-	complete := false
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, s.sql.lockOwners, []string{s.ownerLock(before), s.ownerLock(*c.Owner)}); err != nil {
-			return err
-		}
-		if r, err = s.commitOne(ctx, tx, token, c); err != nil {
-			return err
-		}
-		gone, err = s.remove(ctx, tx, s.sql.evict, store.Evicted, *c.Owner, uuid(r.id), c.MaxPerOwner-1)
-		complete = err == nil
-		return err
-	})
-	switch {
-	case err != nil && !complete:
 		return nil, unsent{err}
-	case err != nil:
-		return nil, err
+	}
+	tx, err := s.pool.Begin(ctx)
+	if err != nil {
+		return nil, unsent{err}
+	}
+	defer tx.Rollback(ctx) // after a commit it does nothing
+	r, gone, err := s.makeRoom(ctx, tx, token, c, before)
+	if err != nil {
+		return nil, unsent{err}
+	}
+	if err := tx.Commit(ctx); err != nil {
+		return nil, sent{err}
 	}
 	s.tell(gone)
 	return r, nil
+}
+
+// makeRoom does the work of commitLimited in its transaction.
+func (s *Store) makeRoom(ctx context.Context, tx pgx.Tx, token store.Token, c *store.Change, before string) (*row, []store.Event, error) {
+	if _, err := tx.Exec(ctx, s.sql.lockOwners, []string{s.ownerLock(before), s.ownerLock(*c.Owner)}); err != nil {
+		return nil, nil, err
+	}
+	r, err := s.commitOne(ctx, tx, token, c)
+	if err != nil {
+		return nil, nil, err
+	}
+	gone, err := s.remove(ctx, tx, s.sql.evict, store.Evicted, *c.Owner, uuid(r.id), c.MaxPerOwner-1)
+	return r, gone, err
 }
 
 // ownerNow returns whose session it is before the change; nobody's where there is none yet. Should it move to another
