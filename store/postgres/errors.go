@@ -54,21 +54,22 @@ func connectionLost(err error) bool {
 // came back was no answer, or the word of a server that goes away, which it can also say after the commit.
 func outcomeUnknown(err error) bool {
 	var connect *pgconn.ConnectError
-	return connectionLost(err) && !errors.As(err, &connect) && !pgconn.SafeToRetry(err) && !hasCode(err, cannotConnectNow)
+	var never unsent
+	switch {
+	case !connectionLost(err), errors.As(err, &connect), errors.As(err, &never), hasCode(err, cannotConnectNow):
+		return false
+	case errors.Is(err, pgconn.ErrConnClosed):
+		// Where the answer to a simple query, such as COMMIT, is lost, pgx 5.12 says that the connection was closed before
+		// and that it is safe to try again: it peeks at the answer, drops that error, and then finds the connection closed.
+		return true
+	}
+	return !pgconn.SafeToRetry(err)
 }
 
 // An unsent error is one of a commit that can't have been applied, since it was not sent, or not its COMMIT.
 type unsent struct{ error }
 
-func (unsent) SafeToRetry() bool { return true } // read by pgconn.SafeToRetry
-func (e unsent) Unwrap() error   { return e.error }
-
-// A sent error is one of a COMMIT. Where its answer is lost, pgx 5.12 says that the connection was closed before, and that
-// it is safe to send it again: it peeks at the answer, closes the connection, drops that error, and then finds it closed.
-type sent struct{ error }
-
-func (sent) SafeToRetry() bool { return false } // read by pgconn.SafeToRetry
-func (e sent) Unwrap() error   { return e.error }
+func (e unsent) Unwrap() error { return e.error }
 
 // noted is called with the error of every statement. After a failover pgx would keep its connections to a server that
 // became read-only, for as long as that server lives; after a crash, it would try its dead ones one by one. A time-out

@@ -99,7 +99,7 @@ func (p *proxy) cut() {
 }
 
 // proxied returns a Store that reaches its server through a proxy, and one that does not.
-func proxied(t *testing.T) (s, direct *postgres.Store, p *proxy, pool *pgxpool.Pool) {
+func proxied(t *testing.T, options string) (s, direct *postgres.Store, p *proxy, pool *pgxpool.Pool) {
 	t.Helper()
 	address := pgtest.Shared(t).Database(t)
 	direct = open(t, pgtest.Connect(t, address), silent)
@@ -107,7 +107,7 @@ func proxied(t *testing.T) (s, direct *postgres.Store, p *proxy, pool *pgxpool.P
 	check(t, err)
 	p = newProxy(t, u.Host)
 	u.Host = p.listener.Addr().String()
-	pool = pgtest.Connect(t, u.String())
+	pool = pgtest.Connect(t, u.String()+options)
 	s = open(t, pool, &postgres.Options{NoListen: true})
 	return s, direct, p, pool
 }
@@ -120,7 +120,13 @@ func counted(t *testing.T, s store.Store, token store.Token) (n string) {
 
 // The answer to a commit gets lost after it was made.
 func TestOutcomeUnknown(t *testing.T) {
-	s, direct, p, _ := proxied(t)
+	for _, mode := range []string{"cache_statement", "cache_describe", "exec", "simple_protocol"} {
+		t.Run(mode, func(t *testing.T) { testOutcomeUnknown(t, "?default_query_exec_mode="+mode) })
+	}
+}
+
+func testOutcomeUnknown(t *testing.T, options string) {
+	s, direct, p, _ := proxied(t, options)
 	owner := "ann"
 	for _, tt := range []struct {
 		name   string
@@ -171,7 +177,7 @@ func TestOutcomeUnknown(t *testing.T) {
 
 // No answer comes in time.
 func TestOutcomeUnknownAfterTimeout(t *testing.T) {
-	s, direct, p, _ := proxied(t)
+	s, direct, p, _ := proxied(t, "")
 	r := create(t, s, creation())
 	change := &store.Change{Edits: []store.Edit{add("n", 1)}}
 	commit(t, s, r.Token, change)

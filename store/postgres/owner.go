@@ -29,7 +29,7 @@ func (s *Store) commitLimited(ctx context.Context, token store.Token, c *store.C
 		return nil, unsent{err}
 	}
 	if err := tx.Commit(ctx); err != nil {
-		return nil, sent{err}
+		return nil, err
 	}
 	s.tell(gone)
 	return r, nil
