@@ -1,6 +1,8 @@
 // Package postgres keeps sessions in PostgreSQL, for one server or a farm of them.
 //
-//	pool, err := pgxpool.New(ctx, "postgres://…")
+//	cfg, err := pgxpool.ParseConfig("postgres://…")
+//	postgres.Harden(cfg)                          // leaves a server that hangs
+//	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 //	err = postgres.Migrate(ctx, pool, nil)        // or run what Schema prints
 //	s, err := postgres.Open(ctx, pool, nil)
 //	defer s.Close()
@@ -22,7 +24,8 @@
 //   - Ends and renewals are told to every server within a second by NOTIFY; a listener that lost its connection says so
 //     with a Missed event when it is back. No other commit notifies, for a notification takes a lock that the whole
 //     database shares.
-//   - After a failover the pool lets go of connections to a server that became read-only.
+//   - After a failover the pool lets go of connections to a server that became read-only; after [Harden], of those to one
+//     that hangs as well. Name both servers in the connection string, and target_session_attrs=read-write.
 //   - A damaged row is an error for its own session, and nobody else's.
 //
 // # Behind a pooler

@@ -1,0 +1,63 @@
+package postgres_test
+
+import (
+	"context"
+	"net"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/lazysession/session/internal/pgtest"
+	"github.com/lazysession/session/store/postgres"
+)
+
+// A frozenConn swallows everything while it is frozen, as the way to a server that hangs.
+type frozenConn struct {
+	net.Conn
+	frozen *atomic.Bool
+}
+
+func (c frozenConn) Write(p []byte) (int, error) {
+	if c.frozen.Load() {
+		return len(p), nil
+	}
+	return c.Conn.Write(p)
+}
+
+// A hardened pool has room for a new connection soon after a statement's time was up, without a word from the server.
+func TestHardenedPoolLeavesServerThatHangs(t *testing.T) {
+	const soon = 5 * time.Second // pgx alone takes 15
+	cfg, err := pgxpool.ParseConfig(pgtest.Shared(t).Database(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	frozen := new(atomic.Bool)
+	dial := cfg.ConnConfig.DialFunc
+	cfg.ConnConfig.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		return frozenConn{conn, frozen}, err
+	}
+	postgres.Harden(cfg)
+	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	if err := pool.Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+
+	frozen.Store(true)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := pool.Exec(ctx, "SELECT 1"); err == nil {
+		t.Fatal("the server answered")
+	}
+	for began := time.Now(); pool.Stat().TotalConns() > 0; time.Sleep(10 * time.Millisecond) {
+		if time.Since(began) > soon {
+			t.Fatalf("the connection still has its place in the pool after %v", soon)
+		}
+	}
+}
