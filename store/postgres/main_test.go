@@ -144,6 +144,17 @@ func (d *diary) all() []store.Event {
 	return slices.Clone(d.events)
 }
 
+// missed returns how often it was told that events were missed.
+func (d *diary) missed() int {
+	n := 0
+	for _, e := range d.all() {
+		if e.Kind == store.Missed {
+			n++
+		}
+	}
+	return n
+}
+
 // wait waits until the diary holds the events, in this order, and nothing but them.
 func (d *diary) wait(t testing.TB, within time.Duration, want ...store.Event) {
 	t.Helper()
