@@ -20,7 +20,7 @@ e2e: ## the forum's own process under a real Chromium, under load, and in a farm
 farm: ## a whole site on this machine: a database, three forums and a balancer, until Ctrl-C
 	@scripts/farm.sh
 
-faults: ## each fault FAULTS_RUNS (5) times, and what was measured into docs/faults.md
+faults: ## each fault FAULTS_RUNS (3) times, and what was measured into docs/faults.md
 	@scripts/faults.sh
 
 ci: ## everything above, as it is run for each change

@@ -17,7 +17,7 @@ type pair struct {
 
 func startPair(t *testing.T) *pair {
 	t.Helper()
-	s := &site{cluster: newCluster(t)}
+	s := &site{cluster: pgtest.New(t)}
 	s.url = s.cluster.Database(t)
 	p := &pair{site: s, standby: s.cluster.Standby(t)}
 	// Only now, or the standby would wait for a standby of its own when it is promoted.
@@ -35,11 +35,6 @@ func startPair(t *testing.T) *pair {
 		return withSettings(withHosts(t, url, hostOf(t, url)+","+hostOf(t, p.standby.URL(""))), "target_session_attrs=read-write")
 	})
 	return p
-}
-
-func newCluster(t *testing.T) *pgtest.Cluster {
-	t.Helper()
-	return pgtest.New(t)
 }
 
 // promote takes the time that somebody needs to notice, and returns when the standby takes writes.

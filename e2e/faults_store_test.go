@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/lazysession/session/internal/pgtest"
 )
 
 func storeRestarted(t *testing.T) result {
@@ -24,6 +26,19 @@ func storeCrashed(t *testing.T) result {
 	must(t, "killing the store", s.cluster.Kill())
 	time.Sleep(300 * time.Millisecond)
 	must(t, "starting the store", s.cluster.Start())
+	return s.finish(time.Now())
+}
+
+func connectionsCut(t *testing.T) result {
+	var proxy *tcpProxy
+	s := startSite(t, func(url string) string {
+		proxy = startProxy(t, hostOf(t, url))
+		return withHosts(t, url, proxy.address())
+	})
+	for range 20 {
+		proxy.cut()
+		time.Sleep(50 * time.Millisecond)
+	}
 	return s.finish(time.Now())
 }
 
@@ -138,9 +153,11 @@ func (s *site) wantReadsOnly(t *testing.T) {
 
 // storeFull gives the database a file system of its own that is filled, which only root can.
 func storeFull(t *testing.T) result {
-	dir := mountSmall(t)
-	s := &site{cluster: newCluster(t)}
-	admin := s.cluster.URL("postgres")
+	cluster := pgtest.New(t)
+	admin := cluster.URL("postgres")
+	dir := mountSmall(t, ask(t, admin, "SHOW data_directory"))
+	t.Cleanup(func() { must(t, "killing the store", cluster.Kill()) }) // before its disk goes
+	s := &site{cluster: cluster}
 	sql(t, admin, "CREATE TABLESPACE small LOCATION '"+dir+"'")
 	s.url = s.cluster.Database(t, "TABLESPACE small")
 	s.serve(t, nil)

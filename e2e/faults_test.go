@@ -31,6 +31,7 @@ var faults = []fault{
 	{"node killed under load, one each second", "acknowledged writes survive, no half-written session, the others serve on", backs, nodeKilled},
 	{"store restarted", "errors in bounded time, back within 2 s of the store, no node restarted", backs, storeRestarted},
 	{"store crashed", "errors in bounded time, back within 2 s of the store, no node restarted", backs, storeCrashed},
+	{"connections to the store cut, again and again", "a commit of unknown outcome is an error, and never sent twice", backs, connectionsCut},
 	{"store hangs: its processes stand still", hangPromise, backs, storeStandsStill},
 	{"store hangs: the network swallows everything", hangPromise, backs, networkSwallows},
 	{"store read-only", "writes fail before a response says otherwise, reads go on", backs, storeReadOnly},

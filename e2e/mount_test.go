@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// mountSmall mounts a small file system that the database's user may write to, or skips the test: it takes root.
-func mountSmall(t *testing.T) (inside string) {
+// mountSmall mounts a small file system for the owner of a folder, or skips the test: it takes root.
+func mountSmall(t *testing.T, owned string) (inside string) {
 	t.Helper()
 	dir := filepath.Join(publicDir(t), "small")
 	must(t, "making a folder", os.Mkdir(dir, 0o700))
@@ -22,10 +22,8 @@ func mountSmall(t *testing.T) (inside string) {
 	})
 	inside = filepath.Join(dir, "data")
 	must(t, "making a folder", os.Mkdir(inside, 0o700))
-	if os.Getuid() == 0 {
-		if out, err := exec.Command("chown", "postgres:", inside).CombinedOutput(); err != nil {
-			t.Skipf("no user postgres: %v: %s", err, out)
-		}
+	if out, err := exec.Command("chown", "--reference="+owned, inside).CombinedOutput(); err != nil {
+		t.Fatalf("chown: %v: %s", err, out)
 	}
 	return inside
 }

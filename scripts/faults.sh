@@ -3,6 +3,6 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-export FAULTS_RUNS=${FAULTS_RUNS:-5} FAULTS_REPORT=$PWD/docs/faults.md
+export FAULTS_RUNS=${FAULTS_RUNS:-3} FAULTS_REPORT=$PWD/docs/faults.md
 mkdir -p docs
 scripts/module.sh e2e -run '^TestFaults$' -count=1 -timeout 60m -v
