@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
 	"net/url"
 	"os"
 	"os/exec"
@@ -12,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -53,7 +56,7 @@ func clocksDiffer(t *testing.T) result {
 	must(t, "setting the idle timeout", err)
 	time.Sleep(2500 * time.Millisecond)
 	for _, address := range s.addresses {
-		if got, err := look(s.http, address, shortlived.cookie); err != nil || got.Exists {
+		if got, err := look(s.http, address, shortlived.token()); err != nil || got.Exists {
 			t.Errorf("a session that was idle for longer than it may: got it (%v) on %s", err, address)
 		}
 	}
@@ -123,7 +126,7 @@ func startShared(t *testing.T) *site {
 
 func clientsAndPanics(t *testing.T) result {
 	s := startShared(t)
-	v := s.visitors[1]
+	v := s.visitor(1)
 	var gone []int
 	for range 20 {
 		panics, waits := s.op(), s.op()
@@ -147,22 +150,32 @@ func clientsAndPanics(t *testing.T) result {
 	return result{verdict: found}
 }
 
-// leave sends an operation that waits, and goes away.
+// leave sends an operation that waits, and goes away when its handler has done it.
 func (v *visitor) leave(address string, op int) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
+	var done atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		Got1xxResponse: func(int, textproto.MIMEHeader) error {
+			done.Store(true)
+			cancel()
+			return nil
+		},
+	})
 	form := url.Values{"op": {strconv.Itoa(op)}}
 	req, err := http.NewRequestWithContext(ctx, "POST", "http://"+address+"/wait", strings.NewReader(form.Encode()))
 	if err != nil {
 		return err
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	v.mu.Lock()
-	req.AddCookie(&http.Cookie{Name: "session", Value: v.cookie})
-	v.mu.Unlock()
-	if resp, err := v.http.Do(req); err == nil {
+	req.AddCookie(&http.Cookie{Name: "session", Value: v.token()})
+	resp, err := v.http.Do(req)
+	if err == nil {
 		resp.Body.Close()
-		return fmt.Errorf("got status %d, want no answer within 50 ms", resp.StatusCode)
+		return fmt.Errorf("got status %d, want no answer", resp.StatusCode)
+	}
+	if !done.Load() {
+		return fmt.Errorf("no word from the handler: %w", err)
 	}
 	return nil
 }
@@ -170,7 +183,7 @@ func (v *visitor) leave(address string, op int) error {
 // parallelRequests sends as many requests of one session as it can.
 func parallelRequests(t *testing.T) result {
 	s := startShared(t)
-	hot := s.visitors[2]
+	hot := s.visitor(2)
 	var busy sync.WaitGroup
 	for worker := range 12 {
 		busy.Go(func() {

@@ -89,7 +89,7 @@ func (s *site) hangs(t *testing.T, stop, resume func()) result {
 // plainPages asks for pages that use no session for a while, with the cookie of a session, and returns the 99th
 // percentile of how long they take.
 func (s *site) plainPages(t *testing.T, d time.Duration) time.Duration {
-	cookie := s.visitors[0].cookie
+	cookie := s.visitor(0).token()
 	var took []time.Duration
 	for until := time.Now().Add(d); time.Now().Before(until); time.Sleep(2 * time.Millisecond) {
 		began := time.Now()
@@ -139,9 +139,9 @@ func storeReadOnly(t *testing.T) result {
 // wantReadsOnly checks that sessions can be read, and that a write is refused and says so.
 func (s *site) wantReadsOnly(t *testing.T) {
 	t.Helper()
-	v := s.visitors[1]
+	v := s.visitor(1)
 	for _, address := range s.addresses {
-		body, _, err := request(s.http, "GET", address, "/session", nil, v.cookie)
+		body, _, err := request(s.http, "GET", address, "/session", nil, v.token())
 		if err != nil || !strings.Contains(body, `"Exists":true`) {
 			t.Errorf("reading a session: got %q (%v), want the session", body, err)
 		}
@@ -170,7 +170,7 @@ func storeFull(t *testing.T) result {
 EXCEPTION WHEN disk_full THEN NULL; END $$`)
 	fill(t, filepath.Join(dir, "rest"))
 	s.waitForFailures(t)
-	body, _, err := request(s.http, "GET", s.addresses[1], "/session", nil, leaver.cookie)
+	body, _, err := request(s.http, "GET", s.addresses[1], "/session", nil, leaver.token())
 	if err != nil || !strings.Contains(body, `"Exists":true`) {
 		t.Errorf("reading a session: got %q (%v), want the session", body, err)
 	}

@@ -79,6 +79,13 @@ func (tr *traffic) newVisitor() *visitor {
 	return v
 }
 
+// visitor returns one of those who stay.
+func (tr *traffic) visitor(i int) *visitor {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	return tr.visitors[i]
+}
+
 func (tr *traffic) op() int { return int(tr.next.Add(1)) }
 
 // server returns the servers in turn.

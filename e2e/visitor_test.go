@@ -59,16 +59,19 @@ func (e *httpError) Error() string { return fmt.Sprintf("status %d: %.200s", e.s
 
 // send makes a request of the session, and keeps the cookie that comes back.
 func (v *visitor) send(method, address, path string, form url.Values) (string, error) {
-	v.mu.Lock()
-	cookie := v.cookie
-	v.mu.Unlock()
-	body, fresh, err := request(v.http, method, address, path, form, cookie)
+	body, fresh, err := request(v.http, method, address, path, form, v.token())
 	if err == nil && fresh != "" {
 		v.mu.Lock()
 		v.cookie = fresh
 		v.mu.Unlock()
 	}
 	return body, err
+}
+
+func (v *visitor) token() string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.cookie
 }
 
 // request makes a request with a session cookie, and returns the cookie that the response sets, if any.
@@ -122,9 +125,7 @@ func (v *visitor) appendOne(address string, op int) error {
 
 // logIn renews the token.
 func (v *visitor) logIn(address, owner string) error {
-	v.mu.Lock()
-	before := v.cookie
-	v.mu.Unlock()
+	before := v.token()
 	_, err := v.send("POST", address, "/login", url.Values{"owner": {owner}})
 	v.mu.Lock()
 	defer v.mu.Unlock()

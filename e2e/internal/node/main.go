@@ -191,6 +191,7 @@ func doAndWait(w http.ResponseWriter, r *http.Request) {
 		fail(w, err)
 		return
 	}
+	w.WriteHeader(http.StatusEarlyHints) // commits nothing, and tells the client to go
 	select {
 	case <-r.Context().Done():
 	case <-time.After(10 * time.Second):
