@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/lazysession/session/internal/pgtest"
 	"github.com/lazysession/session/store"
 	"github.com/lazysession/session/store/postgres"
 )
@@ -31,16 +32,11 @@ type benchStore struct {
 
 func newBenchStore(b *testing.B, sessions int) *benchStore {
 	b.Helper()
-	ctx := context.Background()
-	pool := benchPool(b)
-	must(b, postgres.Migrate(ctx, pool, nil))
-	s, err := postgres.Open(ctx, pool, nil)
-	must(b, err)
-	b.Cleanup(func() { s.Close() })
-	bs := &benchStore{Store: s, pool: pool, tokens: fill(b, pool, sessions, "now()")}
-	_, err = pool.Exec(ctx, "VACUUM ANALYZE session_sessions")
-	must(b, err)
-	return bs
+	pool := pgtest.Connect(b, pgtest.Shared(b).Database(b)+"?pool_max_conns=20")
+	s := &benchStore{Store: open(b, pool, silent), pool: pool, tokens: fill(b, pool, sessions, "now()")}
+	_, err := pool.Exec(context.Background(), "VACUUM ANALYZE session_sessions")
+	check(b, err)
+	return s
 }
 
 // fill makes sessions of five small values, last seen at a time.
@@ -58,7 +54,7 @@ func fill(b *testing.B, pool *pgxpool.Pool, sessions int, seen string) []store.T
 	(created, seen, due, idle, lifetime, id, version, persistent, token, owner, labels, data)
 	SELECT seen, seen, date_trunc('second', seen) + interval '30 minutes', 1800000000, 86400000000, gen_random_uuid(), 1, false, token, '', '{}', $2
 	FROM (SELECT unnest($1::bytea[]) AS token, `+seen+` AS seen) AS new`, chunk, valuesInJSON)
-		must(b, err)
+		check(b, err)
 	}
 	return tokens
 }
@@ -194,7 +190,7 @@ func BenchmarkHotSession(b *testing.B) {
 		}
 	}
 	rec, err := s.Load(context.Background(), s.tokens[0])
-	must(b, err)
+	check(b, err)
 	if got, _ := rec.Values.Get("hits"); got != fmt.Sprint(42+counted.Load()) {
 		b.Errorf("hits: got %s, want %d", got, 42+counted.Load())
 	}
@@ -211,12 +207,12 @@ func BenchmarkRoom(b *testing.B) {
 		s := newBenchStore(b, sessions)
 		for range 10 {
 			_, err := s.pool.Exec(context.Background(), "UPDATE session_sessions SET seen = now()")
-			must(b, err)
+			check(b, err)
 			_, err = s.pool.Exec(context.Background(), "VACUUM session_sessions")
-			must(b, err)
+			check(b, err)
 		}
 		var bytes int64
-		must(b, s.pool.QueryRow(context.Background(), "SELECT pg_total_relation_size('session_sessions')").Scan(&bytes))
+		check(b, s.pool.QueryRow(context.Background(), "SELECT pg_total_relation_size('session_sessions')").Scan(&bytes))
 		perSession = float64(bytes) / sessions
 	}
 	b.ReportMetric(0, "ns/op")
@@ -234,7 +230,7 @@ func BenchmarkSweep(b *testing.B) {
 		during := s.waits(b, 0, func() {
 			for {
 				next, err := s.Sweep(context.Background())
-				must(b, err)
+				check(b, err)
 				if next > 0 {
 					return
 				}
@@ -244,7 +240,7 @@ func BenchmarkSweep(b *testing.B) {
 		const passes = 100
 		for range passes {
 			_, err := s.Sweep(context.Background())
-			must(b, err)
+			check(b, err)
 		}
 		b.ReportMetric(float64(time.Since(start).Microseconds())/passes, "µs/idle-pass")
 		b.ReportMetric(percentile(before, 99), "µs-p99-before")
@@ -274,7 +270,7 @@ func (s *benchStore) waits(b *testing.B, d time.Duration, work func()) []float64
 				default:
 				}
 				start := time.Now()
-				must(b, s.load())
+				check(b, s.load())
 				mine = append(mine, float64(time.Since(start).Nanoseconds())/1000)
 			}
 		})
