@@ -23,7 +23,7 @@ func TestSkew(t *testing.T) {
 		{"ahead", []reading{{5*time.Minute + 300*time.Millisecond, 0, 5 * time.Minute}, {5*time.Minute - time.Second, 0, 5 * time.Minute}}},
 		{"behind", []reading{{-5 * time.Minute, 0, -5 * time.Minute}, {-5*time.Minute + time.Second, 0, -5 * time.Minute}}},
 		{"set right", []reading{{time.Hour, 0, time.Hour}, {0, 0, 0}}},
-		{"a slow statement says nothing", []reading{{0, 10 * time.Second, 0}, {-10 * time.Second, 10 * time.Second, 0}, {0, 0, 0}}},
+		{"a slow statement says nothing", []reading{{1400 * time.Millisecond, 10 * time.Second, 0}, {-10 * time.Second, 10 * time.Second, 0}, {0, 0, 0}}},
 		{"a slow statement far off does", []reading{{time.Hour, 10 * time.Second, time.Hour}, {time.Hour, 0, time.Hour}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

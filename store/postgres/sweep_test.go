@@ -98,7 +98,9 @@ func TestSweepSkipsLockedRows(t *testing.T) {
 	defer tx.Rollback(t.Context())
 	_, err = tx.Exec(t.Context(), "SELECT FROM session_sessions LIMIT 1 FOR UPDATE")
 	check(t, err)
-	_, err = s.Sweep(t.Context())
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	_, err = s.Sweep(ctx)
 	if n := value[int](t, pool, "SELECT count(*) FROM %s"); err != nil || n != 1 {
 		t.Errorf("got %v and %d sessions left, want the locked one", err, n)
 	}
