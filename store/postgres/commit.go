@@ -162,7 +162,7 @@ func (b *builder) insert(token store.Token, c *store.Change) {
 		token = c.RenewTo
 	}
 	idle, lifetime := b.arg(c.IdleTimeout.Microseconds()), b.arg(c.Lifetime.Microseconds())
-	b.write("INSERT INTO ", b.set.table("sessions"), " AS s",
+	b.write("INSERT INTO ", b.set.sessions, " AS s",
 		" (created, seen, due, idle, lifetime, id, version, persistent, token, owner, labels, data)",
 		" VALUES (now(), now(), now() + least(", idle, "::bigint, ", lifetime, "::bigint) * interval '1 microsecond', ", idle, ", ", lifetime,
 		", ", b.arg(uuid(c.ID)), ", 1, ", b.arg(persistent), ", ", b.arg(token[:]), ", ", b.arg(owner),
@@ -178,7 +178,7 @@ func (b *builder) update(token store.Token, c *store.Change) {
 	if renews {
 		b.write("WITH changed AS (")
 	}
-	b.write("UPDATE ", b.set.table("sessions"), " s SET ")
+	b.write("UPDATE ", b.set.sessions, " s SET ")
 	b.assign(c)
 	b.write(" WHERE s.token = ", old, " AND ", live)
 	if c.IfVersion != 0 {
@@ -192,7 +192,7 @@ func (b *builder) update(token store.Token, c *store.Change) {
 
 // retire finishes the statement of a renewal: the old token is remembered, and other servers are told, in the same step.
 func (b *builder) retire(old string) {
-	b.write("), old AS (INSERT INTO ", b.set.table("retired"), " (token, until) SELECT ", old,
+	b.write("), old AS (INSERT INTO ", b.set.retired, " (token, until) SELECT ", old,
 		", now() + interval '", strconv.Itoa(int(store.RetiredFor.Seconds())), " seconds' FROM changed ON CONFLICT DO NOTHING)",
 		", told AS (SELECT ", notify("changed", b.arg(b.set.channel()), b.arg(head(b.origin, store.Renewed, 0))), " FROM changed)",
 		" SELECT changed.* FROM changed, told")
@@ -228,7 +228,11 @@ func (b *builder) assign(c *store.Change) {
 			b.write(", ")
 		}
 		b.write("data = ")
-		b.data(map[bool]string{false: "s.data", true: "'{}'::jsonb"}[c.Cleared], c)
+		old := "s.data"
+		if c.Cleared {
+			old = "'{}'::jsonb"
+		}
+		b.data(old, c)
 	}
 }
 

@@ -34,6 +34,8 @@ type Options struct {
 // settings are checked Options.
 type settings struct {
 	schema, prefix string
+	sessions       string // quoted names of tables
+	retired        string
 	listen         string
 	noListen       bool
 	log            *slog.Logger
@@ -55,6 +57,7 @@ func (o *Options) settings() (*settings, error) {
 	if s.log == nil {
 		s.log = slog.Default()
 	}
+	s.sessions, s.retired = s.table("sessions"), s.table("retired")
 	return s, errors.Join(s.checkSchema(), s.checkPrefix())
 }
 
@@ -80,8 +83,8 @@ func (s *settings) table(name string) string {
 // fill puts the names of tables into SQL: {{sessions}}, {{retired}} and so on, and {{name}} for the prefix.
 func (s *settings) fill(sql string) string {
 	return strings.NewReplacer(
-		"{{sessions}}", s.table("sessions"),
-		"{{retired}}", s.table("retired"),
+		"{{sessions}}", s.sessions,
+		"{{retired}}", s.retired,
 		"{{migrations}}", s.table("migrations"),
 		"{{name}}", s.prefix,
 	).Replace(sql)
