@@ -164,7 +164,7 @@ func (b *builder) insert(token store.Token, c *store.Change) {
 	idle, lifetime := b.arg(c.IdleTimeout.Microseconds()), b.arg(c.Lifetime.Microseconds())
 	b.write("INSERT INTO ", b.set.sessions, " AS s",
 		" (created, seen, due, idle, lifetime, id, version, persistent, token, owner, labels, data)",
-		" VALUES (now(), now(), now() + least(", idle, "::bigint, ", lifetime, "::bigint) * interval '1 microsecond', ", idle, ", ", lifetime,
+		" VALUES (now(), now(), ", dueAt("now() + least("+idle+"::bigint, "+lifetime+"::bigint) * interval '1 microsecond'"), ", ", idle, ", ", lifetime,
 		", ", b.arg(uuid(c.ID)), ", 1, ", b.arg(persistent), ", ", b.arg(token[:]), ", ", b.arg(owner),
 		", ", b.arg(labelsJSON(c.Labels)), "::jsonb, ")
 	b.data("'{}'::jsonb", c)
@@ -248,7 +248,7 @@ func (b *builder) assignTimeouts(c *store.Change, add func(column, value string)
 		add("lifetime", lifetime)
 	}
 	if c.IdleTimeout != 0 || c.Lifetime != 0 {
-		add("due", "least(s.seen + "+idle+" * interval '1 microsecond', s.created + "+lifetime+" * interval '1 microsecond')")
+		add("due", dueAt("least(s.seen + "+idle+" * interval '1 microsecond', s.created + "+lifetime+" * interval '1 microsecond')"))
 	}
 }
 

@@ -17,12 +17,12 @@ import (
 //
 // One statement does it all. SKIP LOCKED: a row that is in use is not waited for, and nobody waits for the sweeper but
 // who wants a row which is gone. The advisory lock lets one server at a time do it; the others find nothing to do.
-const sweepSQL = `WITH mine AS (SELECT pg_try_advisory_xact_lock(hashtextextended($4, 0)) AS ok),
+var sweepSQL = `WITH mine AS (SELECT pg_try_advisory_xact_lock(hashtextextended($4, 0)) AS ok),
 batch AS (
 	SELECT s.id, (` + live + `) AS alive FROM {{sessions}} s
 	WHERE s.due < now() AND (SELECT ok FROM mine) ORDER BY s.due LIMIT $1 FOR UPDATE SKIP LOCKED
 ), kept AS (
-	UPDATE {{sessions}} s SET due = ` + end + `
+	UPDATE {{sessions}} s SET due = ` + dueAt(end) + `
 	FROM batch WHERE s.id = batch.id AND batch.alive RETURNING s.id
 ), gone AS (
 	DELETE FROM {{sessions}} s USING batch WHERE s.id = batch.id AND NOT batch.alive RETURNING s.id, s.owner
@@ -30,7 +30,10 @@ batch AS (
 SELECT (SELECT count(*) FROM batch), told.id, told.owner FROM (SELECT) AS once LEFT JOIN told ON true`
 
 // end is when a row ends if it is not used before.
-const end = `date_trunc('second', least(s.seen + s.idle * interval '1 microsecond', s.created + s.lifetime * interval '1 microsecond')) + interval '1 second'`
+const end = `least(s.seen + s.idle * interval '1 microsecond', s.created + s.lifetime * interval '1 microsecond')`
+
+// dueAt is when the sweeper looks at a row that ends at a time.
+func dueAt(end string) string { return "date_trunc('second', " + end + ") + interval '1 second'" }
 
 const (
 	sweepBatch = 1000 // rows: some milliseconds of work
