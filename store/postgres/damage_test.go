@@ -84,6 +84,8 @@ func wantSound(t *testing.T, s interface {
 			check(t, err)
 			if got.ID == r.ID {
 				found++
+			} else {
+				t.Errorf("List %+v: got the damaged session", f)
 			}
 		}
 		if found != 1 {

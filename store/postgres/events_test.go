@@ -1,8 +1,10 @@
 package postgres_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -141,6 +143,10 @@ func TestCloseLeavesNothing(t *testing.T) {
 		check(t, err)
 		load(t, s, create(t, s, creation()).Token)
 		check(t, s.Close())
+		stacks := make([]byte, 1<<20)
+		if stacks = stacks[:runtime.Stack(stacks, true)]; bytes.Contains(stacks, []byte("(*Store).follow")) {
+			t.Error("Close did not wait for its goroutine")
+		}
 		check(t, s.Close()) // once more does no harm
 	}
 	goleak.VerifyNone(t, before)

@@ -204,6 +204,17 @@ func TestOutcomeUnknownAfterTimeout(t *testing.T) {
 	})
 }
 
+// A load that meets a dead connection is tried again: the visitor sees nothing of it.
+func TestLoadOverDeadConnection(t *testing.T) {
+	s, _, p, _ := proxied(t, "?pool_max_conns=1")
+	r := create(t, s, creation())
+	load(t, s, r.Token)
+	p.cut()
+	load(t, s, r.Token)
+	p.swallowAfter(0)
+	load(t, s, r.Token)
+}
+
 // What certainly was not done is not called unknown.
 func TestOutcomeKnown(t *testing.T) {
 	address := pgtest.Shared(t).Database(t)
