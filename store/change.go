@@ -239,7 +239,7 @@ func AddJSON(doc string, delta int64) (int64, error) {
 		return delta, nil
 	}
 	n, err := strconv.ParseInt(doc, 10, 64)
-	if err != nil || doc[0] == '+' {
+	if err != nil || doc[0] == '+' || doc == "-0" { // nobody writes an integer so, and databases don't take it for one
 		return 0, ErrNotInteger
 	}
 	sum := n + delta

@@ -52,7 +52,7 @@ func addBeyond(p *probe) {
 
 func addNotInteger(p *probe) {
 	for _, doc := range []string{
-		`"1"`, `""`, `null`, `true`, `[]`, `[1]`, `{}`, `1.0`, `1.5`, `1e2`, `9223372036854775808`, `-9223372036854775809`,
+		`"1"`, `""`, `null`, `true`, `[]`, `[1]`, `{}`, `1.0`, `-0`, `1.5`, `1e2`, `9223372036854775808`, `-9223372036854775809`,
 	} {
 		r := p.create(creation(set("n", doc)))
 		if _, err := p.store.Commit(p.ctx, r.Token, change(add("n", 1))); !errors.Is(err, store.ErrNotInteger) {
