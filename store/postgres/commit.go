@@ -164,7 +164,8 @@ func (b *builder) insert(token store.Token, c *store.Change) {
 	idle, lifetime := b.arg(c.IdleTimeout.Microseconds()), b.arg(c.Lifetime.Microseconds())
 	b.write("INSERT INTO ", b.set.sessions, " AS s",
 		" (created, seen, due, idle, lifetime, id, version, persistent, token, owner, labels, data)",
-		" VALUES (now(), now(), ", dueAt("now() + least("+idle+"::bigint, "+lifetime+"::bigint) * interval '1 microsecond'"), ", ", idle, ", ", lifetime,
+		" VALUES (now(), now(), ", dueAt("now() + least("+idle+"::bigint, "+lifetime+"::bigint) * interval '1 microsecond'"),
+		", ", idle, ", ", lifetime,
 		", ", b.arg(uuid(c.ID)), ", 1, ", b.arg(persistent), ", ", b.arg(token[:]), ", ", b.arg(owner),
 		", ", b.arg(labelsJSON(c.Labels)), "::jsonb, ")
 	b.data("'{}'::jsonb", c)
