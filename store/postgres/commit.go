@@ -183,7 +183,7 @@ func (b *builder) update(token store.Token, c *store.Change) {
 	b.assign(c)
 	b.write(" WHERE s.token = ", old, " AND ", live)
 	if c.IfVersion != 0 {
-		b.write(" AND s.version = ", b.arg(int64(c.IfVersion)))
+		b.write(" AND s.version = ", b.arg(int64(c.IfVersion)), "::bigint")
 	}
 	b.write(" RETURNING ", columns)
 	if renews {

@@ -99,7 +99,7 @@ func readText(rows pgx.Rows) (*row, error) {
 }
 
 // widths are how long the columns are in PostgreSQL's binary formats; 0: of any length.
-var widths = []int{8, 8, 8, 8, 8, len(store.ID{}), 8, 1, 0, 0, 0, 0}
+var widths = []int{8, 8, 8, 8, 8, len(store.ID{}), 4, 1, 0, 0, 0, 0}
 
 // readBinary reads the columns in PostgreSQL's binary formats. The row keeps nothing of raw.
 func readBinary(raw [][]byte) (*row, error) {
@@ -115,7 +115,7 @@ func readBinary(raw [][]byte) (*row, error) {
 		idle:       time.Duration(bigint(raw[3])) * time.Microsecond,
 		lifetime:   time.Duration(bigint(raw[4])) * time.Microsecond,
 		id:         store.ID(raw[5]),
-		version:    uint32(bigint(raw[6])),
+		version:    binary.BigEndian.Uint32(raw[6]),
 		persistent: raw[7][0] != 0,
 		owner:      string(raw[9]),
 		labels:     jsonb(raw[10]),

@@ -7,7 +7,7 @@ CREATE TABLE {{sessions}} (
 	idle       bigint      NOT NULL,             -- microseconds
 	lifetime   bigint      NOT NULL,             -- microseconds
 	id         uuid        NOT NULL PRIMARY KEY,
-	version    bigint      NOT NULL,
+	version    integer     NOT NULL,             -- one more with each change; nobody makes two thousand million
 	persistent boolean     NOT NULL,
 	token      bytea       NOT NULL,             -- SHA-256 of the visitor's token
 	owner      text        NOT NULL,             -- empty: nobody's
