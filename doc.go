@@ -65,6 +65,6 @@
 //
 // # Stores
 //
-// Package store/mem keeps sessions in the process. The contract for others is package store, with store/storetest as
-// its test suite. Package sessiontest helps to test handlers.
+// Package store/mem keeps sessions in the process, store/postgres in a database that any number of servers share. The
+// contract for others is package store, with store/storetest as its test suite. Package sessiontest helps to test handlers.
 package session
