@@ -48,7 +48,7 @@ func (s *Session) commitLocked(ctx context.Context) error {
 	if s.clientMustKnow() {
 		s.tell = tellToken
 	}
-	if s.change.RenewTo != (store.Token{}) {
+	if s.change.Renews() {
 		s.raw, s.token = s.next, s.change.RenewTo
 	}
 	s.state, s.rec, s.change = live, rec, store.Change{}
@@ -75,7 +75,7 @@ func (s *Session) sendLocked(ctx context.Context, id ID) (*store.Record, error) 
 // clientMustKnow reports whether the change makes a token, or moves the cookie's own end.
 func (s *Session) clientMustKnow() bool {
 	c := &s.change
-	return c.Created || c.RenewTo != store.Token{} || c.Persistent != nil || c.Lifetime != 0
+	return c.Created || c.Renews() || c.Persistent != nil || c.Lifetime != 0
 }
 
 func (s *Session) commitFailedLocked(err error) error {

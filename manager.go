@@ -264,7 +264,7 @@ func (m *Manager) commit(ctx context.Context, token store.Token, id ID, change *
 	if err != nil {
 		return nil, err
 	}
-	if change.RenewTo != (store.Token{}) {
+	if change.Renews() {
 		token = change.RenewTo
 	}
 	if rec == nil || rec.Token != token || rec.ID != id {
@@ -307,7 +307,7 @@ func (m *Manager) tellOfCommit(rec *store.Record, change *store.Change) {
 	if change.Created {
 		m.events.tell(Event{Kind: Created, ID: rec.ID, Owner: rec.Owner})
 	}
-	if change.RenewTo != (store.Token{}) {
+	if change.Renews() {
 		m.events.tell(Event{Kind: Renewed, ID: rec.ID, Owner: rec.Owner})
 	}
 }

@@ -175,7 +175,7 @@ func (s *Session) Renew() error {
 	switch {
 	case s.state == ended, s.state == retired:
 		return ErrEnded
-	case s.state != live, s.change.RenewTo != store.Token{}:
+	case s.state != live, s.change.Renews():
 		return nil // a token that no client has is as good as a new one
 	case s.sealed:
 		return fmt.Errorf("%w: a new token needs a cookie", ErrTooLate)
@@ -250,7 +250,7 @@ func (s *Session) Token() (string, error) {
 		return "", err
 	}
 	raw := s.raw
-	if s.change.RenewTo != (store.Token{}) {
+	if s.change.Renews() {
 		raw = s.next
 	}
 	return s.m.signer.sign(raw, view.Lifetime)

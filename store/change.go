@@ -93,9 +93,12 @@ func (e *EditError) Unwrap() error { return e.Err }
 // IsZero reports whether the change changes nothing.
 func (c *Change) IsZero() bool { return !c.Touched && c.OnlyTouches() }
 
+// Renews reports whether the change replaces the record's token.
+func (c *Change) Renews() bool { return c.RenewTo != Token{} }
+
 // OnlyTouches reports whether the change does nothing but move last-seen: such a change makes no new version.
 func (c *Change) OnlyTouches() bool {
-	return !c.Created && c.RenewTo == Token{} && !c.Cleared && len(c.Edits) == 0 && c.Owner == nil &&
+	return !c.Created && !c.Renews() && !c.Cleared && len(c.Edits) == 0 && c.Owner == nil &&
 		len(c.Labels) == 0 && c.Persistent == nil && c.IdleTimeout == 0 && c.Lifetime == 0
 }
 
@@ -124,7 +127,7 @@ func (c *Change) Apply(old *Record, now Instant) (*Record, error) {
 		return r, nil
 	}
 	r.Version++
-	if c.RenewTo != (Token{}) {
+	if c.Renews() {
 		r.Token = c.RenewTo
 	}
 	if c.Owner != nil {

@@ -14,7 +14,7 @@ func (s *Store) Commit(ctx context.Context, token store.Token, change *store.Cha
 	c := commit{Store: s, Change: change, now: s.clock.usage()}
 	c.from = s.shards.place(token)
 	c.to = c.from
-	if c.renews() {
+	if c.Renews() {
 		c.to = s.shards.place(change.RenewTo)
 	}
 	record, err := c.run()
@@ -34,8 +34,6 @@ type commit struct {
 	group    *group  // of the owner that is set, locked; nil: none is
 	gone     []*node // what left an owner
 }
-
-func (c *commit) renews() bool { return c.RenewTo != store.Token{} }
 
 // run applies the change, under the lock of the owner that it sets.
 func (c *commit) run() (*store.Record, error) {
@@ -75,7 +73,7 @@ func (c *commit) apply() (*store.Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.renews() && !c.free(&c.to) {
+	if c.Renews() && !c.free(&c.to) {
 		return nil, store.ErrConflict
 	}
 	record, err := c.next(old)
@@ -137,7 +135,7 @@ func (c *commit) create(n *node) (*store.Record, error) {
 }
 
 func (c *commit) change(old, n *node) *store.Record {
-	if c.renews() {
+	if c.Renews() {
 		c.from.remove(old)
 		c.to.add(n)
 	} else {
@@ -162,7 +160,7 @@ func (c *commit) join(n *node) {
 
 // retire remembers the token that this change replaces.
 func (c *commit) retire(n *node) {
-	if c.renews() {
+	if c.Renews() {
 		c.from.retired.add(c.from.token, c.now.Instant)
 		c.Tell(store.Event{Kind: store.Renewed, ID: n.ID, Owner: n.Owner})
 	}
