@@ -3,6 +3,7 @@ package mem
 import (
 	"context"
 	"math"
+	"runtime"
 	"time"
 
 	"github.com/lazysession/session/store"
@@ -31,6 +32,7 @@ func (s *Store) Sweep(ctx context.Context) (next time.Duration, err error) {
 		}
 		gone := s.sweepShard(sh, now)
 		s.departed(gone...)
+		runtime.Gosched() // who waited for the lock was put behind this goroutine, on its processor
 		if removed += len(gone); removed >= sweepBatch {
 			s.sweeps.Store(start + i + 1)
 			break
