@@ -12,8 +12,8 @@ import (
 // that goes away, or a cancelled ctx, does not cancel it; Config.StoreTimeout limits it.
 //
 // ErrEnded says that the session ended meanwhile and the changes are lost; a ValueError that a counter met a value that
-// is not an integer; ErrUnavailable that the store failed, and
-// with it ErrOutcomeUnknown that the changes may have been applied all the same.
+// is not an integer; ErrUnavailable that the store failed, and with it ErrOutcomeUnknown that the changes may have been
+// applied all the same.
 func (s *Session) Commit(ctx context.Context) error {
 	if s.m == nil {
 		return ErrNoMiddleware

@@ -120,9 +120,9 @@ func discard(h http.Header) {
 // describing are the headers that speak of the output that is thrown away, or of what it was to do. Others, which may
 // come from other middleware, stay.
 var describing = []string{
-	"Accept-Ranges", "Clear-Site-Data", "Content-Digest", "Content-Disposition", "Content-Encoding", "Content-Language", "Content-Length",
-	"Content-Location", "Content-Range", "Content-Type", "Etag", "Expires", "Last-Modified", "Location", "Refresh",
-	"Hx-Location", "Hx-Redirect", "Repr-Digest", "Set-Cookie", "Trailer",
+	"Accept-Ranges", "Clear-Site-Data", "Content-Digest", "Content-Disposition", "Content-Encoding", "Content-Language",
+	"Content-Length", "Content-Location", "Content-Range", "Content-Type", "Etag", "Expires", "Hx-Location", "Hx-Redirect",
+	"Last-Modified", "Location", "Refresh", "Repr-Digest", "Set-Cookie", "Trailer",
 }
 
 // finish commits what is left when the handler has returned.
