@@ -3,6 +3,7 @@ package session
 import (
 	"encoding/json"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/lazysession/session/store"
@@ -68,6 +69,7 @@ func (s *Session) Names() ([]string, error) {
 	for name := range view.Values.All() {
 		names = append(names, name)
 	}
+	slices.Sort(names)
 	return names, nil
 }
 

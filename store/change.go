@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -31,7 +30,7 @@ type Change struct {
 	// Cleared removes all values that the record has, before Edits.
 	Cleared bool
 
-	// Edits change single values: in the order of their names, one for a name.
+	// Edits change single values, one for a name. In the order of CompareNames they cost least.
 	Edits []Edit
 
 	// Owner, unless nil, is the new owner.
@@ -102,9 +101,9 @@ func (c *Change) OnlyTouches() bool {
 		len(c.Labels) == 0 && c.Persistent == nil && c.IdleTimeout == 0 && c.Lifetime == 0
 }
 
-// Find returns the edit of a name, or where in Edits it would stand.
+// Find returns the edit of a name, or where in Edits it would stand. It needs them in the order of CompareNames.
 func (c *Change) Find(name string) (at int, found bool) {
-	return slices.BinarySearchFunc(c.Edits, name, func(e Edit, name string) int { return strings.Compare(e.Name, name) })
+	return slices.BinarySearchFunc(c.Edits, name, func(e Edit, name string) int { return CompareNames(e.Name, name) })
 }
 
 // New returns the record that a Change with Created makes under a token.
@@ -168,12 +167,17 @@ func relabel(old, changes map[string]string) map[string]string {
 	return labels
 }
 
-// edit merges edits, which are in the order of their names as the values are.
+// edit merges edits.
 func (v Values) edit(edits []Edit) (Values, error) {
 	if len(edits) == 0 {
 		return v, nil
 	}
-	p := packer{buf: make([]byte, 0, len(v.packed)+room(edits))}
+	byName := func(a, b Edit) int { return CompareNames(a.Name, b.Name) }
+	if !slices.IsSortedFunc(edits, byName) {
+		edits = slices.SortedStableFunc(slices.Values(edits), byName)
+	}
+	var p packer
+	p.Grow(len(v.packed) + room(edits))
 	rest := v.packed
 	for _, e := range edits {
 		rest = p.copyBefore(rest, e.Name)
@@ -185,16 +189,19 @@ func (v Values) edit(edits []Edit) (Values, error) {
 			return v, err
 		}
 	}
-	p.buf = append(p.buf, rest...)
+	p.WriteString(rest)
 	return p.values(), nil
 }
 
 // room returns how many bytes edits may add to packed values.
 func room(edits []Edit) int {
-	const lengths, integer = 8, 20
+	const integer = "-9223372036854775808" // the longest sum
 	n := 0
 	for _, e := range edits {
-		n += lengths + len(e.Name) + max(len(e.JSON), integer)
+		n += packedSize(e.Name, e.JSON)
+		if e.Op == Add {
+			n += len(integer)
+		}
 	}
 	return n
 }
@@ -204,12 +211,12 @@ func (p *packer) copyBefore(packed, name string) (rest string) {
 	rest = packed
 	for rest != "" {
 		n, _, after := unpack(rest)
-		if n >= name {
+		if CompareNames(n, name) >= 0 {
 			break
 		}
 		rest = after
 	}
-	p.buf = append(p.buf, packed[:len(packed)-len(rest)]...)
+	p.WriteString(packed[:len(packed)-len(rest)])
 	return rest
 }
 

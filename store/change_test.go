@@ -52,6 +52,8 @@ func TestApply(t *testing.T) {
 			func(r *store.Record) { r.Values = values("a", "1", "b", "2", "m", "-2", "n", "10") }},
 		{"a clear before edits", change{Cleared: true, Edits: []store.Edit{{Name: "n", Op: store.Add, Delta: 3}}}, 4,
 			func(r *store.Record) { r.Values = values("n", "3") }},
+		{"edits in any order", change{Edits: []store.Edit{{Name: "longer", JSON: "1"}, {Name: "n", Op: store.Add, Delta: 1}, {Name: "b", Op: store.Delete}}}, 4,
+			func(r *store.Record) { r.Values = values("a", "1", "n", "8", "longer", "1") }},
 		{"a renewal", change{RenewTo: store.Token{9}}, 4, func(r *store.Record) { r.Token = store.Token{9} }},
 		{"an owner", change{Owner: new("bob")}, 4, func(r *store.Record) { r.Owner = "bob" }},
 		{"no owner", change{Owner: new("")}, 4, func(r *store.Record) { r.Owner = "" }},
@@ -269,7 +271,7 @@ func parseChange(script string) *store.Change {
 			edits[name] = store.Edit{Name: name, Op: store.Add, Delta: n}
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(edits)) {
+	for _, name := range slices.SortedFunc(maps.Keys(edits), store.CompareNames) {
 		c.Edits = append(c.Edits, edits[name])
 	}
 	return c
@@ -301,7 +303,7 @@ func applyToMap(model map[string]string, c *store.Change) (after map[string]stri
 // wantModel tests values by every way to read them.
 func wantModel(t *testing.T, got store.Values, want map[string]string) {
 	t.Helper()
-	names, size := slices.Sorted(maps.Keys(want)), 0
+	names, size := slices.SortedFunc(maps.Keys(want), store.CompareNames), 0
 	var order []string
 	for name, doc := range got.All() {
 		order = append(order, name)

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"encoding/binary"
 	"iter"
 	"slices"
 	"strings"
@@ -10,7 +9,7 @@ import (
 // Values are the named values of a record, each one JSON document. They are immutable, and packed into one string:
 // one allocation for all, whatever their number. The zero Values holds none.
 type Values struct {
-	// packed holds, in the order of the names: the name's length as a uvarint, the name, the document's length as a
+	// packed holds, in the order of CompareNames: the name's length as a uvarint, the name, the document's length as a
 	// uvarint, the document.
 	packed string
 }
@@ -21,17 +20,30 @@ type Value struct {
 	JSON string
 }
 
+// CompareNames is the order in which names of values stand: a shorter one first, and of the same length as bytes. It
+// takes the cheapest comparison first, and is the order in which PostgreSQL keeps the keys of a jsonb.
+func CompareNames(a, b string) int {
+	if len(a) != len(b) {
+		return len(a) - len(b)
+	}
+	return strings.Compare(a, b)
+}
+
 // MakeValues packs values, which it sorts in place. Of two under one name, which stays is not defined.
 func MakeValues(values []Value) Values {
-	byName := func(a, b Value) int { return strings.Compare(a.Name, b.Name) }
-	if !slices.IsSortedFunc(values, byName) {
-		slices.SortFunc(values, byName)
+	size, sorted := 0, true
+	for i, v := range values {
+		size += packedSize(v.Name, v.JSON)
+		sorted = sorted && (i == 0 || CompareNames(values[i-1].Name, v.Name) < 0)
+	}
+	if !sorted {
+		slices.SortFunc(values, func(a, b Value) int { return CompareNames(a.Name, b.Name) })
+		values = slices.CompactFunc(values, func(a, b Value) bool { return a.Name == b.Name })
 	}
 	var p packer
-	for i, v := range values {
-		if i == 0 || v.Name != values[i-1].Name {
-			p.add(v.Name, v.JSON)
-		}
+	p.Grow(size)
+	for _, v := range values {
+		p.add(v.Name, v.JSON)
 	}
 	return p.values()
 }
@@ -48,7 +60,7 @@ func (v Values) Get(name string) (json string, ok bool) {
 	return "", false
 }
 
-// All yields every name with its JSON document, in the order of the names.
+// All yields every name with its JSON document, in the order of CompareNames.
 func (v Values) All() iter.Seq2[string, string] {
 	return func(yield func(name, json string) bool) {
 		for rest := v.packed; rest != ""; {
@@ -80,16 +92,29 @@ func (v Values) Size() int {
 }
 
 // A packer builds Values from names that come in order.
-type packer struct{ buf []byte }
+type packer struct{ strings.Builder }
 
 func (p *packer) add(name, doc string) {
-	p.buf = binary.AppendUvarint(p.buf, uint64(len(name)))
-	p.buf = append(p.buf, name...)
-	p.buf = binary.AppendUvarint(p.buf, uint64(len(doc)))
-	p.buf = append(p.buf, doc...)
+	p.addString(name)
+	p.addString(doc)
 }
 
-func (p *packer) values() Values { return Values{packed: string(p.buf)} }
+func (p *packer) addString(s string) {
+	n := len(s)
+	for ; n >= 0x80; n >>= 7 { // as binary.AppendUvarint does
+		p.WriteByte(byte(n) | 0x80)
+	}
+	p.WriteByte(byte(n))
+	p.WriteString(s)
+}
+
+func (p *packer) values() Values { return Values{packed: p.String()} }
+
+// packedSize returns at least as many bytes as a value takes when packed.
+func packedSize(name, doc string) int {
+	const lengths = 2 + 4 // as uvarints: names have 255 bytes at most, documents less than 256 MiB
+	return lengths + len(name) + len(doc)
+}
 
 // unpack takes the first value off packed values.
 func unpack(packed string) (name, doc, rest string) {

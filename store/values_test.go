@@ -15,7 +15,7 @@ func TestMakeValuesSorts(t *testing.T) {
 	for name, doc := range v.All() {
 		got = append(got, name+"="+doc)
 	}
-	if want := []string{"a=1", "aa=3", "b=2", "é=4"}; !slices.Equal(got, want) {
+	if want := []string{"a=1", "b=2", "aa=3", "é=4"}; !slices.Equal(got, want) {
 		t.Errorf("All: got %v, want %v", got, want)
 	}
 }

@@ -19,7 +19,7 @@ var editRules = []rule{
 func setValue(p *probe) {
 	r := p.create(creation(set("a", "1"), set("b", "2"), set("c", "3")))
 	p.commit(r.Token, change(set("aa", "4"), set("b", `"new"`)))
-	p.wantValues(p.load(r.Token), "a", "1", "aa", "4", "b", `"new"`, "c", "3")
+	p.wantValues(p.load(r.Token), "a", "1", "b", `"new"`, "c", "3", "aa", "4")
 }
 
 func deleteValue(p *probe) {

@@ -171,7 +171,7 @@ func (p *probe) wantSame(got, want *store.Record) {
 	}
 }
 
-// wantValues tests all values of a record: name, document, name, document…
+// wantValues tests all values of a record: name, document, name, document…, in the order of store.CompareNames.
 func (p *probe) wantValues(r *store.Record, want ...string) {
 	p.Helper()
 	var got []string
