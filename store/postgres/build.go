@@ -17,10 +17,22 @@ type builder struct {
 	args   []any
 }
 
+const (
+	roomForSQL  = 1024 // most statements fit, so that the text is not moved while it grows
+	roomForArgs = 8
+)
+
+func newBuilder(set *settings, origin string) *builder {
+	b := &builder{set: set, origin: origin, args: make([]any, 1, roomForArgs)}
+	b.args[0] = binaryResults
+	b.sql.Grow(roomForSQL)
+	return b
+}
+
 // arg adds an argument and returns its place.
 func (b *builder) arg(v any) string {
 	b.args = append(b.args, v)
-	return "$" + strconv.Itoa(len(b.args))
+	return "$" + strconv.Itoa(len(b.args)-1) // the first is not one of SQL's
 }
 
 func (b *builder) write(parts ...string) {
@@ -43,13 +55,13 @@ func (b *builder) insert(token store.Token, c *store.Change) {
 	}
 	idle, lifetime := b.arg(c.IdleTimeout.Microseconds()), b.arg(c.Lifetime.Microseconds())
 	b.write("INSERT INTO ", b.set.sessions, " AS s",
-		" (created, seen, due, idle, lifetime, id, version, persistent, token, owner, labels, data)",
-		" VALUES (now(), now(), ", dueAt("now() + least("+idle+"::bigint, "+lifetime+"::bigint) * interval '1 microsecond'"),
-		", ", idle, ", ", lifetime,
+		" (created, lapses, ends, due, idle, id, version, persistent, token, owner, labels, data)",
+		" VALUES (now(), now() + ", idle, "::bigint", microseconds, ", now() + ", lifetime, "::bigint", microseconds,
+		", ", dueAt("now() + least("+idle+"::bigint, "+lifetime+"::bigint)"+microseconds), ", ", idle,
 		", ", b.arg(uuid(c.ID)), ", 1, ", b.arg(persistent), ", ", b.arg(token[:]), ", ", b.arg(owner),
 		", ", b.arg(labelsJSON(c.Labels)), "::jsonb, ")
 	b.data("'{}'::jsonb", c)
-	b.write(") ON CONFLICT DO NOTHING RETURNING ", columns)
+	b.write(") ON CONFLICT DO NOTHING RETURNING ", facts)
 }
 
 // update writes the statement that changes a row, if it is live and at the version.
@@ -65,7 +77,7 @@ func (b *builder) update(token store.Token, c *store.Change) {
 	if c.IfVersion != 0 {
 		b.write(" AND s.version = ", b.arg(int64(c.IfVersion)), "::bigint")
 	}
-	b.write(" RETURNING ", columns)
+	b.write(" RETURNING ", facts)
 	if renews {
 		b.retire(old)
 	}
@@ -79,57 +91,61 @@ func (b *builder) retire(old string) {
 		" SELECT changed.* FROM changed, told")
 }
 
-// assign writes the assignments of an update.
+// assign writes the assignments of an update. The first is there in any case, so that all others follow a comma.
 func (b *builder) assign(c *store.Change) {
-	var parts []string
-	add := func(column, value string) { parts = append(parts, column+" = "+value) }
-	if c.Touched {
-		add("seen", "greatest(s.seen, now())")
-	}
-	if !c.OnlyTouches() {
-		add("version", "s.version + 1")
+	if c.OnlyTouches() {
+		b.write("version = s.version")
+	} else {
+		b.write("version = s.version + 1")
 	}
 	if c.Renews() {
-		add("token", b.arg(c.RenewTo[:]))
+		b.write(", token = ", b.arg(c.RenewTo[:]))
 	}
 	if c.Owner != nil {
-		add("owner", b.arg(*c.Owner))
+		b.write(", owner = ", b.arg(*c.Owner))
 	}
 	if c.Persistent != nil {
-		add("persistent", b.arg(*c.Persistent))
+		b.write(", persistent = ", b.arg(*c.Persistent))
 	}
 	if len(c.Labels) > 0 {
 		set, removed := splitLabels(c.Labels)
-		add("labels", "(s.labels || "+b.arg(labelsJSON(set))+"::jsonb) - "+b.arg(removed)+"::text[]")
+		b.write(", labels = (s.labels || ", b.arg(labelsJSON(set)), "::jsonb) - ", b.arg(removed), "::text[]")
 	}
-	b.assignTimeouts(c, add)
-	b.write(strings.Join(parts, ", "))
-	if c.Cleared || len(c.Edits) > 0 {
-		if len(parts) > 0 {
-			b.write(", ")
-		}
-		b.write("data = ")
-		old := "s.data"
-		if c.Cleared {
-			old = "'{}'::jsonb"
-		}
-		b.data(old, c)
+	b.assignTimes(c)
+	switch {
+	case c.Cleared:
+		b.write(", data = ")
+		b.data("'{}'::jsonb", c)
+	case len(c.Edits) > 0:
+		b.write(", data = ")
+		b.data("s.data", c)
 	}
 }
 
-// assignTimeouts also lets the sweeper look at the row again, for it may now end sooner.
-func (b *builder) assignTimeouts(c *store.Change, add func(column, value string)) {
-	idle, lifetime := "s.idle", "s.lifetime"
+// microseconds makes an interval of the number before it.
+const microseconds = " * interval '1 microsecond'"
+
+// assignTimes writes when the session is to end. Where the timeouts change, the sweeper is to look at the row again, for
+// it may now end sooner.
+func (b *builder) assignTimes(c *store.Change) {
+	idle, lapses, ends := "s.idle", "s.lapses", "s.ends"
 	if c.IdleTimeout != 0 {
 		idle = b.arg(c.IdleTimeout.Microseconds()) + "::bigint"
-		add("idle", idle)
+		lapses = "s.lapses + (" + idle + " - s.idle)" + microseconds
+		b.write(", idle = ", idle)
+	}
+	if c.Touched { // last seen moves forward only
+		lapses = "greatest(" + lapses + ", now() + " + idle + microseconds + ")"
+	}
+	if lapses != "s.lapses" {
+		b.write(", lapses = ", lapses)
 	}
 	if c.Lifetime != 0 {
-		lifetime = b.arg(c.Lifetime.Microseconds()) + "::bigint"
-		add("lifetime", lifetime)
+		ends = "s.created + " + b.arg(c.Lifetime.Microseconds()) + "::bigint" + microseconds
+		b.write(", ends = ", ends)
 	}
 	if c.IdleTimeout != 0 || c.Lifetime != 0 {
-		add("due", dueAt("least(s.seen + "+idle+" * interval '1 microsecond', s.created + "+lifetime+" * interval '1 microsecond')"))
+		b.write(", due = ", dueAt("least("+lapses+", "+ends+")"))
 	}
 }
 

@@ -20,22 +20,28 @@ func (s *Store) Commit(ctx context.Context, token store.Token, c *store.Change) 
 		return s.unchanged(ctx, token, c.IfVersion)
 	}
 	r, err := s.commit(ctx, token, c)
-	if s.mayTryAgain(ctx, err, token, c) {
+	if err != nil && s.mayTryAgain(ctx, err, token, c) {
 		r, err = s.commit(ctx, token, c)
 	}
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		return nil, s.refusal(ctx, token, c)
-	case hasCode(err, uniqueViolation, exclusionViolation):
-		return nil, store.ErrConflict
-	case hasCode(err, numericOutOfRange, invalidText):
-		return nil, s.wrongAddition(ctx, token, c, err)
-	case err != nil:
-		s.noted(err)
-		return nil, commitError(err)
+	if err != nil {
+		return nil, s.whyNot(ctx, token, c, err)
 	}
 	s.tellOf(r, c)
-	return s.record(r)
+	return r.record(s.skew.last())
+}
+
+// whyNot returns the error of a commit that PostgreSQL refused or whose outcome is unknown.
+func (s *Store) whyNot(ctx context.Context, token store.Token, c *store.Change, err error) error {
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return s.refusal(ctx, token, c)
+	case hasCode(err, uniqueViolation, exclusionViolation):
+		return store.ErrConflict
+	case hasCode(err, numericOutOfRange, invalidText):
+		return s.wrongAddition(ctx, token, c, err)
+	}
+	s.noted(err)
+	return commitError(err)
 }
 
 // unchanged is a commit of nothing, which writes nothing.
@@ -75,13 +81,21 @@ func (s *Store) commit(ctx context.Context, token store.Token, c *store.Change) 
 
 // commitOne sends the one statement of a change.
 func (s *Store) commitOne(ctx context.Context, q sender, token store.Token, c *store.Change) (*row, error) {
-	b := builder{set: s.settings, origin: s.origin}
+	b := newBuilder(s.settings, s.origin)
 	if c.Created {
 		b.insert(token, c)
 	} else {
 		b.update(token, c)
 	}
-	return queryRow(ctx, q, b.sql.String(), b.args...)
+	r, err := queryRow(ctx, q, b.sql.String(), b.args)
+	if err != nil {
+		return nil, err
+	}
+	if c.Renews() {
+		token = c.RenewTo
+	}
+	r.token = token[:]
+	return r, nil
 }
 
 // refusal returns why no row was changed.

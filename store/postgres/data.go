@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/lazysession/session/store"
 )
@@ -26,9 +27,14 @@ func appendData(b []byte, doc string) []byte {
 }
 
 func appendQuoted(b []byte, s string) []byte {
+	if !strings.ContainsFunc(s, needsEscape) {
+		return append(append(append(b, '"'), s...), '"')
+	}
 	quoted, _ := json.Marshal(s) // a string can always be encoded
 	return append(b, quoted...)
 }
+
+func needsEscape(r rune) bool { return r < ' ' || r == '"' || r == '\\' || r == utf8.RuneError }
 
 // keptByJSONB reports whether jsonb returns a document as it was given.
 func keptByJSONB(doc string) bool {
@@ -103,12 +109,16 @@ func readString(s string) (text, rest string, ok bool) {
 	if end == 0 {
 		return "", s, false
 	}
-	if quoted := s[:end]; strings.IndexByte(quoted, '\\') >= 0 {
-		ok = json.Unmarshal([]byte(quoted), &text) == nil
-	} else {
-		text, ok = quoted[1:end-1], true
+	text, ok = s[1:end-1], true
+	if strings.IndexByte(text, '\\') >= 0 {
+		text, ok = unescape(s[:end])
 	}
 	return text, s[end:], ok
+}
+
+func unescape(quoted string) (text string, ok bool) {
+	err := json.Unmarshal([]byte(quoted), &text)
+	return text, err == nil
 }
 
 // stringEnd returns the length of the JSON string at the beginning of s, 0 if there is none.

@@ -44,24 +44,24 @@ func (s *Store) List(ctx context.Context, f store.Filter) iter.Seq2[*store.Recor
 
 // page returns the sound records of a page, and the id of its last row, which is zero where there is no more.
 func (s *Store) page(ctx context.Context, f store.Filter, after store.ID) (page []*store.Record, last store.ID, err error) {
-	sql, args := s.sql.list, []any{uuid(after), listPage}
+	sql, args := s.sql.list, []any{binaryResults, uuid(after), listPage}
 	if f.Owner != "" {
 		sql, args = s.sql.listOwner, append(args, f.Owner)
 	}
 	sent := store.InstantOf(time.Now())
-	rows, err := query(ctx, s.pool, sql, args...)
+	rows, err := s.pool.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, last, err
 	}
 	defer rows.Close()
 	n := 0
 	for ; rows.Next(); n++ {
-		r, err := readRow(rows, sent)
+		r, err := readRow(rows)
 		if err != nil {
 			return nil, last, err
 		}
 		last = r.id
-		rec, err := s.record(r)
+		rec, err := s.record(r, sent)
 		if err != nil {
 			s.log.LogAttrs(ctx, slog.LevelError, "postgres: damaged row left out of a list", slog.Any("error", err))
 			continue

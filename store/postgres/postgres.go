@@ -58,10 +58,24 @@ func Open(ctx context.Context, pool *pgxpool.Pool, o *Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{settings: set, pool: pool, origin: rand.Text(), sql: newStatements(set)}
+	if err := s.readClock(ctx); err != nil {
+		return nil, err
+	}
 	if err := s.listen(ctx); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// readClock finds how the database's clock differs from this server's, so that a commit before the first load knows.
+func (s *Store) readClock(ctx context.Context) error {
+	asked := time.Now()
+	var now time.Time
+	if err := s.pool.QueryRow(ctx, "SELECT now()").Scan(&now); err != nil {
+		return fmt.Errorf("postgres: reading the database's clock: %w", err)
+	}
+	s.skew.by(store.InstantOf(now), store.InstantOf(asked), store.InstantOf(time.Now()))
+	return nil
 }
 
 // Close stops listening and waits until that is done. It does not close the pool.
@@ -86,9 +100,12 @@ type statements struct {
 	ownerOf                               string
 }
 
+// end is when a row ends if it is not used before.
+const end = `least(s.lapses, s.ends)`
+
 // live is the condition that a row has not ended. It is written out in commits and lists only: a load reads the row
 // by its token alone, and looks at its times afterwards.
-const live = `s.seen + s.idle * interval '1 microsecond' > now() AND s.created + s.lifetime * interval '1 microsecond' > now()`
+const live = end + ` > now()`
 
 func newStatements(set *settings) statements {
 	st := statements{
@@ -125,6 +142,7 @@ SELECT gone.id, gone.owner, ` + notify("gone", "$2", "$3") + ` FROM gone`,
 
 // Load returns the live record of a token. A connection that breaks is no reason to give up: reading twice harms nobody.
 func (s *Store) Load(ctx context.Context, token store.Token) (*store.Record, error) {
+	sent := store.InstantOf(time.Now())
 	r, err := s.read(ctx, token)
 	if connectionLost(err) && patient(ctx) {
 		r, err = s.read(ctx, token)
@@ -137,17 +155,18 @@ func (s *Store) Load(ctx context.Context, token store.Token) (*store.Record, err
 	case r.expired():
 		return nil, store.ErrNotFound
 	}
-	return s.record(r)
+	return s.record(r, sent)
 }
 
 func (s *Store) read(ctx context.Context, token store.Token) (*row, error) {
-	r, err := queryRow(ctx, s.pool, s.sql.load, token[:])
+	r, err := queryRow(ctx, s.pool, s.sql.load, []any{binaryResults, token[:]})
 	s.noted(err)
 	return r, err
 }
 
-func (s *Store) record(r *row) (*store.Record, error) {
-	return r.record(s.skew.by(r.now, r.sent, store.InstantOf(time.Now())))
+// record returns a row that was asked for at a time, by this server's clock.
+func (s *Store) record(r *row, asked store.Instant) (*store.Record, error) {
+	return r.record(s.skew.by(r.now, asked, store.InstantOf(time.Now())))
 }
 
 // absence returns why there is no row with a token. Only what was not found costs this second statement: requests with

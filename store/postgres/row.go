@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -15,22 +17,25 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// columns are what a row is read from, in the order of readRow. The database's time comes with each row, so that its
-// times can be translated to this server's clock.
-const columns = "now(), s.created, s.seen, s.idle, s.lifetime, s.id, s.version, s.persistent, s.token, s.owner, s.labels, s.data"
+// facts are the columns of a session that a statement returns, and each costs it about a hundredth of its time: so a
+// commit, which knows the token, returns no more.
+const facts = "s.created, s.lapses, s.ends, s.idle, s.id, s.version, s.persistent, s.owner, s.labels, s.data"
+
+// columns are what is read. The database's time comes with each row, so that its times can be translated to this
+// server's clock.
+const columns = facts + ", s.token, now()"
 
 // A row is a session as it comes from the database. Its times are the database's.
 type row struct {
-	sent               store.Instant // by this server's clock: when the statement was
-	now, created, seen store.Instant
-	idle, lifetime     time.Duration
-	id                 store.ID
-	version            uint32
-	persistent         bool
-	token              store.Token
-	tokenSize          int
-	owner              string
-	labels, data       string
+	created, lapses, ends store.Instant
+	idle                  int64 // microseconds
+	id                    store.ID
+	version               uint32
+	persistent            bool
+	owner                 string
+	labels, data          string
+	token                 []byte
+	now                   store.Instant
 }
 
 // A sender is a pool or a transaction.
@@ -38,10 +43,12 @@ type sender interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
+// binaryResults is a first argument that asks pgx for what readRow reads without reflection.
+var binaryResults any = pgx.QueryResultFormats{pgx.BinaryFormatCode}
+
 // queryRow returns the one row of a statement, or pgx.ErrNoRows.
-func queryRow(ctx context.Context, q sender, sql string, args ...any) (*row, error) {
-	sent := store.InstantOf(time.Now())
-	rows, err := query(ctx, q, sql, args...)
+func queryRow(ctx context.Context, q sender, sql string, args []any) (*row, error) {
+	rows, err := q.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -53,87 +60,77 @@ func queryRow(ctx context.Context, q sender, sql string, args ...any) (*row, err
 		}
 		return nil, pgx.ErrNoRows
 	}
-	r, err := readRow(rows, sent)
+	r, err := readRow(rows)
 	rows.Close()
 	return r, errors.Join(rows.Err(), err)
 }
 
-// query asks for binary results, which readRow reads without reflection.
-func query(ctx context.Context, q sender, sql string, args ...any) (pgx.Rows, error) {
-	binaryResults := pgx.QueryResultFormats{pgx.BinaryFormatCode}
-	return q.Query(ctx, sql, append([]any{binaryResults}, args...)...)
-}
-
-// readRow reads the present row. Behind a pooler (default_query_exec_mode=exec) pgx asks for texts all the same.
-func readRow(rows pgx.Rows, sent store.Instant) (r *row, err error) {
+// readRow reads the present row: columns, or facts alone. Behind a pooler (default_query_exec_mode=exec) pgx asks for
+// texts all the same.
+func readRow(rows pgx.Rows) (*row, error) {
 	if rows.FieldDescriptions()[0].Format == pgx.BinaryFormatCode {
-		r, err = readBinary(rows.RawValues())
-	} else {
-		r, err = readText(rows)
+		return readBinary(rows.RawValues())
 	}
-	if err != nil {
-		return nil, err
-	}
-	r.sent = sent
-	return r, nil
+	return readText(rows)
 }
 
 // readText reads the columns in whatever format they have.
 func readText(rows pgx.Rows) (*row, error) {
 	var (
-		r                       row
-		now, created, seen      time.Time
-		idle, lifetime, version int64
-		id                      [16]byte
-		token                   []byte
+		r                          row
+		now, created, lapses, ends time.Time
+		version                    int64
+		id                         [16]byte
 	)
-	err := rows.Scan(&now, &created, &seen, &idle, &lifetime, &id, &version, &r.persistent, &token, &r.owner, &r.labels, &r.data)
-	if err != nil {
+	into := []any{&created, &lapses, &ends, &r.idle, &id, &version, &r.persistent, &r.owner, &r.labels, &r.data, &r.token, &now}
+	if err := rows.Scan(into[:len(rows.FieldDescriptions())]...); err != nil {
 		return nil, fmt.Errorf("postgres: %w: %w", errDamaged, err)
 	}
-	r.now, r.created, r.seen = store.InstantOf(now), store.InstantOf(created), store.InstantOf(seen)
-	r.idle, r.lifetime = time.Duration(idle)*time.Microsecond, time.Duration(lifetime)*time.Microsecond
+	r.created, r.lapses, r.ends = store.InstantOf(created), store.InstantOf(lapses), store.InstantOf(ends)
+	r.now = store.InstantOf(now)
 	r.id, r.version = id, uint32(version)
-	r.setToken(token)
 	return &r, nil
 }
 
 // widths are how long the columns are in PostgreSQL's binary formats; 0: of any length.
-var widths = []int{8, 8, 8, 8, 8, len(store.ID{}), 4, 1, 0, 0, 0, 0}
+var widths = []int{8, 8, 8, 8, len(store.ID{}), 4, 1, 0, 0, 0, 0, 8}
 
 // readBinary reads the columns in PostgreSQL's binary formats. The row keeps nothing of raw.
 func readBinary(raw [][]byte) (*row, error) {
-	for i, width := range widths {
-		if raw[i] == nil || width != 0 && len(raw[i]) != width {
-			return nil, fmt.Errorf("postgres: %w: column %d has %d bytes", errDamaged, i, len(raw[i]))
+	for i, column := range raw {
+		if column == nil || widths[i] != 0 && len(column) != widths[i] {
+			return nil, fmt.Errorf("postgres: %w: column %d has %d bytes", errDamaged, i, len(column))
 		}
 	}
 	r := &row{
-		now:        instant(raw[0]),
-		created:    instant(raw[1]),
-		seen:       instant(raw[2]),
-		idle:       time.Duration(bigint(raw[3])) * time.Microsecond,
-		lifetime:   time.Duration(bigint(raw[4])) * time.Microsecond,
-		id:         store.ID(raw[5]),
-		version:    binary.BigEndian.Uint32(raw[6]),
-		persistent: raw[7][0] != 0,
-		owner:      string(raw[9]),
-		labels:     jsonb(raw[10]),
-		data:       jsonb(raw[11]),
+		created:    instant(raw[0]),
+		lapses:     instant(raw[1]),
+		ends:       instant(raw[2]),
+		idle:       bigint(raw[3]),
+		id:         store.ID(raw[4]),
+		version:    binary.BigEndian.Uint32(raw[5]),
+		persistent: raw[6][0] != 0,
+		owner:      string(raw[7]),
+		labels:     jsonb(raw[8]),
+		data:       jsonb(raw[9]),
 	}
-	r.setToken(raw[8])
+	if len(raw) == len(widths) {
+		r.token, r.now = slices.Clone(raw[10]), instant(raw[11])
+	}
 	return r, nil
-}
-
-func (r *row) setToken(token []byte) {
-	r.tokenSize = len(token)
-	copy(r.token[:], token)
 }
 
 // uuid is an argument that says of what type it is, which counts behind a pooler: there nothing is prepared.
 func uuid(id store.ID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: true} }
 
 func bigint(b []byte) int64 { return int64(binary.BigEndian.Uint64(b)) }
+
+const longest = math.MaxInt64 / int64(time.Microsecond) // as far as a time.Duration goes
+
+// duration returns so many microseconds, or the longest duration: PostgreSQL's sum can be one microsecond beyond it.
+func duration(microseconds int64) time.Duration {
+	return time.Duration(min(microseconds, longest)) * time.Microsecond
+}
 
 // instant reads a timestamptz: microseconds since the year 2000.
 func instant(b []byte) store.Instant {
@@ -146,7 +143,7 @@ func jsonb(b []byte) string { return string(b[min(1, len(b)):]) }
 
 // expired reports whether the session had ended by the database's clock when the row was read.
 func (r *row) expired() bool {
-	return r.now >= r.seen.Add(r.idle) || r.now >= r.created.Add(r.lifetime)
+	return r.now >= min(r.lapses, r.ends)
 }
 
 // record returns the row as a Record, with its times translated by ahead to this server's clock.
@@ -162,28 +159,32 @@ func (r *row) record(ahead time.Duration) (*store.Record, error) {
 	if err != nil {
 		return nil, fmt.Errorf("postgres: session %v: %w", r.id, err)
 	}
+	idle := duration(r.idle)
 	return &store.Record{
-		Token:       r.token,
+		Token:       store.Token(r.token),
 		ID:          r.id,
 		Version:     r.version,
 		Persistent:  r.persistent,
 		Created:     r.created.Add(ahead),
-		LastSeen:    r.seen.Add(ahead),
-		IdleTimeout: r.idle,
-		Lifetime:    r.lifetime,
+		LastSeen:    r.lapses.Add(ahead - idle),
+		IdleTimeout: idle,
+		Lifetime:    duration(int64(r.ends - r.created)),
 		Owner:       r.owner,
 		Labels:      labels,
 		Values:      values,
 	}, nil
 }
 
-// check finds what no column's type rules out. The times that PostgreSQL calls infinite overflow to below zero.
+// check finds what no column's type rules out.
 func (r *row) check() error {
+	lifetime, seen := int64(r.ends-r.created), int64(r.lapses)-r.idle
 	switch {
-	case r.tokenSize != len(r.token):
-		return fmt.Errorf("%w: token of %d bytes", errDamaged, r.tokenSize)
-	case r.created < 0 || r.seen < 0:
-		return fmt.Errorf("%w: created %d, seen %d", errDamaged, r.created, r.seen)
+	case len(r.token) != len(store.Token{}):
+		return fmt.Errorf("%w: token of %d bytes", errDamaged, len(r.token))
+	case min(r.created, r.lapses, r.ends) < 0: // PostgreSQL's infinity, too, overflows to below zero
+		return fmt.Errorf("%w: created %d, lapses %d, ends %d", errDamaged, r.created, r.lapses, r.ends)
+	case min(r.idle, lifetime, seen) < 0 || r.idle > longest:
+		return fmt.Errorf("%w: idle timeout %d, lifetime %d, last seen %d", errDamaged, r.idle, lifetime, seen)
 	}
 	return nil
 }
@@ -202,11 +203,13 @@ func readLabels(doc string) (labels map[string]string, err error) {
 // compared with time.Now. It moves only when it is clearly off, so that a time reads the same whenever it is read.
 type skew struct{ seconds atomic.Int64 }
 
+func (k *skew) last() time.Duration { return time.Duration(k.seconds.Load()) * time.Second }
+
 // by returns the skew, given that the database's clock showed now at some time between two of this server's. However
 // long a statement waited for a lock, or a loop over its rows took, that alone moves nothing.
 func (k *skew) by(now, sent, received store.Instant) time.Duration {
 	const grain = 1500 * time.Millisecond
-	kept := time.Duration(k.seconds.Load()) * time.Second
+	kept := k.last()
 	least, most := sent.Sub(now), received.Sub(now)
 	if kept < least-grain || kept > most+grain {
 		kept = least.Round(time.Second)

@@ -29,9 +29,6 @@ batch AS (
 ), told AS (SELECT gone.id, gone.owner, pg_notify($2, $3 || gone.id || ' ' || gone.owner) FROM gone)
 SELECT (SELECT count(*) FROM batch), told.id, told.owner FROM (SELECT) AS once LEFT JOIN told ON true`
 
-// end is when a row ends if it is not used before.
-const end = `least(s.seen + s.idle * interval '1 microsecond', s.created + s.lifetime * interval '1 microsecond')`
-
 // dueAt is when the sweeper looks at a row that ends at a time.
 func dueAt(end string) string { return "date_trunc('second', " + end + ") + interval '1 second'" }
 
