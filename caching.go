@@ -6,12 +6,13 @@ import (
 )
 
 // addVary says that the response depends on a request header (RFC 9110, section 12.5.5), unless it says so already. The
-// name is empty where a Carrier reads none.
-func addVary(h http.Header, name string) {
+// name is empty where a Carrier reads none. The line is kept in room, where there is none yet.
+func addVary(h http.Header, name string, room []string) {
 	if name == "" {
 		return
 	}
-	for _, line := range h["Vary"] {
+	lines := h["Vary"]
+	for _, line := range lines {
 		for field := range strings.SplitSeq(line, ",") {
 			field = strings.TrimSpace(field)
 			if field == "*" || strings.EqualFold(field, name) {
@@ -19,7 +20,10 @@ func addVary(h http.Header, name string) {
 			}
 		}
 	}
-	h.Add("Vary", name)
+	if lines == nil {
+		lines = room
+	}
+	h["Vary"] = append(lines, name)
 }
 
 // forbidSharedCaching makes sure that no cache which several people use stores the response, whatever the handler said

@@ -26,12 +26,12 @@ type headerCarrier interface {
 	appendFrom(dst, lines []string) []string
 }
 
-// tokens returns every token in the request.
-func (x *exchange) tokens() []string {
-	if c, ok := x.m.carrier.(headerCarrier); ok {
-		return c.appendFrom(x.found[:0], x.lines)
+// tokensLocked returns every token in the request.
+func (s *Session) tokensLocked() []string {
+	if c, ok := s.m.carrier.(headerCarrier); ok {
+		return c.appendFrom(s.found[:0], s.x.lines)
 	}
-	return x.m.carrier.AppendTokens(x.found[:0], &x.req)
+	return s.m.carrier.AppendTokens(s.found[:0], &s.x.req)
 }
 
 // TokenHeader is the response header in which BearerHeader sends a new token; empty when the session has ended.

@@ -49,7 +49,7 @@ func (s *Session) commitLocked(ctx context.Context) error {
 		s.tell = tellToken
 	}
 	if s.change.Renews() {
-		s.raw, s.token = s.next, s.change.RenewTo
+		s.signed, s.raw, s.token = "", s.next, s.change.RenewTo
 	}
 	s.state, s.rec, s.change = live, rec, store.Change{}
 	s.size = 0

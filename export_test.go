@@ -3,6 +3,8 @@ package session
 import (
 	"context"
 	"time"
+
+	"github.com/lazysession/session/store"
 )
 
 // What the tests of the external package need of the inside.
@@ -22,3 +24,12 @@ const (
 	MaxCandidates = maxCandidates
 	ClockSlack    = clockSlack
 )
+
+// A KnownTokens is a knownTokens.
+type KnownTokens struct{ knownTokens }
+
+// A Fingerprint is a fingerprint.
+type Fingerprint = fingerprint
+
+func (k *KnownTokens) Find(p Fingerprint) (store.Token, bool) { return k.find(p) }
+func (k *KnownTokens) Add(p Fingerprint, t store.Token)       { k.add(p, t) }

@@ -13,13 +13,16 @@ var errTwice = errors.New("session: one Manager wraps this route twice")
 
 // findLocked looks for the request's token and, where there is a valid one, loads its record. It fails as loadLocked.
 func (s *Session) findLocked(ctx context.Context) error {
-	if _, twice := s.x.parent.Value(s.m).(*Session); twice {
+	if s.details == nil {
+		s.details = new(details)
+	}
+	if _, twice := s.ctx.Value(s.m).(*Session); twice {
 		s.state, s.err = failed, errTwice
 		return s.err
 	}
-	raw, why := s.m.signer.pick(s.x.tokens())
+	signed, token, why := s.m.signer.pick(s.tokensLocked())
 	if why == accepted {
-		return s.loadLocked(ctx, raw)
+		return s.loadLocked(ctx, signed, token)
 	}
 	s.state, s.refusal = absent, why
 	if why != noToken {
@@ -30,9 +33,9 @@ func (s *Session) findLocked(ctx context.Context) error {
 
 // loadLocked loads the record of a token. It returns an error only where ctx is done: that says nothing of the store,
 // and nothing of the session to who asks with another context.
-func (s *Session) loadLocked(ctx context.Context, raw rawToken) error {
-	s.raw, s.token = raw, store.HashToken(raw[:])
-	rec, err := s.m.load(ctx, s.token)
+func (s *Session) loadLocked(ctx context.Context, signed string, token store.Token) error {
+	s.signed, s.token = signed, token
+	rec, err := s.firstLoadLocked(ctx)
 	switch {
 	case err == nil:
 		s.state, s.rec, s.size = live, rec, 0
@@ -48,6 +51,15 @@ func (s *Session) loadLocked(ctx context.Context, raw rawToken) error {
 		s.failLocked("loading", err)
 	}
 	return nil
+}
+
+// firstLoadLocked is Manager.load without an allocation, once: a store may keep the context of a call for longer.
+func (s *Session) firstLoadLocked(ctx context.Context) (*store.Record, error) {
+	if s.loading.parent != nil {
+		return s.m.load(ctx, s.token)
+	}
+	s.loading.parent, s.loading.timeout = ctx, s.m.cfg.StoreTimeout
+	return s.m.loadIn(&s.loading, s.token)
 }
 
 // debugRefused logs with the context from before this session: a log handler that asks the context for the session's ID
@@ -77,7 +89,7 @@ func (s *Session) createLocked() error {
 	if s.sealed {
 		return fmt.Errorf("%w: a new session needs a cookie", ErrTooLate)
 	}
-	s.raw = newRawToken()
+	s.signed, s.raw = "", newRawToken()
 	s.token = store.HashToken(s.raw[:])
 	cfg := s.m.cfg
 	s.change = store.Change{Created: true, ID: newID(), Touched: true, IdleTimeout: cfg.IdleTimeout, Lifetime: cfg.Lifetime}
@@ -133,7 +145,7 @@ func (s *Session) Reload(ctx context.Context) error {
 // retryLocked gives a store that has failed another chance. A session that was there and no longer is has ended.
 func (s *Session) retryLocked(ctx context.Context) error {
 	wasLive := s.rec != nil
-	if err := s.loadLocked(ctx, s.raw); err != nil {
+	if err := s.loadLocked(ctx, s.signed, s.token); err != nil {
 		return err
 	}
 	switch {

@@ -138,7 +138,7 @@ func (m *Manager) Close() error {
 // NewContext to use keys on it, commit with Session.Commit, and hand out Session.Token. ctx gives the session the values
 // of its store calls; its end does not cancel them.
 func (m *Manager) Create(ctx context.Context) (*Session, error) {
-	s := &Session{m: m, ctx: ctx}
+	s := &Session{m: m, ctx: ctx, details: new(details)}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state = absent
@@ -154,14 +154,14 @@ func (m *Manager) Create(ctx context.Context) (*Session, error) {
 // Open returns the session of a signed token (Session.Token). A token that is forged, unknown, renewed or expired is
 // ErrEnded; ErrUnavailable says that the store could not tell.
 func (m *Manager) Open(ctx context.Context, token string) (*Session, error) {
-	raw, ok := m.signer.verify(token)
+	hash, ok := m.signer.verify(token)
 	if !ok {
 		return nil, fmt.Errorf("%w: no valid token", ErrEnded)
 	}
-	s := &Session{m: m, ctx: ctx}
+	s := &Session{m: m, ctx: ctx, details: new(details)}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.loadLocked(ctx, raw); err != nil {
+	if err := s.loadLocked(ctx, token, hash); err != nil {
 		return nil, err
 	}
 	switch s.state {
@@ -223,7 +223,7 @@ func (m *Manager) EndOwner(ctx context.Context, owner string, except ...ID) (int
 	if !ok {
 		return 0, fmt.Errorf("session: ending the sessions of an owner in %T: %w", m.store, errors.ErrUnsupported)
 	}
-	call := m.storeCall(context.WithoutCancel(ctx))
+	call := m.detachedCall(ctx)
 	defer call.release()
 	n, err := ender.EndOwner(call, owner, except, Revoked)
 	if n > 0 && !m.watched {
@@ -242,11 +242,20 @@ func (m *Manager) storeCall(ctx context.Context) *storeContext {
 	return &storeContext{parent: ctx, timeout: m.cfg.StoreTimeout}
 }
 
+// detachedCall is storeCall for what the end of ctx does not cancel.
+func (m *Manager) detachedCall(ctx context.Context) *storeContext {
+	return &storeContext{parent: ctx, timeout: m.cfg.StoreTimeout, detached: true}
+}
+
 var errForeignRecord = errors.New("the store returned a record other than the one asked for")
 
 // load returns the record of a token.
 func (m *Manager) load(ctx context.Context, token store.Token) (*store.Record, error) {
-	call := m.storeCall(ctx)
+	return m.loadIn(m.storeCall(ctx), token)
+}
+
+// loadIn is load in the context of a store call, which it releases.
+func (m *Manager) loadIn(call *storeContext, token store.Token) (*store.Record, error) {
 	defer call.release()
 	rec, err := m.store.Load(call, token)
 	if err == nil && (rec == nil || rec.Token != token) {
@@ -258,7 +267,7 @@ func (m *Manager) load(ctx context.Context, token store.Token) (*store.Record, e
 // commit applies a change to the record of a token, and returns the record after it. The client's going away does not
 // cancel it.
 func (m *Manager) commit(ctx context.Context, token store.Token, id ID, change *store.Change) (*store.Record, error) {
-	call := m.storeCall(context.WithoutCancel(ctx))
+	call := m.detachedCall(ctx)
 	defer call.release()
 	rec, err := m.store.Commit(call, token, change)
 	if err != nil {
@@ -288,7 +297,7 @@ func (m *Manager) refuseForeign(ctx context.Context, rec *store.Record) error {
 
 // end removes a record. e says which, and why.
 func (m *Manager) end(ctx context.Context, e store.Event) error {
-	call := m.storeCall(context.WithoutCancel(ctx))
+	call := m.detachedCall(ctx)
 	defer call.release()
 	if err := m.store.End(call, e.ID, e.Reason); err != nil {
 		return fromStore(err)

@@ -31,9 +31,9 @@ type middleware struct {
 }
 
 func (h *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{m: h.m, w: w, parent: r.Context()}
+	x := &exchange{w: w}
 	x.lines = r.Header[h.m.header] // now, for the handler may change the map while others look for the session
-	x.session.m, x.session.x, x.session.ctx = h.m, x, x.parent
+	x.session.m, x.session.x, x.session.ctx = h.m, x, r.Context()
 	x.req = *r.WithContext((*requestContext)(x)) // the copy that WithContext makes stays on the stack
 
 	defer x.release(r) // also when the handler panics
@@ -45,32 +45,38 @@ func (h *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // it knows.
 func (x *exchange) release(r *http.Request) {
 	r.MultipartForm = x.req.MultipartForm
-	x.session.close()
+	if !x.session.closed { // by finish; nobody else closes it, so that this needs no lock
+		x.session.close()
+	}
 }
 
 // An exchange is one request and its response: all that the middleware needs for it, in a single allocation. It stands
 // for the request's context and for the response's writer by conversion of its pointer.
 type exchange struct {
-	m       *Manager
-	parent  context.Context
 	w       http.ResponseWriter
-	begun   bool        // the response has, and its changes are committed
-	refused error       // why the handler's output is thrown away
-	thrown  http.Header // where headers go that come after it is
+	begun   bool     // the response has, and its changes are committed
+	thrown  *thrown  // set where the handler's output is thrown away
+	lines   []string // of the header that the carrier reads, if it is one of ours
 	session Session
 	req     http.Request
-	lines   []string  // of the header that the carrier reads, if it is one of ours
-	found   [1]string // room for the token of a request that carries one, as most do
+}
+
+// A thrown is what the middleware keeps of a response that it throws away.
+type thrown struct {
+	why    error
+	header http.Header // where headers go that come after
 }
 
 // A requestContext is an exchange as the context of its request.
 type requestContext exchange
 
-func (c *requestContext) Deadline() (time.Time, bool) { return c.parent.Deadline() }
+func (c *requestContext) parent() context.Context { return c.session.ctx }
 
-func (c *requestContext) Done() <-chan struct{} { return c.parent.Done() }
+func (c *requestContext) Deadline() (time.Time, bool) { return c.parent().Deadline() }
 
-func (c *requestContext) Err() error { return c.parent.Err() }
+func (c *requestContext) Done() <-chan struct{} { return c.parent().Done() }
+
+func (c *requestContext) Err() error { return c.parent().Err() }
 
 // Value knows the session, under the key of FromContext and under its Manager, and the registry of services.
 func (c *requestContext) Value(key any) any {
@@ -78,18 +84,18 @@ func (c *requestContext) Value(key any) any {
 	case contextKey:
 		return &c.session
 	case ctxkey.Registry:
-		return c.m.cfg.Services
+		return c.session.m.cfg.Services
 	case *Manager:
-		if key == c.m {
+		if key == c.session.m {
 			return &c.session
 		}
 	}
-	return c.parent.Value(key)
+	return c.parent().Value(key)
 }
 
 // Format keeps what the exchange knows, tokens among it, out of a log that somebody prints a context into.
 func (c *requestContext) Format(f fmt.State, _ rune) {
-	fmt.Fprint(f, "session.Handler(", c.parent, ")")
+	fmt.Fprint(f, "session.Handler(", c.parent(), ")")
 }
 
 // Format does so for a response writer.

@@ -17,13 +17,13 @@ import (
 
 // Header returns the header of the response; after the handler's output was thrown away, one that goes nowhere.
 func (x *exchange) Header() http.Header {
-	if x.refused == nil {
+	if x.thrown == nil {
 		return x.w.Header()
 	}
-	if x.thrown == nil {
-		x.thrown = make(http.Header)
+	if x.thrown.header == nil {
+		x.thrown.header = make(http.Header)
 	}
-	return x.thrown
+	return x.thrown.header
 }
 
 // WriteHeader commits before the final header.
@@ -84,28 +84,45 @@ func (x *exchange) readFrom(r io.Reader) (int64, error) {
 // lost, OnError answers, unless the handler has noticed and its status says so; begin returns why, then and ever after.
 func (x *exchange) begin(status int) error {
 	if x.begun {
-		return x.refused
+		return x.refused()
 	}
-	x.refused = x.session.seal(status)
+	used, err := x.session.seal(status)
 	x.begun = true // not before: when a store panics and somebody recovers, the response is still to begin
+	if used {
+		x.head(err)
+	}
+	return err
+}
+
+// head writes what follows from the session into the response's header. Where changes are lost, it answers.
+func (x *exchange) head(lost error) {
 	h := x.w.Header()
-	if x.refused != nil {
+	if lost != nil {
+		x.thrown = &thrown{why: lost}
 		discard(h)
 	}
 	x.session.informClient(h)
-	if x.refused != nil {
+	if lost != nil {
 		x.answerRefused()
 	}
-	return x.refused
+}
+
+// refused returns why the handler's output is thrown away, nil if it is not.
+func (x *exchange) refused() error {
+	if x.thrown == nil {
+		return nil
+	}
+	return x.thrown.why
 }
 
 // answerRefused answers in the place of the handler, whose output is thrown away.
 func (x *exchange) answerRefused() {
-	if x.m.cfg.OnError != nil {
-		x.m.cfg.OnError(x.w, &x.req, x.refused)
+	m, why := x.session.m, x.thrown.why
+	if m.cfg.OnError != nil {
+		m.cfg.OnError(x.w, &x.req, why)
 		return
 	}
-	x.m.answerError(x.w, &x.req, x.refused)
+	m.answerError(x.w, &x.req, why)
 }
 
 // discard removes the headers of a response that is thrown away, and keeps caches from what comes instead.
@@ -128,28 +145,29 @@ var describing = []string{
 // finish commits what is left when the handler has returned.
 func (x *exchange) finish() {
 	x.begin(http.StatusOK)
-	if err := x.session.commitLast(); err != nil {
-		x.m.log.LogAttrs(x.parent, slog.LevelError, "session: changes made after the response began are lost", slog.Any("error", err))
+	s := &x.session
+	if err := s.commitLast(); err != nil {
+		s.m.log.LogAttrs(s.ctx, slog.LevelError, "session: changes made after the response began are lost", slog.Any("error", err))
 	}
 }
 
-// seal commits the session before its response begins. A response with a status of success is also refused where a
+// seal commits the session before its response begins, and reports whether it was used. A response with a status of success is also refused where a
 // change was lost before: it could say "saved", or "logged out", though the handler was told that it is not.
-func (s *Session) seal(status int) error {
+func (s *Session) seal(status int) (used bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sealed = true
 	if s.state == untouched {
-		return nil
+		return false, nil
 	}
 	if err := s.commitLocked(s.ctx); err != nil {
 		s.change = store.Change{} // what is refused must not be committed later
-		return err
+		return true, err
 	}
 	if status < http.StatusBadRequest {
-		return s.lost
+		return true, s.lost
 	}
-	return nil
+	return true, nil
 }
 
 // informClient writes into the response's header what the client and caches must know of the session. A token that is
@@ -157,10 +175,7 @@ func (s *Session) seal(status int) error {
 func (s *Session) informClient(h http.Header) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state == untouched {
-		return
-	}
-	addVary(h, s.m.carrier.Vary())
+	addVary(h, s.m.carrier.Vary(), s.vary[:0])
 	switch {
 	case s.tell == tellRemove:
 		s.m.carrier.Remove(h)
@@ -173,7 +188,7 @@ func (s *Session) informClient(h http.Header) {
 }
 
 func (s *Session) sendTokenLocked(h http.Header) {
-	signed, err := s.m.signer.sign(s.raw, s.rec.Lifetime)
+	signed, err := s.m.signer.sign(s.rawLocked(), s.rec.Lifetime)
 	if err != nil { // only a cookie name of thousands of bytes is too long to be signed
 		s.m.log.LogAttrs(s.ctx, slog.LevelError, "session: signing", slog.Any("error", err))
 		return
@@ -186,7 +201,7 @@ func (s *Session) sendTokenLocked(h http.Header) {
 func (s *Session) told() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.tell != tellNothing
+	return s.state != untouched && s.tell != tellNothing
 }
 
 // maxAgeLocked is how long the client should keep the token: until the browser quits, or for the rest of the lifetime.
@@ -199,13 +214,13 @@ func (s *Session) maxAgeLocked() time.Duration {
 	return max(end.Sub(store.InstantOf(s.m.now())), time.Second)
 }
 
-// commitLast commits changes that came after the response had begun. It closes the session in the same breath: a change
+// commitLast commits changes that came after the response had begun; one that only read has been seen when it began. It closes the session in the same breath: a change
 // by a goroutine that has outlived the handler is committed here, or refused.
 func (s *Session) commitLast() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
-	if s.state == untouched {
+	if s.state == untouched || s.change.IsZero() {
 		return nil
 	}
 	return s.commitLocked(s.ctx)

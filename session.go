@@ -20,12 +20,17 @@ type Session struct {
 
 	mu sync.Mutex
 	// mu locks the remaining fields, and is held while the store is called.
-	state  state
-	sealed bool // the response has begun: the client can't be told of a token any more
-	closed bool // the request is over
+	state    state
+	sealed   bool // the response has begun: the client can't be told of a token any more
+	closed   bool // the request is over
+	*details      // nil until the session is used
+}
 
-	raw    rawToken      // of a live or fresh session
-	token  store.Token   // its hash
+// details are what a Session has that is used. They are apart so that one which is not stays small.
+type details struct {
+	signed string        // the token, as the client sent it
+	raw    rawToken      // of a session that was made or renewed here
+	token  store.Token   // the token's hash
 	rec    *store.Record // of a live session; kept when it has failed, for what must be told and for Reload
 	change store.Change  // what this request did and has not committed
 	next   rawToken      // whose hash is change.RenewTo
@@ -35,6 +40,11 @@ type Session struct {
 	tell   tell          // what the response tells the client
 
 	refusal refusal // why it is absent, where the request's tokens were refused
+
+	// Room for what a request that reads needs, so that it needs no allocation of its own.
+	found   [1]string    // the request's token, where it has one
+	loading storeContext // of the first load
+	vary    [1]string    // a line of the response's header
 }
 
 // A state is how far a Session has come.
@@ -217,8 +227,8 @@ func (s *Session) End() error {
 // endAllLocked ends every session that the request has a token of, where there are several and so none was used: who
 // logs out must not come back when one of the cookies is gone.
 func (s *Session) endAllLocked() error {
-	for _, raw := range s.m.signer.verified(s.x.tokens()) {
-		rec, err := s.m.load(s.ctx, store.HashToken(raw[:]))
+	for _, token := range s.m.signer.verified(s.tokensLocked()) {
+		rec, err := s.m.load(s.ctx, token)
 		switch {
 		case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrRetired):
 			continue
@@ -249,9 +259,18 @@ func (s *Session) Token() (string, error) {
 	if err != nil || view == nil {
 		return "", err
 	}
-	raw := s.raw
+	raw := s.rawLocked()
 	if s.change.Renews() {
 		raw = s.next
 	}
 	return s.m.signer.sign(raw, view.Lifetime)
+}
+
+// rawLocked returns the token itself, which is taken from its signed form only where it is to be signed anew.
+func (s *Session) rawLocked() rawToken {
+	if s.signed != "" {
+		s.raw, _ = s.m.signer.open(s.signed)
+		s.signed = ""
+	}
+	return s.raw
 }

@@ -9,8 +9,9 @@ import (
 // A storeContext is the context of one store call: the caller's, with a timeout. Unlike context.WithTimeout it starts
 // no timer until the store waits, which one in memory never does: that saves most of what such a call costs.
 type storeContext struct {
-	parent  context.Context
-	timeout time.Duration
+	parent   context.Context
+	timeout  time.Duration
+	detached bool // the parent's end cancels nothing
 
 	mu sync.Mutex
 	// mu locks the remaining fields.
@@ -23,7 +24,11 @@ func (c *storeContext) start() context.Context {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.timed == nil {
-		c.timed, c.cancel = context.WithTimeout(c.parent, c.timeout)
+		parent := c.parent
+		if c.detached {
+			parent = context.WithoutCancel(parent)
+		}
+		c.timed, c.cancel = context.WithTimeout(parent, c.timeout)
 	}
 	return c.timed
 }
@@ -32,11 +37,13 @@ func (c *storeContext) start() context.Context {
 func (c *storeContext) release() {
 	c.mu.Lock()
 	if c.timed == nil {
-		c.timed, c.cancel = released, func() {}
+		c.timed = released
 	}
 	cancel := c.cancel
 	c.mu.Unlock()
-	cancel()
+	if cancel != nil {
+		cancel()
+	}
 }
 
 var released = func() context.Context {
@@ -55,10 +62,13 @@ func (c *storeContext) Err() error {
 	first := !c.asked && c.timed == nil
 	c.asked = true
 	c.mu.Unlock()
-	if first {
-		return c.parent.Err()
+	switch {
+	case !first:
+		return c.start().Err()
+	case c.detached:
+		return nil
 	}
-	return c.start().Err()
+	return c.parent.Err()
 }
 
 // Value passes on the timer's context as well, so that contexts which drivers derive are cancelled by it directly:

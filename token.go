@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/gorilla/securecookie"
+
+	"github.com/lazysession/session/store"
 )
 
 // A rawToken is the random secret that opens a session. It exists in the client and in the memory of one request;
@@ -46,6 +48,7 @@ type signer struct {
 	lifetime time.Duration
 	aged     []*securecookie.SecureCookie // one for each key: the first signs, all verify
 	ageless  []*securecookie.SecureCookie
+	known    knownTokens
 }
 
 func newSigner(name string, keys [][]byte, lifetime time.Duration) *signer {
@@ -71,11 +74,30 @@ func (s *signer) sign(t rawToken, lifetime time.Duration) (string, error) {
 	return ageless + signed, err
 }
 
-// verify returns the token in its signed form, and whether one of the keys signed it.
-func (s *signer) verify(signed string) (t rawToken, ok bool) {
+// verify returns the hash of the token in its signed form, and whether one of the keys signed it.
+func (s *signer) verify(signed string) (t store.Token, ok bool) {
 	if len(signed) > maxSignedLen {
-		return rawToken{}, false
+		return store.Token{}, false
 	}
+	print, usual := printOf(signed)
+	if usual {
+		if t, ok = s.known.find(print); ok {
+			return t, true
+		}
+	}
+	raw, ok := s.open(signed)
+	if !ok {
+		return store.Token{}, false
+	}
+	t = store.HashToken(raw[:])
+	if usual {
+		s.known.add(print, t)
+	}
+	return t, true
+}
+
+// open returns the token in its signed form, and whether one of the keys signed it.
+func (s *signer) open(signed string) (t rawToken, ok bool) {
 	codecs, name := s.aged, s.name
 	if rest, found := strings.CutPrefix(signed, ageless); found {
 		signed, codecs, name = rest, s.ageless, s.name+agelessPurpose
@@ -89,33 +111,33 @@ func (s *signer) verify(signed string) (t rawToken, ok bool) {
 	return rawToken{}, false
 }
 
-// pick returns the one valid token among those that a request carries. Two different valid ones are refused both, for
+// pick returns the one valid token among those that a request carries, as it came and hashed. Two different valid ones are refused both, for
 // nobody can say which the visitor means and which an attacker has planted.
-func (s *signer) pick(candidates []string) (t rawToken, why refusal) {
+func (s *signer) pick(candidates []string) (signed string, t store.Token, why refusal) {
 	if len(candidates) > maxCandidates {
-		return rawToken{}, tooMany
+		return "", store.Token{}, tooMany
 	}
 	why = noToken
-	for i, signed := range candidates {
-		if slices.Contains(candidates[:i], signed) {
+	for i, candidate := range candidates {
+		if slices.Contains(candidates[:i], candidate) {
 			continue
 		}
-		found, ok := s.verify(signed)
+		found, ok := s.verify(candidate)
 		switch {
 		case !ok:
 			why = max(why, badToken)
 		case why == accepted && found != t:
-			return rawToken{}, ambiguous
+			return "", store.Token{}, ambiguous
 		default:
-			t, why = found, accepted
+			signed, t, why = candidate, found, accepted
 		}
 	}
-	return t, why
+	return signed, t, why
 }
 
-// verified returns the valid tokens among those that a request carries.
-func (s *signer) verified(candidates []string) []rawToken {
-	var valid []rawToken
+// verified returns the hashes of the valid tokens among those that a request carries.
+func (s *signer) verified(candidates []string) []store.Token {
+	var valid []store.Token
 	for _, signed := range candidates[:min(len(candidates), maxCandidates)] {
 		if t, ok := s.verify(signed); ok {
 			valid = append(valid, t)

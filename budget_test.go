@@ -1,0 +1,146 @@
+package session_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/lazysession/session"
+	"github.com/lazysession/session/store/mem"
+)
+
+// A budget is what one kind of request may cost, whatever machine it runs on.
+type budget struct {
+	name    string
+	handle  func(ctx context.Context)
+	visitor bool // a client with a session whose token was seen before; else one without a cookie
+	values  int  // that the session has beside those of the work
+	allocs  float64
+	bytes   uint64
+	calls   calls
+}
+
+var budgets = []budget{
+	{"untouched, no cookie", func(context.Context) {}, false, 0, 1, 416, calls{}},
+	{"untouched, cookie sent", func(context.Context) {}, true, 0, 1, 416, calls{}},
+	{"asked, no cookie", func(ctx context.Context) { session.FromContext(ctx).Exists() }, false, 0, 2, 832, calls{}},
+	{"read one value", func(ctx context.Context) { color.Get(ctx) }, true, 0, 2, 832, calls{loads: 1}},
+	{"read 1 of 20", func(ctx context.Context) { color.Get(ctx) }, true, 20, 2, 832, calls{loads: 1}},
+	{"count one hit", func(ctx context.Context) { visits.Add(ctx, 1) }, true, 0, 7, 1320, calls{loads: 1, commits: 1}},
+	{"write 1 of 20", func(ctx context.Context) { color.Set(ctx, "blue") }, true, 20, 8, 1664, calls{loads: 1, commits: 1}},
+	{"read and write ten times", readAndWriteTenTimes, true, 0, 46, 1856, calls{loads: 1, commits: 1}},
+	{"new session", func(ctx context.Context) { color.Set(ctx, "red") }, false, 0, 31, 3072, calls{commits: 1}},
+	{"login", login, true, 0, 41, 3840, calls{loads: 1, commits: 1}},
+}
+
+func readAndWriteTenTimes(ctx context.Context) {
+	for i := range 10 {
+		color.Get(ctx)
+		color.Sub("of a thing").Set(ctx, "blue")
+		visits.Add(ctx, int64(i))
+	}
+}
+
+func login(ctx context.Context) {
+	s := session.FromContext(ctx)
+	s.Renew()
+	s.SetOwner("ann")
+}
+
+func TestBudgetOfStoreCalls(t *testing.T) {
+	for _, b := range budgets {
+		t.Run(b.name, func(t *testing.T) {
+			m, s := newManager(t, nil)
+			serve := b.prepare(t, m)
+			s.take()
+			serve()
+			check(t, "store calls", s.take(), b.calls)
+		})
+	}
+}
+
+// A request with a token that was not seen before also pays for the signature; see knownTokens.
+func TestBudgetOfAllocations(t *testing.T) {
+	if underRace {
+		t.Skip("the race detector allocates as well; make test runs this test without it")
+	}
+	for _, b := range budgets {
+		t.Run(b.name, func(t *testing.T) {
+			m := newManagerOn(t, mem.New(nil), nil)
+			serve := b.prepare(t, m)
+			if got := fewestAllocs(serve); got > b.allocs {
+				t.Errorf("allocations: got %v, want at most %v", got, b.allocs)
+			}
+			if got := fewestBytes(serve); got > b.bytes {
+				t.Errorf("bytes: got %v, want at most %v", got, b.bytes)
+			}
+		})
+	}
+}
+
+// prepare returns a function that serves one request of the budget's kind.
+func (b budget) prepare(t *testing.T, m *session.Manager) (serve func()) {
+	r := httptest.NewRequest("GET", "https://example.com/", nil)
+	renews := b.name == "login"
+	if b.visitor {
+		c := newVisitorWith(t, m, "red").use(func(_ http.ResponseWriter, r *http.Request) { b.fill(t, r.Context()) }, m)
+		c.get("/")
+		r = c.request("/")
+	}
+	w := &sink{header: make(http.Header)}
+	h := m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b.handle(r.Context())
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	return func() {
+		clear(w.header)
+		h.ServeHTTP(w, r)
+		if line := w.header.Get("Set-Cookie"); renews && line != "" {
+			r.Header["Cookie"][0], _, _ = strings.Cut(line, ";")
+		}
+	}
+}
+
+// A sink is a ResponseWriter that keeps nothing but the header.
+type sink struct{ header http.Header }
+
+func (s *sink) Header() http.Header         { return s.header }
+func (s *sink) Write(b []byte) (int, error) { return len(b), nil }
+func (s *sink) WriteHeader(int)             {}
+
+// fill gives the session the values that the work meets, and makes its token known.
+func (b budget) fill(t *testing.T, ctx context.Context) {
+	must(t, color.Set(ctx, "red"))
+	for i := range b.values {
+		must(t, color.Sub(fmt.Sprint(i)).Set(ctx, "green"))
+	}
+	_, err := visits.Add(ctx, 1)
+	must(t, err)
+}
+
+// fewestBytes returns how many bytes f allocates, without what other goroutines do meanwhile.
+func fewestBytes(f func()) uint64 {
+	const runs = 20
+	fewest := ^uint64(0)
+	for range 5 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range runs {
+			f()
+		}
+		runtime.ReadMemStats(&after)
+		fewest = min(fewest, (after.TotalAlloc-before.TotalAlloc)/runs)
+	}
+	return fewest
+}
+
+// A value among many costs what it costs among few: nothing is decoded but what is asked for.
+func TestReadingCostsNoMoreAmongManyValues(t *testing.T) {
+	few, many := budget{visitor: true, values: 1, handle: budgets[3].handle}, budget{visitor: true, values: 1000, handle: budgets[3].handle}
+	m := newManagerOn(t, mem.New(nil), &session.Config{MaxBytes: 1 << 20})
+	check(t, "allocations", fewestAllocs(many.prepare(t, m)), fewestAllocs(few.prepare(t, m)))
+}

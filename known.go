@@ -1,0 +1,66 @@
+package session
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"strings"
+	"sync/atomic"
+
+	"github.com/lazysession/session/store"
+)
+
+// Tokens whose signature has been verified are known again without doing it anew: that takes longer than all the rest
+// of a request which reads a value. They are known by their fingerprints, so that neither a token nor a time that it
+// takes to compare one is to be had from here. That a signature's age is not looked at again costs nothing: the store has
+// the last word on when a session ends.
+
+// knownSlots is how many tokens are known at most: with one of 80 bytes in each, less than three megabytes.
+const knownSlots = 1 << 15
+
+// knownTokens are fingerprints of signed tokens. A new one takes the place of another that has the same slot: who signs
+// in can't fill it up, and who can't never gets in. Goroutines may share it.
+type knownTokens struct {
+	slots atomic.Pointer[[knownSlots]atomic.Pointer[knownToken]] // nil until there is one
+}
+
+type knownToken struct {
+	print fingerprint
+	hash  store.Token
+}
+
+// A fingerprint is the SHA-256 of a signed token.
+type fingerprint [sha256.Size]byte
+
+// printOf returns the fingerprint of what looks like a signed token. All that are signed from 2001 to 2286 end with the
+// same padding, which is left out: with it they would take a third block of the hash function. Others have none.
+func printOf(signed string) (p fingerprint, ok bool) {
+	body, ok := strings.CutSuffix(signed, "==")
+	if !ok {
+		return fingerprint{}, false
+	}
+	var room [maxSignedLen]byte
+	return sha256.Sum256(append(room[:0], body...)), true
+}
+
+func (p *fingerprint) slot() uint32 { return binary.LittleEndian.Uint32(p[:]) % knownSlots }
+
+func (k *knownTokens) find(p fingerprint) (t store.Token, ok bool) {
+	slots := k.slots.Load()
+	if slots == nil {
+		return store.Token{}, false
+	}
+	known := slots[p.slot()].Load()
+	if known == nil || known.print != p {
+		return store.Token{}, false
+	}
+	return known.hash, true
+}
+
+func (k *knownTokens) add(p fingerprint, t store.Token) {
+	slots := k.slots.Load()
+	if slots == nil {
+		k.slots.CompareAndSwap(nil, new([knownSlots]atomic.Pointer[knownToken]))
+		slots = k.slots.Load()
+	}
+	slots[p.slot()].Store(&knownToken{print: p, hash: t})
+}
