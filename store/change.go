@@ -176,25 +176,27 @@ func (v Values) edit(edits []Edit) (Values, error) {
 	if !slices.IsSortedFunc(edits, byName) {
 		edits = slices.SortedStableFunc(slices.Values(edits), byName)
 	}
-	var p packer
-	p.Grow(len(v.packed) + room(edits))
+	var room packerRoom
+	p := newPacker(room[:0], len(v.packed)+roomFor(edits))
 	rest := v.packed
 	for _, e := range edits {
-		rest = p.copyBefore(rest, e.Name)
+		before := rest
+		rest = skipTo(rest, e.Name)
+		p = append(p, before[:len(before)-len(rest)]...)
 		var old string
 		if name, doc, after := unpackFirst(rest); name == e.Name {
 			old, rest = doc, after
 		}
-		if err := p.edit(e, old); err != nil {
+		var err error
+		if p, err = p.edit(e, old); err != nil {
 			return v, err
 		}
 	}
-	p.WriteString(rest)
-	return p.values(), nil
+	return append(p, rest...).values(), nil
 }
 
-// room returns how many bytes edits may add to packed values.
-func room(edits []Edit) int {
+// roomFor returns how many bytes edits may add to packed values.
+func roomFor(edits []Edit) int {
 	const integer = "-9223372036854775808" // the longest sum
 	n := 0
 	for _, e := range edits {
@@ -206,18 +208,16 @@ func room(edits []Edit) int {
 	return n
 }
 
-// copyBefore copies the values before name and returns the rest.
-func (p *packer) copyBefore(packed, name string) (rest string) {
-	rest = packed
-	for rest != "" {
-		n, _, after := unpack(rest)
+// skipTo returns packed values from name on.
+func skipTo(packed, name string) string {
+	for packed != "" {
+		n, _, rest := unpack(packed)
 		if CompareNames(n, name) >= 0 {
 			break
 		}
-		rest = after
+		packed = rest
 	}
-	p.WriteString(packed[:len(packed)-len(rest)])
-	return rest
+	return packed
 }
 
 func unpackFirst(packed string) (name, doc, rest string) {
@@ -228,18 +228,18 @@ func unpackFirst(packed string) (name, doc, rest string) {
 }
 
 // edit adds the value that an edit leaves; old is the document before it, empty where there was none.
-func (p *packer) edit(e Edit, old string) error {
+func (p packer) edit(e Edit, old string) (packer, error) {
 	switch e.Op {
 	case Set:
-		p.add(e.Name, e.JSON)
+		return p.add(e.Name, e.JSON), nil
 	case Add:
 		sum, err := AddJSON(old, e.Delta)
 		if err != nil {
-			return &EditError{Name: e.Name, Err: err}
+			return nil, &EditError{Name: e.Name, Err: err}
 		}
-		p.add(e.Name, strconv.FormatInt(sum, 10))
+		return p.add(e.Name, strconv.FormatInt(sum, 10)), nil
 	}
-	return nil
+	return p, nil
 }
 
 // AddJSON returns the integer in a JSON document plus delta; an empty document counts as 0. It returns ErrNotInteger

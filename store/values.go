@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/binary"
 	"iter"
 	"slices"
 	"strings"
@@ -40,10 +41,10 @@ func MakeValues(values []Value) Values {
 		slices.SortFunc(values, func(a, b Value) int { return CompareNames(a.Name, b.Name) })
 		values = slices.CompactFunc(values, func(a, b Value) bool { return a.Name == b.Name })
 	}
-	var p packer
-	p.Grow(size)
+	var room packerRoom
+	p := newPacker(room[:0], size)
 	for _, v := range values {
-		p.add(v.Name, v.JSON)
+		p = p.add(v.Name, v.JSON)
 	}
 	return p.values()
 }
@@ -92,23 +93,24 @@ func (v Values) Size() int {
 }
 
 // A packer builds Values from names that come in order.
-type packer struct{ strings.Builder }
+type packer []byte
 
-func (p *packer) add(name, doc string) {
-	p.addString(name)
-	p.addString(doc)
-}
+// A packerRoom holds what most sessions have while it is packed, so that only the result is allocated.
+type packerRoom [512]byte
 
-func (p *packer) addString(s string) {
-	n := len(s)
-	for ; n >= 0x80; n >>= 7 { // as binary.AppendUvarint does
-		p.WriteByte(byte(n) | 0x80)
+func newPacker(room []byte, size int) packer {
+	if size > cap(room) {
+		return make(packer, 0, size)
 	}
-	p.WriteByte(byte(n))
-	p.WriteString(s)
+	return room
 }
 
-func (p *packer) values() Values { return Values{packed: p.String()} }
+func (p packer) add(name, doc string) packer {
+	p = append(binary.AppendUvarint(p, uint64(len(name))), name...)
+	return append(binary.AppendUvarint(p, uint64(len(doc))), doc...)
+}
+
+func (p packer) values() Values { return Values{packed: string(p)} }
 
 // packedSize returns at least as many bytes as a value takes when packed.
 func packedSize(name, doc string) int {

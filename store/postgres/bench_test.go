@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"sync"
@@ -293,4 +294,25 @@ func (s *benchStore) waits(b *testing.B, d time.Duration, work func()) []float64
 func percentile(figures []float64, p int) float64 {
 	sorted := slices.Sorted(slices.Values(figures))
 	return sorted[min(len(sorted)*p/100, len(sorted)-1)]
+}
+
+// The values of a row, read as they come, beside what encoding/json takes for the same document.
+func BenchmarkDecode(b *testing.B) {
+	b.Run("session", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if v, err := postgres.ReadData(valuesInJSON); err != nil || v.Len() != 5 {
+				b.Fatal(v, err)
+			}
+		}
+	})
+	b.Run("encoding-json", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			var v map[string]json.RawMessage
+			if err := json.Unmarshal([]byte(valuesInJSON), &v); err != nil || len(v) != 5 {
+				b.Fatal(v, err)
+			}
+		}
+	})
 }
