@@ -74,7 +74,7 @@ func (s *Session) Persist(on bool) error {
 			c.Persistent = nil
 			return nil
 		}
-		if s.sealed {
+		if s.in(sealed) {
 			return fmt.Errorf("%w: persistence needs a cookie", ErrTooLate)
 		}
 		c.Persistent = &on
@@ -108,7 +108,7 @@ func (s *Session) SetLifetime(d time.Duration) error {
 			c.Lifetime = 0 // as it was
 			return nil
 		}
-		if s.sealed {
+		if s.in(sealed) {
 			return fmt.Errorf("%w: a lifetime needs a cookie", ErrTooLate)
 		}
 		c.Lifetime = d

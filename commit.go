@@ -20,7 +20,7 @@ func (s *Session) Commit(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state == untouched && !s.closed {
+	if s.state == untouched && !s.in(closed) {
 		return nil // and stays so
 	}
 	if err := s.readyLocked(ctx); err != nil {

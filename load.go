@@ -86,7 +86,7 @@ func (s *Session) createLocked() error {
 	case ended, retired:
 		return ErrEnded
 	}
-	if s.sealed {
+	if s.in(sealed) {
 		return fmt.Errorf("%w: a new session needs a cookie", ErrTooLate)
 	}
 	s.signed, s.raw = "", newRawToken()
@@ -127,7 +127,7 @@ func (s *Session) Reload(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state == failed && !s.closed {
+	if s.state == failed && !s.in(closed) {
 		return s.retryLocked(ctx)
 	}
 	if err := s.readyLocked(ctx); err != nil {

@@ -45,9 +45,7 @@ func (h *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // it knows.
 func (x *exchange) release(r *http.Request) {
 	r.MultipartForm = x.req.MultipartForm
-	if !x.session.closed { // by finish; nobody else closes it, so that this needs no lock
-		x.session.close()
-	}
+	x.session.phase.Or(closed)
 }
 
 // An exchange is one request and its response: all that the middleware needs for it, in a single allocation. It stands
@@ -100,10 +98,3 @@ func (c *requestContext) Format(f fmt.State, _ rune) {
 
 // Format does so for a response writer.
 func (x *exchange) Format(f fmt.State, _ rune) { fmt.Fprint(f, "session.ResponseWriter") }
-
-// close lets nobody use the session any more.
-func (s *Session) close() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.closed = true
-}

@@ -86,9 +86,9 @@ func (x *exchange) begin(status int) error {
 	if x.begun {
 		return x.refused()
 	}
-	used, err := x.session.seal(status)
+	touched, err := x.session.seal(status)
 	x.begun = true // not before: when a store panics and somebody recovers, the response is still to begin
-	if used {
+	if touched {
 		x.head(err)
 	}
 	return err
@@ -151,12 +151,14 @@ func (x *exchange) finish() {
 	}
 }
 
-// seal commits the session before its response begins, and reports whether it was used. A response with a status of success is also refused where a
+// seal commits the session before its response begins, and reports whether it was touched. A response with a status of success is also refused where a
 // change was lost before: it could say "saved", or "logged out", though the handler was told that it is not.
-func (s *Session) seal(status int) (used bool, err error) {
+func (s *Session) seal(status int) (touched bool, err error) {
+	if s.phase.Or(sealed)&used == 0 {
+		return false, nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.sealed = true
 	if s.state == untouched {
 		return false, nil
 	}
@@ -217,9 +219,11 @@ func (s *Session) maxAgeLocked() time.Duration {
 // commitLast commits changes that came after the response had begun; one that only read has been seen when it began. It closes the session in the same breath: a change
 // by a goroutine that has outlived the handler is committed here, or refused.
 func (s *Session) commitLast() error {
+	if s.phase.Or(closed)&used == 0 {
+		return nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.closed = true
 	if s.state == untouched || s.change.IsZero() {
 		return nil
 	}

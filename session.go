@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/lazysession/session/store"
 )
@@ -18,13 +19,23 @@ type Session struct {
 	x   *exchange       // nil outside HTTP
 	ctx context.Context // of the request, or of Create or Open
 
+	phase atomic.Uint32 // how far the request has come
+
 	mu sync.Mutex
 	// mu locks the remaining fields, and is held while the store is called.
 	state    state
-	sealed   bool // the response has begun: the client can't be told of a token any more
-	closed   bool // the request is over
-	*details      // nil until the session is used
+	*details // nil until the session is used
 }
+
+// The phases, as bits. They are no business of mu: so the middleware finds with one instruction, rather than by locking,
+// that nobody has used the session. Who comes too late for that to see finds the bit that was set in the same instruction.
+const (
+	used   uint32 = 1 << iota // somebody has asked for the session
+	sealed                    // the response has begun: the client can't be told of a token any more
+	closed                    // the request is over
+)
+
+func (s *Session) in(phase uint32) bool { return s.phase.Load()&phase != 0 }
 
 // details are what a Session has that is used. They are apart so that one which is not stays small.
 type details struct {
@@ -119,7 +130,7 @@ func (s *Session) enterToChange(ctx context.Context) error {
 }
 
 func (s *Session) readyLocked(ctx context.Context) error {
-	if s.closed {
+	if s.phase.Or(used)&closed != 0 {
 		return fmt.Errorf("%w: the request is over", ErrTooLate)
 	}
 	if s.state == untouched {
@@ -187,7 +198,7 @@ func (s *Session) Renew() error {
 		return ErrEnded
 	case s.state != live, s.change.Renews():
 		return nil // a token that no client has is as good as a new one
-	case s.sealed:
+	case s.in(sealed):
 		return fmt.Errorf("%w: a new token needs a cookie", ErrTooLate)
 	}
 	s.next = newRawToken()
