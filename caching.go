@@ -63,7 +63,7 @@ func dropTargeted(h http.Header) {
 			delete(h, name)
 		}
 	}
-	h.Del("Surrogate-Control")
-	h.Del("Edge-Control")
-	h.Del("X-Accel-Expires")
+	delete(h, "Surrogate-Control")
+	delete(h, "Edge-Control")
+	delete(h, "X-Accel-Expires")
 }

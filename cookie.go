@@ -146,7 +146,14 @@ func (c Cookie) checkSecure() error {
 }
 
 // A cookieCarrier carries tokens in the cookie: the default Carrier.
-type cookieCarrier struct{ Cookie }
+type cookieCarrier struct {
+	Cookie
+	attributes string // of a Set-Cookie line that says nothing of age, after the value
+}
+
+func newCookieCarrier(c Cookie) cookieCarrier {
+	return cookieCarrier{c, strings.TrimPrefix(c.line("", 0), c.Name+"=")}
+}
 
 // AppendTokens goes through the Cookie header itself, since http.Request.Cookie allocates, takes
 // the first of several, trims "__Host-x =v" to the name of the real one, and sees nothing at all past 3,000 cookies.
@@ -169,7 +176,12 @@ func (c cookieCarrier) appendFrom(dst, lines []string) []string {
 }
 
 func (c cookieCarrier) Send(h http.Header, token string, maxAge time.Duration) {
-	h.Add("Set-Cookie", c.line(token, int(maxAge.Seconds())))
+	age := int(maxAge.Seconds())
+	if age == 0 { // most cookies go with the browser: what their lines share is made once
+		h.Add("Set-Cookie", c.Name+"="+token+c.attributes)
+		return
+	}
+	h.Add("Set-Cookie", c.line(token, age))
 }
 
 func (c cookieCarrier) Remove(h http.Header) { h.Add("Set-Cookie", c.line("", -1)) }

@@ -170,7 +170,12 @@ func (s *Session) makeRoomLocked(name string, n int) error {
 
 // sizeLocked returns the bytes of all values and names. It counts once, and makeRoomLocked keeps the count.
 func (s *Session) sizeLocked() int {
-	if s.size == 0 {
+	switch {
+	case s.size != 0:
+	case len(s.change.Edits) == 0 && (s.rec == nil || s.change.Cleared): // the first write of a new session
+	case len(s.change.Edits) == 0:
+		s.size = s.rec.Values.Size()
+	default:
 		// Where a sum can't be made there is no view; the commit will refuse it whatever its size.
 		if view, err := s.viewLocked(); err == nil {
 			s.size = view.Values.Size()

@@ -14,8 +14,8 @@ import (
 // takes to compare one is to be had from here. That a signature's age is not looked at again costs nothing: the store has
 // the last word on when a session ends.
 
-// knownSlots is how many tokens are known at most: with one of 80 bytes in each, less than three megabytes.
-const knownSlots = 1 << 15
+// knownSlots is how many tokens are known at most: a megabyte of slots, once there is a token, and 64 bytes for each.
+const knownSlots = 1 << 17
 
 // knownTokens are fingerprints of signed tokens. A new one takes the place of another that has the same slot: who signs
 // in can't fill it up, and who can't never gets in. Goroutines may share it.

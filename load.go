@@ -89,21 +89,16 @@ func (s *Session) createLocked() error {
 	if s.in(sealed) {
 		return fmt.Errorf("%w: a new session needs a cookie", ErrTooLate)
 	}
-	s.signed, s.raw = "", newRawToken()
+	s.signed = ""
+	id := newIdentity(&s.raw)
 	s.token = store.HashToken(s.raw[:])
 	cfg := s.m.cfg
-	s.change = store.Change{Created: true, ID: newID(), Touched: true, IdleTimeout: cfg.IdleTimeout, Lifetime: cfg.Lifetime}
+	s.change = store.Change{Created: true, ID: id, Touched: true, IdleTimeout: cfg.IdleTimeout, Lifetime: cfg.Lifetime}
 	if cfg.Cookie.Persistent {
 		s.change.Persistent = new(true)
 	}
 	s.state = fresh
 	return nil
-}
-
-// newID cuts an ID from a random token of its own, so that it says nothing about any other.
-func newID() ID {
-	t := newRawToken()
-	return ID(t[:len(ID{})])
 }
 
 // viewLocked returns the session as this request sees it: the record with the request's own changes. It is nil where

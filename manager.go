@@ -55,7 +55,7 @@ func New(s store.Store, cfg *Config) (*Manager, error) {
 		now:     time.Now,
 		log:     cfg.Logger,
 	}
-	setDefault[Carrier](&m.carrier, cookieCarrier{cfg.Cookie})
+	setDefault[Carrier](&m.carrier, newCookieCarrier(cfg.Cookie))
 	if c, ok := m.carrier.(headerCarrier); ok {
 		m.header = c.Vary()
 	}

@@ -21,6 +21,15 @@ func newRawToken() rawToken {
 	return t
 }
 
+// newIdentity makes a token and an ID that says nothing about it, of as many random bytes as both take.
+func newIdentity(t *rawToken) (id ID) {
+	var random [len(rawToken{}) + len(ID{})]byte
+	rand.Read(random[:])
+	copy(t[:], random[:])
+	copy(id[:], random[len(t):])
+	return id
+}
+
 const (
 	// clockSlack is how far the clocks of two nodes may differ before one refuses a token that the other has signed.
 	// The store has the last word on when a session ends.

@@ -37,29 +37,38 @@ type commit struct {
 
 // run applies the change, under the lock of the owner that it sets.
 func (c *commit) run() (*store.Record, error) {
-	if c.Created {
-		c.expireID()
-	}
 	if c.Owner == nil || *c.Owner == "" {
-		return c.apply()
+		return c.applyOrExpire()
 	}
 	group := c.owners.lock(*c.Owner)
 	defer group.unlock()
 	c.group = &group
-	record, err := c.apply()
+	record, err := c.applyOrExpire()
 	if err == nil && c.MaxPerOwner > 0 {
 		c.trim(record.ID)
 	}
 	return record, err
 }
 
-// expireID removes an expired session that has the ID of the new one: it counts as absent. It stands in any shard, so
-// this is done before this change's own are locked. By the same reading of the clock, what is found then is alive.
-func (c *commit) expireID() {
-	if n := c.ids.find(c.ID); n != nil && n.Expired(c.now.Instant) {
-		n, _ := c.endIf(c.ID, func(*node) bool { return false }, store.Expired, c.now.Instant)
-		c.left(n)
+// applyOrExpire is apply, and once more where only an expired session stood in the way.
+func (c *commit) applyOrExpire() (*store.Record, error) {
+	record, err := c.apply()
+	if err == store.ErrConflict && c.Created && c.expireID() {
+		return c.apply()
 	}
+	return record, err
+}
+
+// expireID removes an expired session that has the ID of the new one: it counts as absent. It stands in any shard, so
+// this is done while this change's own are not locked. By the same reading of the clock, what is found then is alive.
+func (c *commit) expireID() bool {
+	n := c.ids.find(c.ID)
+	if n == nil || !n.Expired(c.now.Instant) {
+		return false
+	}
+	n, _ = c.endIf(c.ID, func(*node) bool { return false }, store.Expired, c.now.Instant)
+	c.left(n)
+	return true
 }
 
 // apply makes the change in one step that nobody sees half of.
