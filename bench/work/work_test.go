@@ -1,0 +1,103 @@
+package work
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/lazysession/session/bench/sample"
+)
+
+// tiny is enough to see that everything runs.
+var tiny = effort{rounds: 2, round: 100 * time.Microsecond, maxSessions: 1000, hits: 80}
+
+func TestContendersDoEachWorkRight(t *testing.T) {
+	for _, c := range withFloors {
+		for _, w := range requests {
+			t.Run(c.name+"/"+w.name, func(t *testing.T) {
+				if why := c.whyNot(w); why != "" {
+					t.Skip(why)
+				}
+				r, err := newRig(c, w, 1)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer r.close()
+				if err := r.send(10); err != nil {
+					t.Fatal(err)
+				}
+				if err := r.check(); err != nil {
+					t.Fatal(err)
+				}
+			})
+		}
+	}
+}
+
+// What a contender is said not to be able to do has to fail, or the report wrongs it.
+func TestContendersAreNotWronged(t *testing.T) {
+	for _, c := range []*contender{cookies, ginMemory} {
+		for _, w := range append(requests, work{name: "100 values", task: readOne, values: 100}) {
+			if c.whyNot(w) == "" {
+				continue
+			}
+			t.Run(c.name+"/"+w.name, func(t *testing.T) {
+				if r, err := newRig(c, w, 1); err == nil {
+					r.close()
+					t.Errorf("it can, but is said to have a reason not to: %s", c.whyNot(w))
+				}
+			})
+		}
+	}
+}
+
+func TestPartsMeasureWhatTheySay(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		measure func(context.Context, effort, func(string, ...any)) ([]sample.Sample, error)
+		want    int // figures of this library
+	}{
+		{"request", measureRequests, 3 * len(requests)},
+		{"parallel", measureParallel, 3 * 2},
+		{"exactness", measureExactness, 1},
+		{"growth", measureGrowth, 3 * (4 + 7 + 1)},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			samples, err := test.measure(t.Context(), tiny, t.Logf)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := 0
+			for _, s := range samples {
+				checkSample(t, test.name, s)
+				if s.Contender == sample.Ours {
+					got++
+				}
+			}
+			if got != test.want {
+				t.Errorf("got %d samples of %s, want %d", got, sample.Ours, test.want)
+			}
+		})
+	}
+}
+
+func checkSample(t *testing.T, part string, s sample.Sample) {
+	t.Helper()
+	if s.Part != part {
+		t.Errorf("a sample of part %q in %q", s.Part, part)
+	}
+	if len(s.Rounds) != tiny.rounds && (len(s.Rounds) != 0 || s.Note == "") {
+		t.Errorf("%s, %s: got %d rounds, want %d, or none and a reason", s.Work, s.Contender, len(s.Rounds), tiny.rounds)
+	}
+	if s.Contender == sample.Ours && s.Part == "exactness" && s.Rounds[0] != 100 {
+		t.Errorf("counted %v%% of the hits, want all", s.Rounds[0])
+	}
+}
+
+func TestMeasuringEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := measureRequests(ctx, tiny, t.Logf); err != context.Canceled {
+		t.Errorf("got %v, want %v", err, context.Canceled)
+	}
+}
