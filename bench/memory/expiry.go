@@ -11,7 +11,7 @@ import (
 func (p plan) expiry(c contender, f *figures, took time.Duration) error {
 	const early = 5 * time.Millisecond // what is swept has ended by then
 	start := time.Now()
-	sweep := start.Add(2*took + p.window + time.Second)
+	sweep := start.Add(took*3/2 + p.window + time.Second)
 	s := c.open(sweep)
 	ends := sweep.Add(-early)
 	if err := p.fill(s, ends); err != nil {
