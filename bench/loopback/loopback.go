@@ -1,0 +1,77 @@
+// Package loopback measures whole requests end to end: a server on one core, and a load generator on another that sends
+// over a fixed number of connections.
+//
+// The server is this program itself, started anew. So whatever runs it calls [Main] before anything else:
+//
+//	func main() {
+//		loopback.Main()
+//		…
+//	}
+package loopback
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/lazysession/session/bench/sample"
+)
+
+// Run lets contenders take turns at each kind of work, each of them right before the others' turns.
+func Run(ctx context.Context, short bool, log func(format string, args ...any)) ([]sample.Sample, error) {
+	p := plan{works: works, rounds: 12, seconds: 1, connections: 16}
+	if short {
+		p.rounds = 2
+	}
+	return p.run(ctx, log)
+}
+
+// A plan says how much is measured.
+type plan struct {
+	works       []work
+	rounds      int
+	seconds     int // of each turn
+	connections int
+}
+
+func (p plan) run(ctx context.Context, log func(format string, args ...any)) ([]sample.Sample, error) {
+	gen, err := newGenerator(p)
+	if err != nil {
+		return nil, fmt.Errorf("loopback: %w", err)
+	}
+	running, err := startAll(ctx)
+	defer stopAll(running)
+	if err != nil {
+		return nil, fmt.Errorf("loopback: %w", err)
+	}
+	f := &figures{}
+	for round := range p.rounds {
+		log("loopback: %d connections, round %d of %d", p.connections, round+1, p.rounds)
+		for _, w := range p.works {
+			for i := range running {
+				s := running[(i+round)%len(running)] // nobody always follows the same one
+				if err := measure(ctx, gen, s, w, f); err != nil {
+					return nil, fmt.Errorf("loopback: %s: %s: %w", s.name, w.name, err)
+				}
+			}
+		}
+	}
+	return f.samples, nil
+}
+
+// measure times one turn, after it has made sure that the answers are right.
+func measure(ctx context.Context, gen *generator, s *server, w work, f *figures) error {
+	v, err := newVisitor(ctx, s)
+	if err != nil {
+		return err
+	}
+	if err := v.check(ctx, w); err != nil {
+		return err
+	}
+	load, err := gen.fire(ctx, s.url+w.path, v.cookie)
+	if err != nil {
+		return err
+	}
+	f.add(w.name, s.name, "requests/s", load.perSecond)
+	f.add(w.name+": p99", s.name, "µs", load.p99)
+	return nil
+}

@@ -1,0 +1,63 @@
+package loopback
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+)
+
+// A visitor has a session of its own.
+type visitor struct {
+	server *server
+	cookie string // the value of its Cookie header
+}
+
+// newVisitor starts a session, and gives the bare handler, which sets no cookie, one of the same length.
+func newVisitor(ctx context.Context, s *server) (*visitor, error) {
+	v := &visitor{server: s, cookie: "session=MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE"}
+	response, err := v.get(ctx, "/start")
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	if cookies := response.Cookies(); len(cookies) > 0 {
+		v.cookie = cookies[0].Name + "=" + cookies[0].Value
+	}
+	return v, nil
+}
+
+// check makes sure that requests one after the other get the right answers.
+func (v *visitor) check(ctx context.Context, w work) error {
+	const requests = 20
+	for n := 1; n <= requests; n++ {
+		got, err := v.ask(ctx, w.path)
+		if err != nil {
+			return err
+		}
+		if got != strconv.Itoa(w.answer(n)) {
+			return fmt.Errorf("answer to request %d: got %q, want %d", n, got, w.answer(n))
+		}
+	}
+	return nil
+}
+
+func (v *visitor) ask(ctx context.Context, path string) (string, error) {
+	response, err := v.get(ctx, path)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	return string(body), err
+}
+
+func (v *visitor) get(ctx context.Context, path string) (*http.Response, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, v.server.url+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Cookie", v.cookie)
+	return http.DefaultClient.Do(r)
+}
