@@ -25,6 +25,8 @@ type withValue struct{ next http.Handler }
 
 type floorKey struct{}
 
+var floorValue any = new(int)
+
 func (h withValue) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h.next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), floorKey{}, &h)))
+	h.next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), floorKey{}, floorValue)))
 }

@@ -1,0 +1,97 @@
+package report
+
+import "strings"
+
+// tables returns what was measured of one work: allocations and bytes beside the time, other units on their own.
+func tables(s set) string {
+	if s.grows() {
+		return growthTables(s.unit(s.units()[0]))
+	}
+	var b strings.Builder
+	extra := extras(s)
+	for _, unit := range s.units() {
+		if len(extra) == 0 || unit == "ns" {
+			b.WriteString(table(s.unit(unit), extra) + "\n")
+		}
+	}
+	return b.String()
+}
+
+// extras are the samples that get columns beside the time.
+func extras(s set) []set {
+	if len(s.unit("ns")) == 0 || len(s.unit("allocations")) == 0 {
+		return nil
+	}
+	return []set{s.unit("allocations"), s.unit("bytes")}
+}
+
+func table(s set, extra []set) string {
+	titles := []string{"", "ratio", "median", "min – max"}
+	if len(extra) > 0 {
+		titles = append(titles, "allocations", "bytes")
+	}
+	var b strings.Builder
+	b.WriteString(head(1, append(titles, "")...))
+	for _, contender := range s.contenders() {
+		b.WriteString(tableRow(s, extra, contender))
+	}
+	return b.String()
+}
+
+func tableRow(s set, extra []set, contender string) string {
+	one := s.of(contender)
+	cells := []string{contender, formatRatio(cost(one, s.of(ours))), formatMedian(one), formatSpread(one)}
+	for _, e := range extra {
+		cells = append(cells, formatMedian(e.of(contender)))
+	}
+	return row(append(cells, one.Note)...)
+}
+
+// growthTables returns the ratios, and then the figures.
+func growthTables(s set) string {
+	ratios := growthTable(s, func(at set, contender string) string {
+		return formatRatio(cost(at.of(contender), at.of(ours)))
+	})
+	figures := growthTable(s, func(at set, contender string) string {
+		return formatMedian(at.of(contender))
+	})
+	spreads := growthTable(s, func(at set, contender string) string {
+		return formatSpread(at.of(contender))
+	})
+	return ratios + "\nMedians:\n\n" + figures + "\nMinimum and maximum:\n\n" + spreads + "\n"
+}
+
+func growthTable(s set, cell func(at set, contender string) string) string {
+	titles := []string{""}
+	for _, n := range s.parameters() {
+		titles = append(titles, thousands(float64(n)))
+	}
+	var b strings.Builder
+	b.WriteString(head(1, titles...))
+	for _, contender := range s.contenders() {
+		cells := []string{contender}
+		for _, n := range s.parameters() {
+			cells = append(cells, cell(s.parameter(n), contender))
+		}
+		b.WriteString(row(cells...))
+	}
+	return b.String()
+}
+
+// overview returns the ratios of several works in one table.
+func overview(s set) string {
+	s = s.where(isComparable)
+	if len(s.works()) < 2 || s.grows() {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString(head(1, append([]string{""}, s.contenders()...)...))
+	for _, work := range s.works() {
+		cells := []string{work}
+		for _, contender := range s.contenders() {
+			cells = append(cells, formatRatio(cost(s.work(work).of(contender), s.work(work).of(ours))))
+		}
+		b.WriteString(row(cells...))
+	}
+	return b.String() + "\n"
+}

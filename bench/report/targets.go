@@ -1,0 +1,82 @@
+package report
+
+import (
+	"fmt"
+	"runtime"
+)
+
+const (
+	scs        = "scs"
+	scsJSON    = "scs (JSON)"
+	cookie     = "gorilla cookie"
+	withValue  = "context.WithValue"
+	bare       = "bare handler"
+	sent       = "untouched, cookie sent"
+	notSent    = "untouched, no cookie"
+	readOne    = "read one value"
+	countOne   = "count one hit"
+	newSession = "new session"
+	oneOf20    = "read 1 of 20"
+	ofValues   = "read one of a session's values"
+)
+
+// targets are what was aimed at before anything was measured.
+var targets = []target{
+	allocations("untouched, cookie sent: allocations", sent, 1),
+	notSlower("untouched, cookie sent: time, by context.WithValue's", sent, withValue, 1),
+	faster("untouched, cookie sent: scs's time, by ours", sent, scs, 30, 0),
+	allocations("untouched, no cookie: allocations", notSent, 1),
+	notSlower("untouched, no cookie: time, by context.WithValue's", notSent, withValue, 1),
+	faster("untouched, no cookie: scs's time, by ours", notSent, scs, 1.5, 0),
+	faster("read one value: scs's time, by ours", readOne, scs, 10, 20),
+	faster("read one value: time of scs (JSON), by ours", readOne, scsJSON, 1.5, 3),
+	allocations("read one value, cookie seen before: allocations", readOne, 2),
+	faster("count one hit: scs's time, by ours", countOne, scs, 10, 15),
+	faster("count one hit: time of scs (JSON), by ours", countOne, scsJSON, 3, 0),
+	faster("count one hit: time of gorilla cookie, by ours", countOne, cookie, 12, 0),
+	faster("new session: scs's time, by ours", newSession, scs, 1.5, 3),
+	faster("read 1 of 20: scs's time, by ours", oneOf20, scs, 15, 30),
+	faster("read 1 of 20: time of scs (JSON), by ours", oneOf20, scsJSON, 5, 10),
+	{
+		text: "read 1 of 1,000 values: time, by that of 10", part: "growth", work: ofValues, unit: "ns",
+		contender: ours, parameter: 1000, against: ours, againstParameter: 10, atMost: 100,
+	},
+	{
+		text: "read on two cores: speed-up", part: "parallel", work: "read, 1 core", unit: "ns", contender: ours,
+		against: ours, againstWork: fmt.Sprintf("read, %d cores", runtime.NumCPU()), atLeast: 1.7,
+	},
+	{
+		text: "heap a session, a million of 3 small values", part: "memory", work: "heap a session", unit: "bytes",
+		contender: ours, parameter: 1_000_000, atMost: 250,
+	},
+	{
+		text: "longest wait of a reader while half of a million end", part: "memory", work: "longest wait during expiry",
+		unit: "µs", contender: ours, parameter: 1_000_000, atMost: 2000,
+	},
+	throughput("over loopback, untouched: requests a second, by the bare handler's", "untouched", 0.97),
+	throughput("over loopback, read: requests a second, by the bare handler's", readOne, 0.85),
+	throughput("over loopback, hit: requests a second, by the bare handler's", countOne, 0.85),
+	overSCS("over loopback, untouched: requests a second, by scs's", "untouched"),
+	overSCS("over loopback, read: requests a second, by scs's", readOne),
+	overSCS("over loopback, hit: requests a second, by scs's", countOne),
+}
+
+func allocations(text, work string, most float64) target {
+	return target{text: text, part: "request", work: work, unit: "allocations", contender: ours, atMost: most}
+}
+
+func notSlower(text, work, than string, most float64) target {
+	return target{text: text, part: "request", work: work, unit: "ns", contender: ours, against: than, atMost: most}
+}
+
+func faster(text, work, than string, least, stretch float64) target {
+	return target{text: text, part: "request", work: work, unit: "ns", contender: than, against: ours, atLeast: least, stretch: stretch}
+}
+
+func throughput(text, work string, least float64) target {
+	return target{text: text, part: "loopback", work: work, unit: "requests/s", contender: ours, against: bare, atLeast: least}
+}
+
+func overSCS(text, work string) target {
+	return target{text: text, part: "loopback", work: work, unit: "requests/s", contender: ours, against: scs, atLeast: 2}
+}
