@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/lazysession/session/bench/database"
 	"github.com/lazysession/session/bench/loopback"
 	"github.com/lazysession/session/bench/memory"
 	"github.com/lazysession/session/bench/sample"
@@ -26,6 +27,7 @@ var parts = []part{
 	{"growth", work.Growth},
 	{"memory", memory.Run},
 	{"loopback", loopback.Run},
+	{"database", database.Run},
 }
 
 var errNoPart = errors.New("-only matches no part")

@@ -2,6 +2,7 @@ package report
 
 import (
 	"math"
+	"slices"
 
 	"github.com/lazysession/session/bench/sample"
 )
@@ -52,7 +53,8 @@ func measured(s set) set {
 func (c *canvas) panel(x, y float64, work string, s set) {
 	s = measured(s)
 	c.text("strong", "start", x, y+14, work)
-	scale := (panelWidth - panelLabels - panelRoom) / longest(s)
+	room := panelWidth - panelLabels - panelRoom
+	scale := room / reach(s)
 	y += 24
 	left := x + panelLabels
 	c.line("grid", left, y-2, left, y+barPitch*float64(len(s.contenders())))
@@ -60,18 +62,29 @@ func (c *canvas) panel(x, y float64, work string, s set) {
 		one := s.of(contender)
 		width := math.Max(1, median(one.Rounds)*scale)
 		c.text(textClass(contender), "end", left-8, y+barHeight-3, contender)
-		c.rect(barClass(contender), left, y, width, barHeight)
+		c.rect(barClass(contender), left, y, math.Min(width, room), barHeight)
+		if width > room*1.001 {
+			width = room
+			c.rect("ground", left+room*0.9, y, 4, barHeight)
+		}
 		c.text(textClass(contender), "start", left+width+6, y+barHeight-3, barLabel(one, s.of(ours)))
 		y += barPitch
 	}
 }
 
-func longest(s set) float64 {
-	most := 0.0
+// reach returns how far a panel's scale goes: to its longest bar, but not so far beyond the second that the others can't
+// be told apart any more. A bar that goes on is broken.
+func reach(s set) float64 {
+	var medians []float64
 	for _, one := range s {
-		most = math.Max(most, median(one.Rounds))
+		medians = append(medians, median(one.Rounds))
 	}
-	return most
+	slices.Sort(medians)
+	n := len(medians)
+	if n == 1 {
+		return medians[0]
+	}
+	return math.Min(medians[n-1], 1.5*medians[n-2])
 }
 
 func barLabel(one, ours *sample.Sample) string {

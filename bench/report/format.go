@@ -98,12 +98,13 @@ func row(cells ...string) string {
 	return fmt.Sprintf("| %s |\n", strings.Join(cells, " | "))
 }
 
-// head returns the head of a table, whose columns from left on are aligned to the right.
-func head(left int, titles ...string) string {
+// head returns the head of a table. The first column is of names, and those without a title are of text; all others are
+// of figures.
+func head(titles ...string) string {
 	rules := make([]string, len(titles))
-	for i := range rules {
+	for i, title := range titles {
 		rules[i] = "---:"
-		if i < left {
+		if i == 0 || title == "" {
 			rules[i] = "---"
 		}
 	}

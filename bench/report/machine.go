@@ -78,7 +78,7 @@ func isCompared(path string) bool {
 
 func (m Machine) markdown() string {
 	var b strings.Builder
-	b.WriteString(head(2, "", ""))
+	b.WriteString(head("", ""))
 	b.WriteString(row("CPU", m.CPU+", "+strconv.Itoa(m.Cores)+" cores"))
 	b.WriteString(row("system", m.OS))
 	b.WriteString(row("Go", m.Go))

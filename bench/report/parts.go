@@ -16,7 +16,8 @@ itself costs. It carries the cookie that the contender gave out before, and the 
 The response goes into a writer that keeps the body and costs next to nothing. Each handler answers with four bytes.
 
 The floors are a handler without any middleware, and a middleware that does nothing but
-` + "`r.WithContext(context.WithValue(…))`" + `. gorilla has no middleware: where nobody asks for a session, it does nothing.`},
+` + "`r.WithContext(context.WithValue(…))`" + `. gorilla has no middleware: where nobody asks for a session, it does nothing. scs runs without the goroutine
+that removes expired sessions.`},
 	{name: "parallel", title: "On all cores", text: `
 The same reading of one value, with Go limited to one core and with all of them, one client and one session for each core.
 The figure is the time in which one request more is done, so twice the cores should halve it. Where other programs

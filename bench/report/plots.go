@@ -10,7 +10,7 @@ type plot struct {
 
 // plots are all there are. The first is the one that the project's README shows.
 var plots = []plot{
-	{file: "requests.svg", part: "request", title: "One request, in one process", caption: "median time, shorter is better; × is how many times as long as session takes; each panel has its own scale, from zero"},
+	{file: "requests.svg", part: "request", title: "One request, in one process", caption: "median time, shorter is better; × is how many times as long as session takes; each panel has its own scale, from zero; a broken bar goes on"},
 	{file: "growth-values.svg", part: "growth", work: ofValues, title: "Reading one of a session's values", caption: "values in the session"},
 	{file: "growth-sessions.svg", part: "growth", work: "read from one of so many sessions", title: "Reading from one of many sessions in memory", caption: "sessions in the store"},
 	{file: "growth-goroutines.svg", part: "growth", work: "read by so many goroutines", title: "Reading by many goroutines at once", caption: "goroutines"},

@@ -1,6 +1,10 @@
 package report
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/lazysession/session/bench/sample"
+)
 
 // tables returns what was measured of one work: allocations and bytes beside the time, other units on their own.
 func tables(s set) string {
@@ -30,21 +34,32 @@ func table(s set, extra []set) string {
 	if len(extra) > 0 {
 		titles = append(titles, "allocations", "bytes")
 	}
+	notes := hasNotes(s)
+	if notes {
+		titles = append(titles, "")
+	}
 	var b strings.Builder
-	b.WriteString(head(1, append(titles, "")...))
+	b.WriteString(head(titles...))
 	for _, contender := range s.contenders() {
-		b.WriteString(tableRow(s, extra, contender))
+		b.WriteString(tableRow(s, extra, contender, notes))
 	}
 	return b.String()
 }
 
-func tableRow(s set, extra []set, contender string) string {
+func tableRow(s set, extra []set, contender string, notes bool) string {
 	one := s.of(contender)
 	cells := []string{contender, formatRatio(cost(one, s.of(ours))), formatMedian(one), formatSpread(one)}
 	for _, e := range extra {
 		cells = append(cells, formatMedian(e.of(contender)))
 	}
-	return row(append(cells, one.Note)...)
+	if notes {
+		cells = append(cells, one.Note)
+	}
+	return row(cells...)
+}
+
+func hasNotes(s set) bool {
+	return len(s.where(func(one sample.Sample) bool { return one.Note != "" })) > 0
 }
 
 // growthTables returns the ratios, and then the figures.
@@ -67,7 +82,7 @@ func growthTable(s set, cell func(at set, contender string) string) string {
 		titles = append(titles, thousands(float64(n)))
 	}
 	var b strings.Builder
-	b.WriteString(head(1, titles...))
+	b.WriteString(head(titles...))
 	for _, contender := range s.contenders() {
 		cells := []string{contender}
 		for _, n := range s.parameters() {
@@ -85,7 +100,7 @@ func overview(s set) string {
 		return ""
 	}
 	var b strings.Builder
-	b.WriteString(head(1, append([]string{""}, s.contenders()...)...))
+	b.WriteString(head(append([]string{""}, s.contenders()...)...))
 	for _, work := range s.works() {
 		cells := []string{work}
 		for _, contender := range s.contenders() {

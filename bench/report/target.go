@@ -92,7 +92,7 @@ func (v verdict) String() string {
 // targetTable returns the targets of the parts that were measured.
 func targetTable(s set, targets []target) string {
 	var b strings.Builder
-	b.WriteString(head(1, "", "target", "measured", ""))
+	b.WriteString(head("", "target", "measured", ""))
 	for _, t := range targets {
 		if len(s.part(t.part)) == 0 {
 			continue

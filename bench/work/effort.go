@@ -11,8 +11,8 @@ type effort struct {
 }
 
 var (
-	full  = effort{rounds: 15, round: 20 * time.Millisecond, maxSessions: 1_000_000, hits: 4000}
-	brief = effort{rounds: 5, round: 5 * time.Millisecond, maxSessions: 100_000, hits: 1600}
+	full  = effort{rounds: 15, round: 20 * time.Millisecond, maxSessions: 1_000_000, hits: 2000}
+	brief = effort{rounds: 5, round: 5 * time.Millisecond, maxSessions: 100_000, hits: 400}
 )
 
 func effortOf(short bool) effort {
