@@ -44,15 +44,16 @@ func (b *board) compare(ctx context.Context, all []contender, w work, sessions i
 // spread returns the i-th session of a walk that leaves none out and jumps from page to page.
 func spread(i, sessions int) int { return i * 7919 % sessions }
 
-// turns gives each contender its turn in each round. Nobody always follows the same one.
+// turns gives each contender its turn in each round, there and back, so that nobody always follows the same one.
 func (b *board) turns(all []contender, turn func(c contender) error) error {
-	for round := range b.rounds {
-		for i := range all {
-			c := all[(i+round)%len(all)]
+	order := slices.Clone(all)
+	for range b.rounds {
+		for _, c := range order {
 			if err := turn(c); err != nil {
 				return fmt.Errorf("%s: %w", c.name(), err)
 			}
 		}
+		slices.Reverse(order)
 	}
 	return nil
 }

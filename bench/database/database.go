@@ -14,7 +14,7 @@ import (
 func Run(ctx context.Context, short bool, log func(format string, args ...any)) ([]sample.Sample, error) {
 	p := plan{sessions: 10_000, many: 1_000_000, rounds: 24, goroutines: []int{1, 16}, each: 100}
 	if short {
-		p.many, p.rounds = 100_000, 4
+		p.many, p.rounds = 100_000, 3
 	}
 	return p.run(ctx, log)
 }

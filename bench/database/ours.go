@@ -34,7 +34,9 @@ func (o *ours) exact() bool { return true }
 
 func (o *ours) close() error { return o.Close() }
 
-// fill makes the first session through the store, and copies its row: a million commits would take minutes.
+// fill makes the first session through the store, and copies its row: a million commits would take minutes. The row is
+// found by its ID. A search by token would hold on to a bucket of the hash index as long as the statement runs, no bucket
+// could be split meanwhile, and every later load would read a chain of thirty pages.
 func (o *ours) fill(ctx context.Context, from, to int) error {
 	if from == 0 {
 		if err := o.create(ctx, 0); err != nil {
@@ -42,18 +44,22 @@ func (o *ours) fill(ctx context.Context, from, to int) error {
 		}
 		from = 1
 	}
-	first := token(0)
+	first := id(0)
 	_, err := o.pool.Exec(ctx, `INSERT INTO session_sessions (created, lapses, ends, due, idle, id, version, persistent, token, owner, labels, data)
 	SELECT created, lapses, ends, due, idle, gen_random_uuid(), version, persistent, new.token, owner, labels, data
-	FROM session_sessions AS old, unnest($2::bytea[]) AS new (token) WHERE old.token = $1`, first[:], tokens(from, to))
+	FROM session_sessions AS old, unnest($2::bytea[]) AS new (token) WHERE old.id = $1`, first, tokens(from, to))
 	return err
 }
 
-func (o *ours) create(ctx context.Context, n int) error {
+func id(n int) store.ID {
 	t := token(n)
-	_, err := o.Commit(ctx, t, &store.Change{
+	return store.ID(t[16:])
+}
+
+func (o *ours) create(ctx context.Context, n int) error {
+	_, err := o.Commit(ctx, token(n), &store.Change{
 		Created:     true,
-		ID:          store.ID(t[16:]),
+		ID:          id(n),
 		Touched:     true,
 		IdleTimeout: time.Hour,
 		Lifetime:    24 * time.Hour,

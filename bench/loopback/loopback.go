@@ -12,6 +12,7 @@ package loopback
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/lazysession/session/bench/sample"
 )
@@ -47,13 +48,13 @@ func (p plan) run(ctx context.Context, log func(format string, args ...any)) ([]
 	for round := range p.rounds {
 		log("loopback: %d connections, round %d of %d", p.connections, round+1, p.rounds)
 		for _, w := range p.works {
-			for i := range running {
-				s := running[(i+round)%len(running)] // nobody always follows the same one
+			for _, s := range running {
 				if err := measure(ctx, gen, s, w, f); err != nil {
 					return nil, fmt.Errorf("loopback: %s: %s: %w", s.name, w.name, err)
 				}
 			}
 		}
+		slices.Reverse(running) // there and back, so that nobody always follows the same one
 	}
 	return f.samples, nil
 }

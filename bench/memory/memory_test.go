@@ -7,7 +7,7 @@ import (
 )
 
 func TestFiguresOfBothContenders(t *testing.T) {
-	p := plan{sessions: 2000, rounds: 2, window: 20 * time.Millisecond}
+	p := plan{sessions: 2000, rounds: 1, window: 20 * time.Millisecond}
 	samples, err := p.run(t.Context(), t.Logf)
 	if err != nil {
 		t.Fatal(err)
