@@ -49,20 +49,19 @@ func start(ctx context.Context, name string) (*server, error) {
 	s := &server{name: name, cmd: cmd, input: input}
 	address, err := bufio.NewReader(output).ReadString('\n')
 	if err != nil {
-		s.stop()
+		stopAll([]*server{s})
 		return nil, fmt.Errorf("it doesn't say where it listens (is loopback.Main called?): %w", err)
 	}
 	s.url = "http://" + strings.TrimSpace(address)
 	return s, nil
 }
 
+// stopAll lets servers end at the same time, which under the race detector takes each a second.
 func stopAll(all []*server) {
 	for _, s := range all {
-		s.stop()
+		s.input.Close()
 	}
-}
-
-func (s *server) stop() {
-	s.input.Close()
-	s.cmd.Wait() // what it has to say stands on standard error
+	for _, s := range all {
+		s.cmd.Wait() // what it has to say stands on standard error
+	}
 }
