@@ -3,12 +3,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/lazysession/session/bench/loopback"
@@ -44,23 +44,36 @@ func parseOptions() options {
 	return o
 }
 
+// run writes a report of what could be measured, also where a part failed.
 func run(ctx context.Context, o options) error {
 	start := time.Now()
-	samples, err := measure(ctx, o, start)
-	if err != nil {
-		return err
+	samples, failed := measure(ctx, o, start)
+	if len(samples) == 0 {
+		return errors.Join(failed, errNothing)
 	}
 	r := report.Report{
 		Samples: samples,
 		Machine: report.ThisMachine(),
 		Date:    start,
 		Took:    time.Since(start),
-		Command: command(),
+		Command: o.command(),
 	}
-	return r.Write(o.out)
+	return errors.Join(failed, r.Write(o.out))
 }
 
-// command returns how to repeat the run, in the folder of this program.
-func command() string {
-	return strings.Join(append([]string{"go run ."}, os.Args[1:]...), " ")
+var errNothing = errors.New("nothing was measured")
+
+// command returns how to repeat the run: where it is written to makes no difference.
+func (o options) command() string {
+	if only := o.only.String(); only != "" {
+		return fmt.Sprintf("go run .%s -only '%s'", when(o.short, " -short"), only)
+	}
+	return "make bench" + when(o.short, " SHORT=1")
+}
+
+func when(on bool, text string) string {
+	if on {
+		return text
+	}
+	return ""
 }

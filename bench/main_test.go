@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestRunWritesTheReport(t *testing.T) {
@@ -26,8 +25,24 @@ func TestRunWritesTheReport(t *testing.T) {
 }
 
 func TestPartsThatDontExistAreNoReport(t *testing.T) {
-	o := options{only: regexp.MustCompile("^none$")}
-	if _, err := measure(t.Context(), o, time.Now()); !errors.Is(err, errNoPart) {
-		t.Errorf("got %v, want %v", err, errNoPart)
+	o := options{only: regexp.MustCompile("^none$"), out: t.TempDir()}
+	if err := run(t.Context(), o); !errors.Is(err, errNothing) {
+		t.Errorf("got %v, want %v", err, errNothing)
+	}
+}
+
+func TestReportSaysHowToRepeatIt(t *testing.T) {
+	for _, test := range []struct {
+		short      bool
+		only, want string
+	}{
+		{false, "", "make bench"},
+		{true, "", "make bench SHORT=1"},
+		{true, "^growth$", "go run . -short -only '^growth$'"},
+	} {
+		o := options{short: test.short, only: regexp.MustCompile(test.only)}
+		if got := o.command(); got != test.want {
+			t.Errorf("got %q, want %q", got, test.want)
+		}
 	}
 }

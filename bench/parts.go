@@ -30,29 +30,27 @@ var parts = []part{
 	{"database", database.Run},
 }
 
-var errNoPart = errors.New("-only matches no part")
-
+// measure goes on after a part that failed, so that the time of the others wasn't spent for nothing.
 func measure(ctx context.Context, o options, start time.Time) ([]sample.Sample, error) {
 	var all []sample.Sample
+	var failed error
 	for _, p := range parts {
 		if !o.only.MatchString(p.name) {
 			continue
 		}
-		samples, err := p.run(ctx, o.short, logger(p.name, start))
+		samples, err := p.run(ctx, o.short, logger(start))
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", p.name, err)
+			failed = errors.Join(failed, err)
+			continue
 		}
 		all = append(all, samples...)
 	}
-	if len(all) == 0 {
-		return nil, errNoPart
-	}
-	return all, nil
+	return all, failed
 }
 
 // logger says on standard error what is being measured, and since when the program runs.
-func logger(part string, start time.Time) func(format string, args ...any) {
+func logger(start time.Time) func(format string, args ...any) {
 	return func(format string, args ...any) {
-		fmt.Fprintf(os.Stderr, "%4.0f s  %s: %s\n", time.Since(start).Seconds(), part, fmt.Sprintf(format, args...))
+		fmt.Fprintf(os.Stderr, "%4.0f s  %s\n", time.Since(start).Seconds(), fmt.Sprintf(format, args...))
 	}
 }

@@ -7,6 +7,7 @@ const ours = sample.Ours
 // A part is a page of the report, with what a reader is to know first.
 type part struct {
 	name, title, text string
+	parameter         string // what the heads of its tables count, unless the name of the work says it
 }
 
 var parts = []part{
@@ -33,7 +34,7 @@ What sessions that nobody uses at the moment cost, and what their end costs thos
 	{name: "loopback", title: "Over a network", text: `
 Whole requests end to end: a server that has one core, and a load generator on another that sends over a fixed
 number of connections.`},
-	{name: "database", title: "On PostgreSQL", text: `
+	{name: "database", title: "On PostgreSQL", parameter: "goroutines", text: `
 Sessions in a PostgreSQL database on the same machine, which waits for the disk as one in use does.`},
 }
 

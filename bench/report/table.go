@@ -8,13 +8,14 @@ import (
 
 // tables returns what was measured of one work: allocations and bytes beside the time, other units on their own.
 func tables(s set) string {
-	if s.grows() {
-		return growthTables(s.unit(s.units()[0]))
-	}
 	var b strings.Builder
 	extra := extras(s)
 	for _, unit := range s.units() {
-		if len(extra) == 0 || unit == "ns" {
+		switch {
+		case len(extra) > 0 && unit != "ns":
+		case s.grows():
+			b.WriteString(growthTables(s.unit(unit)))
+		default:
 			b.WriteString(table(s.unit(unit), extra) + "\n")
 		}
 	}
@@ -64,20 +65,23 @@ func hasNotes(s set) bool {
 
 // growthTables returns the ratios, and then the figures.
 func growthTables(s set) string {
+	if isShare(s[0].Unit) {
+		return growthTable(s, medianCell) + "\n"
+	}
 	ratios := growthTable(s, func(at set, contender string) string {
 		return formatRatio(cost(at.of(contender), at.of(ours)))
 	})
-	figures := growthTable(s, func(at set, contender string) string {
-		return formatMedian(at.of(contender))
-	})
+	figures := growthTable(s, medianCell)
 	spreads := growthTable(s, func(at set, contender string) string {
 		return formatSpread(at.of(contender))
 	})
 	return ratios + "\nMedians:\n\n" + figures + "\nMinimum and maximum:\n\n" + spreads + "\n"
 }
 
+func medianCell(at set, contender string) string { return formatMedian(at.of(contender)) }
+
 func growthTable(s set, cell func(at set, contender string) string) string {
-	titles := []string{""}
+	titles := []string{partOf(s[0].Part).parameter}
 	for _, n := range s.parameters() {
 		titles = append(titles, thousands(float64(n)))
 	}

@@ -59,6 +59,10 @@ var targets = []target{
 	overSCS("over loopback, untouched: requests a second, by scs's", "untouched"),
 	overSCS("over loopback, read: requests a second, by scs's", readOne),
 	overSCS("over loopback, hit: requests a second, by scs's", countOne),
+	overPgx("PostgreSQL, load, 1 goroutine: time, by a bare query's", "load", 1, 1/0.9),
+	overPgx("PostgreSQL, load, 16 goroutines: time, by a bare query's", "load", 16, 1/0.9),
+	overPgx("PostgreSQL, commit of one value, 1 goroutine: time, by a bare UPDATE's", "set one of five", 1, 1.15),
+	overPgx("PostgreSQL, commit of one value, 16 goroutines: time, by a bare UPDATE's", "set one of five", 16, 1.15),
 }
 
 func allocations(text, work string, most float64) target {
@@ -79,4 +83,11 @@ func throughput(text, work string, least float64) target {
 
 func overSCS(text, work string) target {
 	return target{text: text, part: "loopback", work: work, unit: "requests/s", contender: ours, against: scs, atLeast: 2}
+}
+
+func overPgx(text, work string, goroutines int, most float64) target {
+	return target{
+		text: text, part: "database", work: work, unit: "µs", contender: ours, parameter: goroutines,
+		against: "bare pgx", againstParameter: goroutines, atMost: most,
+	}
 }

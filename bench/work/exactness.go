@@ -21,7 +21,7 @@ func Exactness(ctx context.Context, short bool, log func(format string, args ...
 }
 
 func measureExactness(ctx context.Context, e effort, log func(string, ...any)) ([]sample.Sample, error) {
-	log("%s", hammering.name)
+	log("exactness: %s", hammering.name)
 	var samples []sample.Sample
 	for _, c := range peers {
 		s := sample.Sample{Part: "exactness", Work: hammering.name, Contender: c.name, Unit: "%", Note: c.note}

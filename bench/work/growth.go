@@ -28,7 +28,7 @@ func measureGrowth(ctx context.Context, e effort, log func(string, ...any)) ([]s
 func growValues(ctx context.Context, m match, log func(string, ...any)) ([]sample.Sample, error) {
 	var all []sample.Sample
 	for _, m.parameter = range []int{1, 10, 100, 1000} {
-		log("read 1 of %d values", m.parameter)
+		log("growth: read 1 of %d values", m.parameter)
 		w := work{name: "read one of a session's values", task: readOne, values: m.parameter}
 		samples, err := m.compete(ctx, w, peers, 1)
 		if err != nil {
@@ -42,7 +42,7 @@ func growValues(ctx context.Context, m match, log func(string, ...any)) ([]sampl
 func growGoroutines(ctx context.Context, m match, log func(string, ...any)) ([]sample.Sample, error) {
 	var all []sample.Sample
 	for _, m.parameter = range []int{1, 2, 4, 8, 16, 32, 64} {
-		log("read by %d goroutines", m.parameter)
+		log("growth: read by %d goroutines", m.parameter)
 		w := work{name: "read by so many goroutines", task: readOne, values: 1}
 		samples, err := m.compete(ctx, w, peers, m.parameter)
 		if err != nil {

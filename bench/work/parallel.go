@@ -20,7 +20,7 @@ func measureParallel(ctx context.Context, e effort, log func(string, ...any)) ([
 	if err != nil {
 		return nil, err
 	}
-	log("reading on one core and on %d", runtime.NumCPU())
+	log("parallel: reading on one core and on %d", runtime.NumCPU())
 	samples, err := m.play(ctx, rigs)
 	return samples, err
 }

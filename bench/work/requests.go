@@ -17,7 +17,7 @@ func measureRequests(ctx context.Context, e effort, log func(string, ...any)) ([
 	m := match{effort: e, part: "request"}
 	var all []sample.Sample
 	for _, w := range requests {
-		log("%s", w.name)
+		log("request: %s", w.name)
 		samples, err := m.compete(ctx, w, withFloors, 1)
 		if err != nil {
 			return nil, err

@@ -15,7 +15,7 @@ func growSessions(ctx context.Context, m match, log func(string, ...any)) ([]sam
 	}
 	var all []sample.Sample
 	for m.parameter = 1000; m.parameter <= m.maxSessions; m.parameter *= 10 {
-		log("read one of %d sessions", m.parameter)
+		log("growth: read one of %d sessions", m.parameter)
 		if err := growAll(ctx, crowds, m.parameter); err != nil {
 			return nil, err
 		}
