@@ -80,6 +80,7 @@ func TestFiguresAreReadable(t *testing.T) {
 func TestTargetsAreJudged(t *testing.T) {
 	speed := target{part: "request", work: "read", unit: "ns", contender: "scs", against: sample.Ours, atLeast: 10, stretch: 20}
 	allocs := target{part: "request", work: "read", unit: "allocations", contender: sample.Ours, atMost: 1}
+	few := target{part: "request", work: "read", unit: "allocations", contender: sample.Ours, atMost: 2}
 	elsewhere := target{part: "request", work: "write", unit: "ns", contender: sample.Ours, atMost: 1}
 	for _, test := range []struct {
 		target           target
@@ -88,6 +89,7 @@ func TestTargetsAreJudged(t *testing.T) {
 	}{
 		{speed, "≥ 10.0 ×; better 20.0 ×", "11.0 ×", "met"},
 		{allocs, "≤ 1", "2", "**not met**"},
+		{few, "≤ 2", "2", "met"},
 		{elsewhere, "≤ 1.00 ns", "–", "not measured"},
 	} {
 		v := test.target.judge(read)

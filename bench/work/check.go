@@ -55,13 +55,13 @@ func (r *rig) checkRead(cookie string) error {
 	return nil
 }
 
+// checkNew makes sure that another request makes another session.
 func (r *rig) checkNew(cookie string) error {
-	other, err := r.ask(fill, "")
-	if err == nil && other.cookie() == cookie && !r.stateless {
-		err = errors.New("two visitors have the same cookie")
-	}
-	if err != nil {
+	if err := r.send(1); err != nil {
 		return err
+	}
+	if r.clients[0].cookie() == cookie && !r.stateless {
+		return errors.New("two visitors have the same cookie")
 	}
 	return r.checkRead(cookie)
 }

@@ -11,7 +11,7 @@ type effort struct {
 }
 
 var (
-	full  = effort{rounds: 15, round: 20 * time.Millisecond, maxSessions: 1_000_000, hits: 2000}
+	full  = effort{rounds: 31, round: 10 * time.Millisecond, maxSessions: 1_000_000, hits: 2000}
 	brief = effort{rounds: 5, round: 5 * time.Millisecond, maxSessions: 100_000, hits: 400}
 )
 

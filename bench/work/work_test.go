@@ -94,6 +94,22 @@ func checkSample(t *testing.T, part string, s sample.Sample) {
 	}
 }
 
+// A contender that does less once it is timed has to be found out after.
+func TestLazyContenderIsFoundOut(t *testing.T) {
+	w := work{name: "count one hit", task: countHit, values: 1}
+	r, err := newRig(ours, w, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.close()
+	idle := r.server.client(&plan{task: touchNothing})
+	idle.setCookie(r.clients[0].cookie())
+	r.clients[0] = idle
+	if _, err := (match{effort: tiny}).play(t.Context(), []*rig{r}); err == nil {
+		t.Error("hits that nobody counted were not missed")
+	}
+}
+
 func TestMeasuringEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
