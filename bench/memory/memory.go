@@ -40,6 +40,7 @@ func (p plan) run(ctx context.Context, log func(format string, args ...any)) ([]
 			}
 		}
 	}
+	f.explain()
 	return f.samples, nil
 }
 

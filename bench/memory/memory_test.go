@@ -17,6 +17,9 @@ func TestFiguresOfBothContenders(t *testing.T) {
 		if len(s.Rounds) != p.rounds || slices.Min(s.Rounds) <= 0 {
 			t.Errorf("%s of %s: got %v %s, want %d figures above 0", s.Work, s.Contender, s.Rounds, s.Unit, p.rounds)
 		}
+		if s.Work == "longest wait during expiry" && s.Note == "" {
+			t.Errorf("%s of %s: no note of what the machine did", s.Work, s.Contender)
+		}
 		if s.Contender == "session" {
 			works = append(works, s.Work)
 		}
