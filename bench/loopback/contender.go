@@ -35,6 +35,7 @@ func (p page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8") // as a page does; a bare one without a header would be none
 	io.WriteString(w, strconv.Itoa(n))
 }
 
