@@ -1,6 +1,6 @@
 # Every target is one script, so that each runs by hand as well; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help test lint fuzz e2e farm faults ci bench
+.PHONY: help test lint fuzz e2e farm faults bench ci
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST)
@@ -23,8 +23,8 @@ farm: ## a whole site on this machine: a database, three forums and a balancer, 
 faults: ## each fault FAULTS_RUNS (3) times, and what was measured into docs/faults.md
 	@scripts/faults.sh
 
-ci: ## everything above, as it is run for each change
+ci: ## test, lint, fuzz and the nested modules, as they are run for each change
 	@.ci/run
 
-bench: ## measure beside other libraries in 15 minutes (SHORT=1: in 2), into docs/benchmarks
-	@cd bench && go run . $(if $(SHORT),-short)
+bench: ## measure beside other libraries for some minutes (SHORT=1: for two), into docs/benchmarks
+	@scripts/bench.sh $(if $(SHORT),-short)
