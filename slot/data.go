@@ -1,0 +1,127 @@
+package slot
+
+import (
+	"context"
+	"sync/atomic"
+)
+
+// Data is the slots of one holder: a connection, or whatever else is opened, used and released. The holder has it as a
+// field, and opens and releases it. The zero Data is not open: its slots can't be used, Pin fails. It must not be copied.
+//
+// Goroutines may share it. It has no lock: getting and setting are atomic operations on one word, and setting a slot
+// for the first time allocates only in tables of more than eight slots.
+type Data struct {
+	table   *Table
+	entries []*entry
+	failed  []*entry // whose OnOpen panicked; not changed after Open
+	state   atomic.Int64
+	near    [room]atomic.Value
+	far     atomic.Pointer[[]atomic.Value] // of the slots beyond room; nil until one is set
+}
+
+// room is how many slots need no allocation of their own.
+const room = 8
+
+// The state is the number of pins and these. Released is what has ended and is not pinned, and nothing leads out of it:
+// that is why releasing happens exactly once.
+const (
+	isOpen   = 1 << 62
+	isEnded  = 1 << 61
+	released = isOpen | isEnded
+	pins     = isEnded - 1
+)
+
+// A Holder has slots. A method that returns nil makes it a holder without any.
+type Holder interface{ SlotData() *Data }
+
+// SlotData makes Data a Holder by itself.
+func (d *Data) SlotData() *Data { return d }
+
+// Open opens the data for the table's slots, freezes the table, and runs the OnOpen hooks with ctx, in which they should
+// find the holder. The data is pinned until all have run. A nil table has no slots.
+//
+// It is for the holder, before anybody else knows it. To open twice is an error, also after the release.
+func (d *Data) Open(ctx context.Context, t *Table) error {
+	if !d.state.CompareAndSwap(0, isOpen+1) {
+		return errTwice
+	}
+	defer d.Unpin()
+	t.countOpened()
+	d.table, d.entries = t, t.freeze()
+	d.openAll(ctx)
+	return nil
+}
+
+// Release releases the data: the OnRelease hooks run, in this goroutine if nobody has it pinned, else in the one that
+// unpins it last. Only the first call counts. It is for the holder.
+func (d *Data) Release() {
+	for {
+		switch s := d.state.Load(); {
+		case s&isOpen == 0 || s&isEnded != 0:
+			return
+		case d.state.CompareAndSwap(s, s|isEnded):
+			d.releaseAt(s | isEnded)
+			return
+		}
+	}
+}
+
+// Pin keeps the data from being released until [Data.Unpin], even if its holder closes meanwhile. Pins add up. It
+// reports false if the data was released before, or never opened; there is nothing to unpin then.
+func (d *Data) Pin() bool {
+	for {
+		s := d.state.Load()
+		if s == 0 || s == released {
+			return false
+		}
+		if d.state.CompareAndSwap(s, s+1) {
+			return true
+		}
+	}
+}
+
+// Unpin takes back one successful [Data.Pin]. One too many does nothing.
+func (d *Data) Unpin() {
+	for {
+		s := d.state.Load()
+		if s&pins == 0 {
+			return
+		}
+		if d.state.CompareAndSwap(s, s-1) {
+			d.releaseAt(s - 1)
+			return
+		}
+	}
+}
+
+func (d *Data) releaseAt(state int64) {
+	if state == released {
+		d.releaseAll(len(d.entries))
+	}
+}
+
+// Pinned reports whether the data is pinned, and so can't be released at this moment.
+func (d *Data) Pinned() bool { return d.state.Load()&pins != 0 }
+
+// Released reports whether the OnRelease hooks have begun to run.
+func (d *Data) Released() bool { return d.state.Load() == released }
+
+// cell returns where a slot's value is; nil if none of the far ones was ever set.
+func (d *Data) cell(i int) *atomic.Value {
+	if i < room {
+		return &d.near[i]
+	}
+	if far := d.far.Load(); far != nil {
+		return &(*far)[i-room]
+	}
+	return nil
+}
+
+func (d *Data) makeCell(i int) *atomic.Value {
+	if c := d.cell(i); c != nil {
+		return c
+	}
+	far := make([]atomic.Value, len(d.entries)-room)
+	d.far.CompareAndSwap(nil, &far) // if another goroutine was first, its cells are the ones
+	return d.cell(i)
+}

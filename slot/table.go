@@ -1,0 +1,93 @@
+package slot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// A Table hands out slots. The zero Table is empty and ready. It must not be copied.
+//
+// Layers ask for their slots with [New] while the program is set up. The first [Data] that opens freezes the table, so
+// that every holder has the same slots. Goroutines may share a Table.
+type Table struct {
+	// Logger is told of hooks that panic. Nil: slog.Default(). Set it before the first Data opens.
+	Logger *slog.Logger
+
+	opened, released atomic.Uint64
+
+	mu      sync.Mutex // locks the remaining fields
+	entries []*entry   // never changed once it is frozen
+	frozen  bool
+}
+
+// An entry is a slot as its table knows it.
+type entry struct {
+	table *Table
+	name  string
+	place string // in the source, where it was asked for
+	index int
+
+	open    func(context.Context, *entry, *Data)
+	release func(*entry, *Data)
+}
+
+// New returns a slot of its own to the layer that asks for it, for a pointer to T in every holder of the table's slots.
+//
+// The name is unique in the table, by convention the package's path and a word: "example.com/shop/limit.bucket". It
+// returns [ErrTaken] for a name that was asked for before, [ErrFrozen] once the first holder has opened, and an error
+// for a nil table or an empty name. The zero Hooks are none. With an error comes the zero Slot, every use of which is an
+// error as well.
+func New[T any](t *Table, name string, hooks Hooks[T]) (Slot[T], error) {
+	e := &entry{table: t, name: name, place: caller(), open: hooks.open, release: hooks.release}
+	if err := t.add(e); err != nil {
+		return Slot[T]{}, fmt.Errorf("slot: %q: %w", name, err)
+	}
+	return Slot[T]{e}, nil
+}
+
+func (t *Table) add(e *entry) error {
+	switch {
+	case t == nil:
+		return errors.New("nil table")
+	case e.name == "":
+		return errors.New("a slot needs a name")
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, other := range t.entries {
+		if other.name == e.name {
+			return fmt.Errorf("%w at %s", ErrTaken, other.place)
+		}
+	}
+	if t.frozen {
+		return ErrFrozen
+	}
+	e.index = len(t.entries)
+	t.entries = append(t.entries, e)
+	return nil
+}
+
+// freeze returns all slots that there will ever be.
+func (t *Table) freeze() []*entry {
+	if t == nil {
+		return nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.frozen = true
+	return t.entries
+}
+
+// caller returns where New was called. Two packages that chose one name are found by it.
+func caller() string {
+	_, file, line, ok := runtime.Caller(2)
+	if !ok {
+		return "an unknown place"
+	}
+	return fmt.Sprintf("%s:%d", file, line)
+}
