@@ -1,0 +1,123 @@
+package conn
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/lazysession/session/slot"
+)
+
+// A Conn is a connection with slots. It is made by what [Listen] and [Dialer] return, or by [New].
+//
+// What it can do is what the connection below it can do, which [Conn.NetConn] returns. Close also releases the slots, as
+// soon as no request uses them. Goroutines may share a Conn as any net.Conn.
+type Conn struct {
+	inner  net.Conn
+	data   slot.Data
+	table  *slot.Table
+	parent context.Context // of its requests; set once, before there are any
+
+	opening   atomic.Bool
+	observers []Observer // not changed after opening
+}
+
+var (
+	_ net.Conn    = (*Conn)(nil)
+	_ slot.Holder = (*Conn)(nil)
+)
+
+// New opens a connection with the slots of a table, for servers and clients that accept or dial in a way of their own.
+// The OnOpen hooks run before it returns; [FromContext] finds the Conn in their context, which else is ctx, or the
+// background for a nil one. A nil table has no slots.
+//
+// It returns an error for a nil connection, and for one that is TLS already: around that, net/http would find neither
+// HTTP/2 nor Request.TLS. TLS belongs around a Conn, not below it. After an error nc is the caller's to close.
+func New(ctx context.Context, nc net.Conn, t *slot.Table) (*Conn, error) {
+	c, err := wrap(nc, t)
+	if err != nil {
+		return nil, err
+	}
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	return c, c.open(context.WithValue(ctx, contextKey{}, c))
+}
+
+func wrap(nc net.Conn, t *slot.Table) (*Conn, error) {
+	if nc == nil {
+		return nil, errors.New("conn: nil connection")
+	}
+	if _, ok := nc.(interface{ ConnectionState() tls.ConnectionState }); ok {
+		return nil, fmt.Errorf("conn: %T has TLS inside: use tls.NewListener(conn.Listen(…)), Server.ServeTLS, "+
+			"or a Transport's DialContext, so that TLS is around the slots", nc)
+	}
+	return &Conn{inner: nc, table: t}, nil
+}
+
+// open runs the OnOpen hooks. Only while they run may observers be added.
+func (c *Conn) open(ctx context.Context) error {
+	c.opening.Store(true)
+	defer c.opening.Store(false)
+	return c.data.Open(ctx, c.table)
+}
+
+// SlotData makes the connection a holder of slots. A nil Conn is one without any.
+func (c *Conn) SlotData() *slot.Data {
+	if c == nil {
+		return nil
+	}
+	return &c.data
+}
+
+// Pin keeps the connection's data from being released until [Conn.Unpin], for work that outlives a request. The
+// connection itself may be closed meanwhile. It reports false, and pins nothing, if the data is released already or the
+// Conn is nil.
+func (c *Conn) Pin() bool { return c != nil && c.data.Pin() }
+
+// Unpin takes back one successful [Conn.Pin].
+func (c *Conn) Unpin() {
+	if c != nil {
+		c.data.Unpin()
+	}
+}
+
+// Close closes the connection and releases its data once nothing has it pinned: now, if no request is being served, so
+// OnRelease hooks may run in it. They run once, however often and by whomever it is called.
+func (c *Conn) Close() error {
+	defer c.data.Release()
+	return c.inner.Close()
+}
+
+// Read reads from the connection.
+func (c *Conn) Read(p []byte) (int, error) {
+	n, err := c.inner.Read(p)
+	c.tellRead(int64(n), err)
+	return n, err
+}
+
+// Write writes to the connection.
+func (c *Conn) Write(p []byte) (int, error) {
+	n, err := c.inner.Write(p)
+	c.tellWrite(int64(n), err)
+	return n, err
+}
+
+// LocalAddr returns the local address.
+func (c *Conn) LocalAddr() net.Addr { return c.inner.LocalAddr() }
+
+// RemoteAddr returns the address of the peer.
+func (c *Conn) RemoteAddr() net.Addr { return c.inner.RemoteAddr() }
+
+// SetDeadline sets when reads and writes give up.
+func (c *Conn) SetDeadline(t time.Time) error { return c.inner.SetDeadline(t) }
+
+// SetReadDeadline sets when reads give up.
+func (c *Conn) SetReadDeadline(t time.Time) error { return c.inner.SetReadDeadline(t) }
+
+// SetWriteDeadline sets when writes give up.
+func (c *Conn) SetWriteDeadline(t time.Time) error { return c.inner.SetWriteDeadline(t) }

@@ -1,0 +1,154 @@
+package conn_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/lazysession/session/conn"
+	"github.com/lazysession/session/internal/pgtest"
+	"github.com/lazysession/session/slot"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(pgtest.Main(m)) }
+
+// patience is how long a test waits for what must happen, before it fails.
+const patience = 20 * time.Second
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatalf("unexpected error: %v", err)
+	}
+}
+
+func want[T comparable](t testing.TB, what string, got, want T) {
+	t.Helper()
+	if got != want {
+		t.Errorf("%s: got %v, want %v", what, got, want)
+	}
+}
+
+func wantError(t testing.TB, got, want error, parts ...string) {
+	t.Helper()
+	if !errors.Is(got, want) {
+		t.Fatalf("error: got %v, want one that is %v", got, want)
+	}
+	wantText(t, got, parts...)
+}
+
+func wantText(t testing.TB, got error, parts ...string) {
+	t.Helper()
+	if got == nil {
+		t.Fatalf("no error, want one with %q", parts)
+	}
+	for _, part := range parts {
+		if !strings.Contains(got.Error(), part) {
+			t.Errorf("error: got %q, want %q in it", got, part)
+		}
+	}
+}
+
+// await receives from a channel.
+func await[T any](t testing.TB, what string, from <-chan T) (v T) {
+	t.Helper()
+	select {
+	case v = <-from:
+	case <-time.After(patience):
+		t.Fatalf("%s: still waiting after %v", what, patience)
+	}
+	return v
+}
+
+// A witness is a layer that checks each connection's life: released once, and never while a request uses it.
+type witness struct {
+	t     testing.TB
+	table slot.Table
+	lives slot.Slot[life]
+
+	mu       sync.Mutex
+	released int
+	change   chan struct{} // closed and replaced at each release
+}
+
+// A life is what the witness keeps of a connection.
+type life struct {
+	users, releases atomic.Int32
+	requests        atomic.Int32
+}
+
+func newWitness(t testing.TB) *witness {
+	t.Helper()
+	w := &witness{t: t, change: make(chan struct{})}
+	var err error
+	w.lives, err = slot.New(&w.table, "conn_test.witness", slot.Hooks[life]{
+		OnOpen:    func(context.Context, *life) *life { return new(life) },
+		OnRelease: w.release,
+	})
+	must(t, err)
+	return w
+}
+
+func (w *witness) release(l *life) {
+	if n := l.users.Load(); n != 0 {
+		w.t.Errorf("released while %d requests use it", n)
+	}
+	if n := l.releases.Add(1); n != 1 {
+		w.t.Errorf("released %d times", n)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.released++
+	close(w.change)
+	w.change = make(chan struct{})
+}
+
+// use is called by handlers for as long as they use their connection.
+func (w *witness) use(ctx context.Context) (l *life, done func()) {
+	l, err := w.lives.Get(conn.FromContext(ctx))
+	if err != nil {
+		w.t.Errorf("no data in a handler: %v", err)
+		return new(life), func() {}
+	}
+	l.users.Add(1)
+	l.requests.Add(1)
+	return l, func() {
+		if l.releases.Load() != 0 {
+			w.t.Error("released before the request was done")
+		}
+		l.users.Add(-1)
+	}
+}
+
+func (w *witness) count() (released int, change <-chan struct{}) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.released, w.change
+}
+
+// wantReleased waits until so many connections are released, and all that were opened.
+func (w *witness) wantReleased(n int) {
+	w.t.Helper()
+	for {
+		released, change := w.count()
+		if released >= n {
+			break
+		}
+		await(w.t, "release", change)
+	}
+	for w.table.Figures().Open() != 0 { // counted a moment after the hook
+		time.Sleep(time.Millisecond)
+	}
+	w.wantFigures(n, n)
+}
+
+func (w *witness) wantFigures(opened, released int) {
+	w.t.Helper()
+	want(w.t, "figures", w.table.Figures(), slot.Figures{Opened: uint64(opened), Released: uint64(released)})
+}

@@ -1,0 +1,141 @@
+package conn_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/lazysession/session/conn"
+	"github.com/lazysession/session/slot"
+)
+
+// accepted returns a connection as a request would know it.
+func accepted(t testing.TB, table *slot.Table) (*conn.Conn, context.Context) {
+	t.Helper()
+	ours, theirs := net.Pipe()
+	t.Cleanup(func() { ours.Close(); theirs.Close() })
+	c, err := conn.New(context.Background(), ours, table)
+	must(t, err)
+	return c, conn.Context(nil)(context.Background(), c)
+}
+
+func TestDataIsSeenInsideHandlerOnly(t *testing.T) {
+	w := newWitness(t)
+	c, ctx := accepted(t, &w.table)
+	want(t, "connection outside of Handler", conn.FromContext(ctx), nil)
+	conn.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		want(t, "connection inside", conn.FromContext(r.Context()), c)
+	})).ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, "GET", "/", nil))
+	want(t, "connection after the request", conn.FromContext(ctx), nil)
+}
+
+// In HTTP/2 the server may start a request that it has read when the connection is closed already.
+func TestRequestAfterTheRelease(t *testing.T) {
+	w := newWitness(t)
+	c, ctx := accepted(t, &w.table)
+	must(t, c.Close())
+	defer func() { want(t, "panic", recover(), any(http.ErrAbortHandler)) }()
+	conn.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		t.Error("served")
+	})).ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, "GET", "/", nil))
+}
+
+func TestRequestsOfOtherListenersPassThrough(t *testing.T) {
+	rec := httptest.NewRecorder()
+	conn.Handler(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		want(t, "connection", conn.FromContext(r.Context()), nil)
+		rw.WriteHeader(http.StatusTeapot)
+	})).ServeHTTP(rec, httptest.NewRequest("GET", "/", nil))
+	want(t, "status", rec.Code, http.StatusTeapot)
+}
+
+// http.TimeoutHandler answers while the handler goes on: a Handler inside counts that one.
+func TestTimeoutHandler(t *testing.T) {
+	w := newWitness(t)
+	goOn, done := make(chan struct{}), make(chan struct{})
+	slow := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		defer close(done)
+		_, end := w.use(r.Context())
+		defer end()
+		<-goOn
+	})
+	s := startSite(t, w, ways[0], http.TimeoutHandler(conn.Handler(slow), 10*time.Millisecond, "too slow"))
+	body, err := s.get("/")
+	must(t, err)
+	want(t, "answer", body, "too slow")
+	s.kill()
+	want(t, "released", w.table.Figures().Released, 0)
+	close(goOn)
+	await(t, "the slow handler", done)
+	s.wantReleased(1)
+}
+
+// Work that outlives its request pins the connection.
+func TestPinOutlivesTheRequest(t *testing.T) {
+	w := newWitness(t)
+	pinned := make(chan *conn.Conn, 1)
+	s := startSite(t, w, ways[0], http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		c := conn.FromContext(r.Context())
+		want(t, "Pin", c.Pin(), true)
+		pinned <- c
+	}))
+	_, err := s.get("/")
+	must(t, err)
+	c := await(t, "the request", pinned)
+	s.kill()
+	for err = nil; err == nil; { // until the server has seen it
+		_, err = c.Read(make([]byte, 1))
+	}
+	_, err = w.lives.Get(c)
+	must(t, err)
+	c.Unpin()
+	s.wantReleased(1)
+	_, err = w.lives.Get(c)
+	wantError(t, err, slot.ErrReleased)
+}
+
+func TestContextsOfAConnection(t *testing.T) {
+	w := newWitness(t)
+	c, ctx := accepted(t, &w.table)
+	// A second server: the connection can't be its own parent.
+	type key struct{}
+	other := conn.Context(nil)(context.WithValue(context.Background(), key{}, 1), c)
+	want(t, "value of the second context", other.Value(key{}), any(1))
+	want(t, "value of the first", ctx.Value(key{}), nil)
+	want(t, "done", ctx.Done(), nil)
+	want(t, "error", ctx.Err(), nil)
+	_, hasDeadline := ctx.Deadline()
+	want(t, "deadline", hasDeadline, false)
+	stringer, ok := ctx.(interface{ String() string })
+	want(t, "is printed without what is in it", ok && stringer.String() == "context.Background.WithConn", true)
+	if c.Pin() {
+		want(t, "connection in the second", conn.FromContext(other), c)
+		c.Unpin()
+	}
+}
+
+func TestBrokenListener(t *testing.T) {
+	w := newWitness(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	l.Close()
+	_, err = conn.Listen(l, &w.table).Accept()
+	wantError(t, err, net.ErrClosed)
+	if _, err := conn.New(t.Context(), nil, &w.table); err == nil {
+		t.Error("a nil connection: no error")
+	}
+}
+
+func TestReadOfAClosedConnection(t *testing.T) {
+	w := newWitness(t)
+	c, _ := accepted(t, &w.table)
+	must(t, c.Close())
+	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("Read: got %v, want what the connection below says", err)
+	}
+}

@@ -1,0 +1,133 @@
+package conn_test
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"testing"
+
+	"github.com/coder/websocket"
+
+	"github.com/lazysession/session/conn"
+)
+
+// A hijacked connection is released when who hijacked it closes it, not when net/http lets go of it.
+func TestHijacked(t *testing.T) {
+	for _, kind := range ways[:2] { // HTTP/2 can't be hijacked
+		t.Run(kind.name, func(t *testing.T) {
+			w := newWitness(t)
+			hijacked := make(chan net.Conn, 1)
+			s := startSite(t, w, kind, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+				_, done := w.use(r.Context())
+				defer done()
+				nc, _, err := http.NewResponseController(rw).Hijack()
+				must(t, err)
+				hijacked <- nc
+			}))
+			failed := make(chan error, 1)
+			go func() { _, err := s.get("/"); failed <- err }()
+			nc := await(t, "hijacking", hijacked)
+			c := conn.From(nc)
+			must(t, s.server.Shutdown(t.Context())) // which ends all others
+			s.wantFigures(1, 0)
+			l, err := w.lives.Get(c)
+			must(t, err)
+			want(t, "requests", l.requests.Load(), 1)
+			must(t, nc.Close())
+			s.wantReleased(1)
+			if await(t, "the client", failed) == nil {
+				t.Error("it was answered")
+			}
+		})
+	}
+}
+
+// One that is closed while its handler still runs is released when that returns.
+func TestHijackedAndClosedInTheHandler(t *testing.T) {
+	w := newWitness(t)
+	s := startSite(t, w, ways[0], http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		_, done := w.use(r.Context())
+		defer done()
+		nc, _, err := http.NewResponseController(rw).Hijack()
+		must(t, err)
+		must(t, nc.Close())
+	}))
+	_, _ = s.get("/")
+	s.wantReleased(int(w.table.Figures().Opened))
+}
+
+func TestWebSocket(t *testing.T) {
+	for name, end := range map[string]func(*site, *websocket.Conn){
+		"closed by the client": func(_ *site, ws *websocket.Conn) { ws.Close(websocket.StatusNormalClosure, "") },
+		"client gone":          func(s *site, ws *websocket.Conn) { s.kill(); ws.CloseNow() },
+	} {
+		for _, kind := range ways[:2] {
+			t.Run(kind.name+", "+name, func(t *testing.T) {
+				w := newWitness(t)
+				s := startSite(t, w, kind, echo(w))
+				ctx, cancel := context.WithTimeout(t.Context(), patience)
+				defer cancel()
+				ws, _, err := websocket.Dial(ctx, s.url, &websocket.DialOptions{HTTPClient: s.client})
+				must(t, err)
+				for range 3 {
+					must(t, ws.Write(ctx, websocket.MessageText, []byte("hello")))
+					_, text, err := ws.Read(ctx)
+					must(t, err)
+					want(t, "echo", string(text), "hello")
+				}
+				s.wantFigures(1, 0)
+				end(s, ws)
+				s.wantReleased(1)
+			})
+		}
+	}
+}
+
+// echo hands the WebSocket to a goroutine that outlives the handler, and so keeps the connection itself.
+func echo(w *witness) http.HandlerFunc {
+	return func(rw http.ResponseWriter, r *http.Request) {
+		_, done := w.use(r.Context())
+		defer done()
+		ws, err := websocket.Accept(rw, r, nil)
+		if err != nil {
+			return
+		}
+		go func() {
+			defer ws.CloseNow()
+			for {
+				kind, text, err := ws.Read(context.Background())
+				if err != nil || ws.Write(context.Background(), kind, text) != nil {
+					return
+				}
+			}
+		}()
+	}
+}
+
+// What was read ahead of a hijack comes first; then the connection serves as any.
+func TestHijackedConnectionWorks(t *testing.T) {
+	w := newWitness(t)
+	s := startSite(t, w, ways[0], http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		nc, buf, err := http.NewResponseController(rw).Hijack()
+		must(t, err)
+		defer nc.Close()
+		_, err = io.WriteString(nc, "HTTP/1.1 101 Switching Protocols\r\n\r\n")
+		must(t, err)
+		_, _ = io.CopyN(nc, buf, 5)
+	}))
+	nc, err := net.Dial("tcp", s.url[len("http://"):])
+	must(t, err)
+	defer nc.Close()
+	_, err = io.WriteString(nc, "GET / HTTP/1.1\r\nHost: x\r\n\r\nhello")
+	must(t, err)
+	in := bufio.NewReader(nc)
+	resp, err := http.ReadResponse(in, nil)
+	must(t, err)
+	want(t, "status", resp.StatusCode, http.StatusSwitchingProtocols)
+	text, err := io.ReadAll(in)
+	must(t, err)
+	want(t, "echo", string(text), "hello")
+	s.wantReleased(1)
+}

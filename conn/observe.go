@@ -1,0 +1,78 @@
+package conn
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"slices"
+)
+
+// An Observer is told of what a connection reads and writes: the filter of a layer that counts, traces or watches. Bytes
+// are those on the wire, so with TLS they are the encrypted ones; what sendfile or splice moved is told at the end, as
+// one.
+//
+// It is told after the fact, in the goroutine that reads or writes, which waits for it. Reads and writes may go on at
+// once. Once OnRelease hooks run it is told nothing more. An observer that panics is logged and stops no other.
+type Observer interface {
+	// OnRead is told that n bytes were read, and the error that Read returned.
+	OnRead(n int64, err error)
+	// OnWrite is told that n bytes were written, and the error that Write returned.
+	OnWrite(n int64, err error)
+}
+
+var errObserve = errors.New("conn: Observe outside of an OnOpen hook")
+
+// Observe adds an observer. Reads are told to the first added first, since it is nearest to the wire, and writes to it
+// last. Connections without observers pay nothing for there being any.
+//
+// Only OnOpen hooks may call it, in their own goroutine; for others it returns an error.
+func (c *Conn) Observe(o Observer) error {
+	switch {
+	case c == nil || !c.opening.Load():
+		return errObserve
+	case o == nil:
+		return errors.New("conn: nil observer")
+	}
+	c.observers = append(c.observers, o)
+	return nil
+}
+
+func (c *Conn) tellRead(n int64, err error) {
+	// The pin is what keeps observers from being told of more after the release.
+	if len(c.observers) == 0 || !c.data.Pin() {
+		return
+	}
+	defer c.data.Unpin()
+	for _, o := range c.observers {
+		c.tell(o, n, err, Observer.OnRead)
+	}
+}
+
+func (c *Conn) tellWrite(n int64, err error) {
+	if len(c.observers) == 0 || !c.data.Pin() {
+		return
+	}
+	defer c.data.Unpin()
+	for _, o := range slices.Backward(c.observers) {
+		c.tell(o, n, err, Observer.OnWrite)
+	}
+}
+
+// tell stops a panic of the observer, which would else end the process: net/http reads in goroutines of its own.
+func (c *Conn) tell(o Observer, n int64, err error, what func(Observer, int64, error)) {
+	defer func() {
+		if v := recover(); v != nil {
+			c.logger().Error("conn: an observer panicked", slog.String("observer", fmt.Sprintf("%T", o)),
+				slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
+		}
+	}()
+	what(o, n, err)
+}
+
+func (c *Conn) logger() *slog.Logger {
+	if c.table != nil && c.table.Logger != nil {
+		return c.table.Logger
+	}
+	return slog.Default()
+}
