@@ -233,7 +233,7 @@ func TestConnectionsWithoutRequests(t *testing.T) {
 				must(t, err)
 				_, err = io.WriteString(nc, text)
 				must(t, err)
-				must(t, nc.(*net.TCPConn).CloseWrite())
+				_ = nc.(*net.TCPConn).CloseWrite() // unless the server was faster
 				_, _ = io.Copy(io.Discard, nc)
 				nc.Close()
 				s.wantReleased(1)
