@@ -24,6 +24,7 @@ var guestPages = []page{
 	{"login", "/login", 200},
 	{"inside-empty", "/inside", 200},
 	{"about", "/about", 200},
+	{"connection", "/connection", 200},
 	{"missing", "/nowhere", 404},
 }
 

@@ -14,8 +14,9 @@ const maxPerOwner = 100
 // An app is the forum as one handler, with the services that its handlers ask for.
 type app struct {
 	http.Handler
-	services *service.Registry
-	health   *health
+	services    *service.Registry
+	health      *health
+	connections *connections
 }
 
 // newApp builds the forum on a storage, which the caller closes after the app.
@@ -36,8 +37,12 @@ func newApp(on storage, cfg settings) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
+	connections, err := newConnections(cfg.rate)
+	if err != nil {
+		return nil, err
+	}
 	health := &health{store: on.sessions}
-	return &app{Handler: routes(manager, health), services: services, health: health}, nil
+	return &app{routes(manager, health, connections), services, health, connections}, nil
 }
 
 // Close closes the services, among them the Manager.

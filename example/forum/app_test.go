@@ -28,18 +28,26 @@ func startForumOn(t *testing.T, sessions backend) (address string) {
 
 func serveForum(t *testing.T, on storage, cfg settings) (address string) {
 	t.Helper()
+	return serveForumBy(t, (*httptest.Server).Start, on, cfg).URL
+}
+
+func serveForumBy(t *testing.T, start func(*httptest.Server), on storage, cfg settings) *httptest.Server {
+	t.Helper()
 	forum, err := newApp(on, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := httptest.NewServer(forum)
+	srv := httptest.NewUnstartedServer(forum)
+	srv.Config.ConnContext = newServer(nil).ConnContext
+	srv.Listener = forum.connections.listen(srv.Listener)
+	start(srv)
 	t.Cleanup(func() {
 		srv.Close()
 		if err := forum.Close(); err != nil {
 			t.Error("Close:", err)
 		}
 	})
-	return srv.URL
+	return srv
 }
 
 // A browser keeps cookies and follows redirects.

@@ -15,6 +15,7 @@
 //   - flash.go: messages shown once
 //   - devices.go: "your sessions", "log out everywhere else"
 //   - usage.go: how much of the store a request uses
+//   - connections.go, traffic.go, ratelimit.go: what is kept of a connection, by layers that don't know of each other
 //   - storage.go, postgres.go: memory or a database, and nothing else changes
 //   - health.go: what a load balancer asks
 //   - app.go, routes.go: how it is put together

@@ -22,6 +22,11 @@ type problem struct {
 
 func (p problem) Error() string { return p.Title + " " + p.Text }
 
+// passes reports whether it may be gone at the next try.
+func (p problem) passes() bool {
+	return p.Status == http.StatusConflict || p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests
+}
+
 func badRequest(text string) error {
 	return problem{Status: http.StatusBadRequest, Title: "That didn't work", Text: text}
 }
@@ -82,7 +87,7 @@ func showError(w http.ResponseWriter, r *http.Request, err error) {
 	if told.Status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "5")
 	}
-	if r.Method == http.MethodGet && (told.Status == http.StatusConflict || told.Status == http.StatusServiceUnavailable) {
+	if r.Method == http.MethodGet && told.passes() {
 		told.Again = r.URL.Path
 	}
 	w.Header().Set("Cache-Control", "no-store")

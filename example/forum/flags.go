@@ -23,6 +23,7 @@ type settings struct {
 	tlsCert, tlsKey string
 	behindTLS       bool          // a proxy in front ends TLS
 	store           string        // a PostgreSQL connection string; empty: memory
+	rate            int           // requests a second on one connection; 0: any number
 	drain           time.Duration // from the signal to stop to the last connection accepted
 }
 
@@ -42,6 +43,8 @@ func parseSettings(args []string, getenv func(string) string) (settings, error) 
 	flags.BoolVar(&s.behindTLS, "behind-tls", false, "serve http to a proxy that serves https to visitors")
 	flags.StringVar(&s.store, "store", "", "postgres://… `URL` of the database for sessions and posts, so that several forums are one site\n"+
 		"(without it: memory; the password may be in PGPASSWORD or ~/.pgpass)")
+	flags.IntVar(&s.rate, "rate", 1000, "how many `requests` a second one connection may make; 0 for any number, as behind a\n"+
+		"proxy whose connections many visitors share")
 	flags.DurationVar(&s.drain, "drain", 0, "how long "+healthPath+" answers 503 before a stop, for a load balancer to look elsewhere")
 	flags.SetOutput(io.Discard) // main prints the error
 	if err := flags.Parse(args); err != nil {
@@ -61,6 +64,8 @@ func parseSettings(args []string, getenv func(string) string) (settings, error) 
 
 func (s settings) check() error {
 	switch {
+	case s.rate < 0:
+		return errors.New("-rate is negative")
 	case (s.tlsCert == "") != (s.tlsKey == ""):
 		return errors.New("-tls-cert and -tls-key go together")
 	case s.store == "":

@@ -13,6 +13,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/lazysession/session/conn"
 )
 
 func main() {
@@ -52,12 +54,13 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	cfg.warn()
 	fmt.Fprintf(stdout, "forum: %s\n", cfg.url(listener.Addr()))
 	context.AfterFunc(ctx, forum.health.drain)
-	return serve(ctx, newServer(forum), listener, cfg)
+	return serve(ctx, newServer(forum), forum.connections.listen(listener), cfg)
 }
 
 func newServer(h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           h,
+		ConnContext:       conn.Context(nil),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       15 * time.Second,
 		WriteTimeout:      30 * time.Second,

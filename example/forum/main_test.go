@@ -128,6 +128,7 @@ func TestSettingsThatAreRefused(t *testing.T) {
 		env  string
 	}{
 		"an argument":    {[]string{"now"}, ""},
+		"negative rate":  {[]string{"-rate", "-1"}, ""},
 		"half of TLS":    {[]string{"-tls-cert", "cert.pem"}, ""},
 		"no such file":   {[]string{"-keys", filepath.Join(t.TempDir(), "nope")}, ""},
 		"a file of none": {[]string{"-keys", empty}, ""},

@@ -7,15 +7,19 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 
 	"github.com/lazysession/session"
+	"github.com/lazysession/session/conn"
 )
 
 // maxBody limits what a form may send, in bytes. A post of 2000 characters fits, however they are escaped.
 const maxBody = 64 << 10
 
-func routes(m *session.Manager, h *health) http.Handler {
+func routes(m *session.Manager, h *health, c *connections) http.Handler {
 	r := chi.NewRouter()
 	r.Use(
+		conn.Handler, // around all that uses a connection's data
+		c.traffic.count,
 		securityHeaders,
+		c.rate.limit,
 		sameSiteOnly,
 		limitBody,
 		countUsage, // around the sessions, to see what they do
@@ -43,6 +47,7 @@ func routes(m *session.Manager, h *health) http.Handler {
 	// These use no session.
 	r.Method("GET", healthPath, h)
 	r.Method("GET", "/about", page(showAbout))
+	r.Method("GET", "/connection", page(c.showConnection))
 	r.Method("GET", "/static/*", http.StripPrefix("/static/", http.HandlerFunc(serveAsset)))
 	return r
 }

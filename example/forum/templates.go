@@ -68,11 +68,14 @@ func span(d time.Duration) string {
 }
 
 func bytesText(n int) string {
-	const kibi = 1024
-	if n < kibi {
+	const kibi, mebi = 1 << 10, 1 << 20
+	switch {
+	case n < kibi:
 		return count(int64(n), "byte")
+	case n < mebi:
+		return fmt.Sprintf("%.1f KiB", float64(n)/kibi)
 	}
-	return fmt.Sprintf("%.1f KiB", float64(n)/kibi)
+	return fmt.Sprintf("%.1f MiB", float64(n)/mebi)
 }
 
 // initial returns the letter that stands for somebody.
