@@ -48,6 +48,16 @@ func TestStoreContractStandsAlone(t *testing.T) {
 	}
 }
 
+// Data of connections is for any program, so it takes on nothing, sessions least of all.
+func TestConnectionsStandAlone(t *testing.T) {
+	if got := dependencies(t, module+"/slot"); len(got) != 0 {
+		t.Errorf("dependencies of slot: got %q, want none", got)
+	}
+	if got, want := dependencies(t, module+"/conn"), []string{module + "/slot"}; !slices.Equal(got, want) {
+		t.Errorf("dependencies of conn: got %q, want %q", got, want)
+	}
+}
+
 // A store knows the contract and its driver. It may not know the Manager, or the two can't change apart.
 func TestStoresKnowTheContractOnly(t *testing.T) {
 	stores := golist(t, module+"/store/...")
