@@ -3,6 +3,7 @@ package conn_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -142,8 +143,8 @@ func (w *witness) wantReleased(n int) {
 		}
 		await(w.t, "release", change)
 	}
-	for w.table.Figures().Open() != 0 { // counted a moment after the hook
-		time.Sleep(time.Millisecond)
+	for end := time.Now().Add(patience); w.table.Figures().Open() != 0 && time.Now().Before(end); {
+		runtime.Gosched() // counted a moment after the hook
 	}
 	w.wantFigures(n, n)
 }

@@ -48,6 +48,7 @@ type site struct {
 	url    string
 	server *http.Server
 	client *http.Client
+	stop   func() // closes the server, and waits until it accepts no more
 
 	mu     sync.Mutex
 	dialed []*net.TCPConn
@@ -78,13 +79,12 @@ func startSite(t testing.TB, w *witness, kind way, h http.Handler, adjust ...fun
 	s.client = &http.Client{Transport: transport}
 	served := make(chan error, 1)
 	go func() { served <- s.serve(conn.Listen(l, &w.table)) }()
-	t.Cleanup(func() {
+	s.stop = sync.OnceFunc(func() {
 		transport.CloseIdleConnections()
 		s.server.Close()
-		if err := await(t, "Serve", served); err != http.ErrServerClosed {
-			t.Errorf("Serve: %v", err)
-		}
+		want(t, "Serve", await(t, "Serve", served), http.ErrServerClosed)
 	})
+	t.Cleanup(s.stop)
 	return s
 }
 

@@ -32,7 +32,7 @@ func TestAbruptlyDroppedConnections(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	s.server.Close() // with the last still waiting to be accepted
+	s.stop() // with the last still waiting to be accepted
 	s.wantReleased(int(w.table.Figures().Opened))
 	if opened := int(w.table.Figures().Opened); opened < total*99/100 {
 		t.Errorf("opened: got %d, want about %d", opened, total)
@@ -90,8 +90,7 @@ func TestKilledUnderLoad(t *testing.T) {
 				wg.Wait()
 			}
 			s.kill()
-			s.client.CloseIdleConnections()
-			s.server.Close()
+			s.stop()
 			s.wantReleased(int(w.table.Figures().Opened))
 		})
 	}
