@@ -76,6 +76,9 @@ func startSite(t testing.TB, w *witness, kind way, h http.Handler, adjust ...fun
 		f(s.server)
 	}
 	transport := &http.Transport{DialContext: s.dial, Protocols: &protocols, TLSClientConfig: &tls.Config{RootCAs: pool}}
+	if kind.proto == 2 {
+		transport.MaxConnsPerHost = 1 // else it may dial another before it notices that the first one can be shared
+	}
 	s.client = &http.Client{Transport: transport}
 	served := make(chan error, 1)
 	go func() { served <- s.serve(conn.Listen(l, &w.table)) }()
