@@ -68,7 +68,7 @@ func TestFileServerUsesSendfile(t *testing.T) {
 	below, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	from := make(chan io.Reader, 1)
-	srv := &http.Server{Handler: conn.Handler(http.FileServer(http.Dir(dir))), ConnContext: conn.Context(nil)}
+	srv := &http.Server{Handler: http.FileServer(http.Dir(dir)), ConnContext: conn.ConnContext(nil)}
 	go srv.Serve(conn.Listen(spyListener{below, from}, &w.table))
 	defer srv.Close()
 	resp, err := http.Get("http://" + below.Addr().String() + "/file")

@@ -4,26 +4,18 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
+	"sync"
 	"time"
 )
 
 type contextKey struct{}
 
-// FromContext returns the connection of a request, in any handler inside [Handler], and the connection being opened, in
-// an OnOpen hook. It allocates nothing.
+// FromContext returns the connection of a request, in any handler, and the connection being opened, in an OnOpen hook;
+// nil if the context has none. Slots of a nil Conn return [slot.ErrNoData]. It allocates nothing.
 //
-// It returns nil for a context that has none, or whose connection nothing pins: outside of Handler, or in a goroutine
-// that outlives its request. The data could be released there at any moment; who needs it longer calls [Conn.Pin] while
-// the request lasts. Slots of a nil Conn return [slot.ErrNoData].
+// While the request is served its connection's data is not released. Who needs it longer calls [Conn.Pin] meanwhile.
 func FromContext(ctx context.Context) *Conn {
-	c := find(ctx)
-	if c == nil || !c.data.Pinned() {
-		return nil
-	}
-	return c
-}
-
-func find(ctx context.Context) *Conn {
 	c, _ := ctx.Value(contextKey{}).(*Conn)
 	return c
 }
@@ -44,14 +36,16 @@ func From(nc net.Conn) *Conn {
 	return nil
 }
 
-// Context returns a function for http.Server.ConnContext, so that requests know their connection. It calls next, the
+// ConnContext returns a function for http.Server.ConnContext, so that requests know their connection. It calls next, the
 // program's own, with a context in which FromContext finds the connection; a nil next adds nothing. Connections of other
 // listeners are left as they are.
-func Context(next func(context.Context, net.Conn) context.Context) func(context.Context, net.Conn) context.Context {
+//
+// When the server's first connection comes, it also puts [Handler] around the server's handler, unless that is there:
+// without it, data could be released under a running request, and nobody would notice until it happens.
+func ConnContext(next func(context.Context, net.Conn) context.Context) func(context.Context, net.Conn) context.Context {
 	return func(ctx context.Context, nc net.Conn) context.Context {
-		c := From(nc)
-		if c.Pin() { // for next
-			defer c.Unpin()
+		countRequests(ctx)
+		if c := From(nc); c != nil {
 			ctx = c.within(ctx)
 		}
 		if next != nil {
@@ -61,10 +55,31 @@ func Context(next func(context.Context, net.Conn) context.Context) func(context.
 	}
 }
 
-// within returns a context in which find finds c: the Conn itself, to spare an allocation for each connection.
+var counting sync.Mutex
+
+// countRequests puts Handler around the handler of the server that calls its ConnContext. Every connection of a server
+// comes here before it serves requests, those of other listeners too, and only the first finds anything to do: so no
+// request reads the field meanwhile.
+func countRequests(ctx context.Context) {
+	srv, ok := ctx.Value(http.ServerContextKey).(*http.Server)
+	if !ok {
+		return
+	}
+	counting.Lock()
+	defer counting.Unlock()
+	switch h := srv.Handler.(type) {
+	case pinned:
+	case nil:
+		srv.Handler = Handler(http.DefaultServeMux) // which is what nil stands for
+	default:
+		srv.Handler = Handler(h)
+	}
+}
+
+// within returns a context in which FromContext finds c: the Conn itself, to spare an allocation for each connection.
 func (c *Conn) within(ctx context.Context) context.Context {
 	switch {
-	case find(ctx) == c:
+	case FromContext(ctx) == c:
 		return ctx
 	case c.parent != nil: // it serves as one already, so it would become its own parent
 		return context.WithValue(ctx, contextKey{}, c)

@@ -20,10 +20,10 @@
 //			log.Fatal(err)
 //		}
 //		srv := &http.Server{
-//			Handler:     conn.Handler(http.HandlerFunc(visit)), // keeps the data while requests use it
-//			ConnContext: conn.Context(nil),                     // lets requests find their connection
+//			Handler:     http.HandlerFunc(visit),
+//			ConnContext: conn.ConnContext(nil), // lets requests find their connection
 //		}
-//		log.Fatal(srv.Serve(conn.Listen(l, &table)))            // gives connections slots
+//		log.Fatal(srv.Serve(conn.Listen(l, &table))) // gives connections slots
 //	}
 //
 //	func visit(w http.ResponseWriter, r *http.Request) {
@@ -37,9 +37,10 @@
 //
 // # Servers
 //
-// Three wrappers, and each does one thing: [Listen] around the listener, below TLS; [Context] around the program's own
-// ConnContext, nil if it has none; [Handler] around all handlers that use the data. Where one is missing, FromContext
-// returns nil, and a slot's Get says that there is no holder: nobody ever sees data that could be released meanwhile.
+// Two wrappers: [Listen] around the listener, below TLS, and [ConnContext] around the program's own, nil if it has none.
+// Where one is missing, FromContext returns nil, and a slot's Get says that there is no holder. net/http closes
+// connections under running handlers and tells nobody when the last of them has returned, so ConnContext also puts
+// [Handler], which counts them, around the server's handler.
 //
 // Everything that http.Server does is covered: TLS, HTTP/2, where one connection serves many requests at once, also
 // without TLS, keep-alive, Shutdown and Close. A hijacked connection, a WebSocket, say, belongs to who hijacked it: its
@@ -55,7 +56,7 @@
 //
 // A layer is whoever asked for a slot. Layers don't know of each other: they are opened in the order in which they
 // asked, and released in the opposite order. One that wants to know of bytes adds an [Observer] in its OnOpen; one that
-// refuses a connection closes it there; one that decides about requests is middleware inside [Handler].
+// refuses a connection closes it there; one that decides about requests is middleware.
 //
 // # Promises
 //

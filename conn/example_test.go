@@ -2,11 +2,13 @@ package conn_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 
 	"github.com/lazysession/session/conn"
@@ -51,7 +53,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	srv := &http.Server{Handler: conn.Handler(http.HandlerFunc(visit)), ConnContext: conn.Context(nil)}
+	srv := &http.Server{Handler: http.HandlerFunc(visit), ConnContext: conn.ConnContext(nil)}
 	go srv.Serve(conn.Listen(l, &table))
 
 	client := &http.Client{Transport: &http.Transport{}}
@@ -95,7 +97,7 @@ func ExampleConn_Observe() {
 // A quota is a layer that refuses: requests, in its middleware, and connections, by closing them when they open.
 type quota struct{ left atomic.Int32 }
 
-// Each connection of this server may make two requests. The layer is middleware inside conn.Handler.
+// Each connection of this server may make two requests. The layer is middleware.
 func ExampleHandler() {
 	var table slot.Table
 	quotas, _ := slot.New(&table, "example.com/quota", slot.Hooks[quota]{
@@ -112,7 +114,7 @@ func ExampleHandler() {
 	}
 	hello := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "hello") })
 	l, _ := net.Listen("tcp", "127.0.0.1:0")
-	srv := &http.Server{Handler: conn.Handler(limit(hello)), ConnContext: conn.Context(nil)}
+	srv := &http.Server{Handler: limit(hello), ConnContext: conn.ConnContext(nil)}
 	go srv.Serve(conn.Listen(l, &table))
 	defer srv.Close()
 
@@ -128,12 +130,12 @@ func ExampleHandler() {
 }
 
 // The program's own ConnContext stays: it is called with a context that knows the connection.
-func ExampleContext() {
+func ExampleConnContext() {
 	type peerKey struct{}
 	own := func(ctx context.Context, nc net.Conn) context.Context {
 		return context.WithValue(ctx, peerKey{}, nc.RemoteAddr())
 	}
-	srv := &http.Server{ConnContext: conn.Context(own)}
+	srv := &http.Server{ConnContext: conn.ConnContext(own)}
 	ours, _ := net.Pipe()
 	fmt.Println(srv.ConnContext(context.Background(), ours).Value(peerKey{}))
 	// Output: pipe
@@ -184,21 +186,15 @@ func ExampleFrom() {
 	// true
 }
 
-// The mistake: no Handler around the handlers. Data could be released while they use it, so they don't get to see it.
-func ExampleHandler_incorrect() {
+// The mistake: TLS below the slots, which would keep HTTP/2 and Request.TLS from net/http. The first Accept says so.
+// ServeTLS(conn.Listen(l, &table), …) is right.
+func ExampleListen_incorrect() {
 	var table slot.Table
-	visits, _ := slot.New(&table, "example.com/app.visits", slot.Hooks[atomic.Int64]{OnOpen: count})
-	visit := func(w http.ResponseWriter, r *http.Request) {
-		_, err := visits.Get(conn.FromContext(r.Context()))
-		fmt.Fprint(w, err)
-	}
-	l, _ := net.Listen("tcp", "127.0.0.1:0")
-	srv := &http.Server{Handler: http.HandlerFunc(visit), ConnContext: conn.Context(nil)}
-	go srv.Serve(conn.Listen(l, &table))
-	defer srv.Close()
+	below, _ := net.Listen("tcp", "127.0.0.1:0")
+	go net.Dial("tcp", below.Addr().String())
 
-	client := &http.Client{Transport: &http.Transport{}}
-	defer client.CloseIdleConnections()
-	fmt.Println(fetch(client, "http://"+l.Addr().String()))
-	// Output: slot: "example.com/app.visits": no holder of slots here
+	srv := &http.Server{ConnContext: conn.ConnContext(nil)}
+	err := srv.Serve(conn.Listen(tls.NewListener(below, &tls.Config{}), &table))
+	fmt.Println(strings.HasPrefix(err.Error(), "conn: *tls.Conn has TLS inside"))
+	// Output: true
 }

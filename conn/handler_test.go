@@ -3,6 +3,7 @@ package conn_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -21,17 +22,42 @@ func accepted(t testing.TB, table *slot.Table) (*conn.Conn, context.Context) {
 	t.Cleanup(func() { ours.Close(); theirs.Close() })
 	c, err := conn.New(context.Background(), ours, table)
 	must(t, err)
-	return c, conn.Context(nil)(context.Background(), c)
+	return c, conn.ConnContext(nil)(context.Background(), c)
 }
 
-func TestDataIsSeenInsideHandlerOnly(t *testing.T) {
+// Whoever asks FromContext gets the connection, and whoever comes after its release is told so.
+func TestFromContextOutsideOfARequest(t *testing.T) {
 	w := newWitness(t)
 	c, ctx := accepted(t, &w.table)
-	want(t, "connection outside of Handler", conn.FromContext(ctx), nil)
-	conn.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		want(t, "connection inside", conn.FromContext(r.Context()), c)
-	})).ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, "GET", "/", nil))
-	want(t, "connection after the request", conn.FromContext(ctx), nil)
+	want(t, "connection", conn.FromContext(ctx), c)
+	must(t, c.Close())
+	_, err := w.lives.Get(conn.FromContext(ctx))
+	wantError(t, err, slot.ErrReleased)
+}
+
+// The server's handler is wrapped once, whoever did it, and a nil one stands for http.DefaultServeMux.
+func TestHandlerIsPutAroundTheServers(t *testing.T) {
+	w := newWitness(t)
+	hello := http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { io.WriteString(rw, "hello") })
+	for name, h := range map[string]http.Handler{"bare": hello, "wrapped": conn.Handler(hello), "nil": nil} {
+		t.Run(name, func(t *testing.T) {
+			srv := &http.Server{Handler: h}
+			ctx := context.WithValue(t.Context(), http.ServerContextKey, srv)
+			for range 2 {
+				c, _ := accepted(t, &w.table)
+				conn.ConnContext(nil)(ctx, c)
+			}
+			if h == nil {
+				h = http.DefaultServeMux
+			}
+			if name != "wrapped" {
+				h = conn.Handler(h)
+			}
+			if fmt.Sprint(srv.Handler) != fmt.Sprint(h) {
+				t.Errorf("handler: got %v, want %v", srv.Handler, h)
+			}
+		})
+	}
 }
 
 // In HTTP/2 the server may start a request that it has read when the connection is closed already.
@@ -104,7 +130,7 @@ func TestContextsOfAConnection(t *testing.T) {
 	c, ctx := accepted(t, &w.table)
 	// A second server: the connection can't be its own parent.
 	type key struct{}
-	other := conn.Context(nil)(context.WithValue(context.Background(), key{}, 1), c)
+	other := conn.ConnContext(nil)(context.WithValue(context.Background(), key{}, 1), c)
 	want(t, "value of the second context", other.Value(key{}), any(1))
 	want(t, "value of the first", ctx.Value(key{}), nil)
 	want(t, "done", ctx.Done(), nil)
@@ -113,10 +139,7 @@ func TestContextsOfAConnection(t *testing.T) {
 	want(t, "deadline", hasDeadline, false)
 	stringer, ok := ctx.(interface{ String() string })
 	want(t, "is printed without what is in it", ok && stringer.String() == "context.Background.WithConn", true)
-	if c.Pin() {
-		want(t, "connection in the second", conn.FromContext(other), c)
-		c.Unpin()
-	}
+	want(t, "connection in the second", conn.FromContext(other), c)
 }
 
 func TestBrokenListener(t *testing.T) {

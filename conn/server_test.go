@@ -258,7 +258,7 @@ func TestConnContextComposes(t *testing.T) {
 				fmt.Fprint(rw, r.Context().Value(key{}) == c, c != nil, r.Context().Value(http.ServerContextKey) != nil)
 			})
 			s := startSite(t, newWitness(t), kind, h, func(srv *http.Server) {
-				srv.ConnContext = conn.Context(conn.Context(own)) // twice does no harm
+				srv.ConnContext = conn.ConnContext(conn.ConnContext(own)) // twice does no harm
 			})
 			body, err := s.get("/")
 			must(t, err)
@@ -274,7 +274,7 @@ func TestForeignConnections(t *testing.T) {
 	want(t, "From", conn.From(ours), nil)
 	want(t, "From nil", conn.From(nil), nil)
 	ctx := t.Context()
-	want(t, "context", conn.Context(nil)(ctx, ours), ctx)
+	want(t, "context", conn.ConnContext(nil)(ctx, ours), ctx)
 	want(t, "FromContext", conn.FromContext(ctx), nil)
 	want(t, "Pin", conn.FromContext(ctx).Pin(), false)
 	conn.FromContext(ctx).Unpin()
@@ -338,4 +338,33 @@ func TestNilTable(t *testing.T) {
 	wantError(t, err, slot.ErrOtherTable)
 	must(t, in.Close())
 	want(t, "Pin of what is released", conn.From(in).Pin(), false)
+}
+
+// A server with a second listener, whose connections have no slots, while the first connection with some comes.
+func TestServerWithAnotherListener(t *testing.T) {
+	w := newWitness(t)
+	s := startSite(t, w, ways[0], http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(rw, conn.FromContext(r.Context()) != nil)
+	}))
+	plain, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	served := make(chan error, 1)
+	go func() { served <- s.server.Serve(plain) }()
+	defer func() { s.stop(); want(t, "Serve", await(t, "Serve", served), http.ErrServerClosed) }()
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() {
+			resp, err := http.Get("http://" + plain.Addr().String())
+			if err == nil {
+				resp.Body.Close()
+			}
+		})
+		wg.Go(func() {
+			if body, err := s.get("/"); err == nil {
+				want(t, "with slots", body, "true")
+			}
+		})
+	}
+	wg.Wait()
+	http.DefaultClient.CloseIdleConnections()
 }

@@ -66,8 +66,8 @@ func startSite(t testing.TB, w *witness, kind way, h http.Handler, adjust ...fun
 	protocols.SetHTTP2(kind.proto == 2 && kind.tls)
 	protocols.SetUnencryptedHTTP2(kind.proto == 2 && !kind.tls)
 	s.server = &http.Server{
-		Handler:     conn.Handler(h),
-		ConnContext: conn.Context(nil),
+		Handler:     h,
+		ConnContext: conn.ConnContext(nil),
 		Protocols:   &protocols,
 		ErrorLog:    log.New(io.Discard, "", 0),
 		TLSConfig:   &tls.Config{Certificates: []tls.Certificate{cert}},

@@ -100,9 +100,6 @@ func (d *Data) releaseAt(state int64) {
 	}
 }
 
-// Pinned reports whether the data is pinned, and so can't be released at this moment.
-func (d *Data) Pinned() bool { return d.state.Load()&pins != 0 }
-
 // Released reports whether the OnRelease hooks have begun to run.
 func (d *Data) Released() bool { return d.state.Load() == released }
 

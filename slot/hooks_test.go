@@ -78,7 +78,6 @@ func TestDataThatWasNeverOpened(t *testing.T) {
 	d.Release()
 	d.Unpin()
 	want(t, "Pin", d.Pin(), false)
-	want(t, "Pinned", d.Pinned(), false)
 	want(t, "Released", d.Released(), false)
 	must(t, d.Open(bg, nil))
 	d.Release()

@@ -7,7 +7,6 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 
 	"github.com/lazysession/session"
-	"github.com/lazysession/session/conn"
 )
 
 // maxBody limits what a form may send, in bytes. A post of 2000 characters fits, however they are escaped.
@@ -16,7 +15,6 @@ const maxBody = 64 << 10
 func routes(m *session.Manager, h *health, c *connections) http.Handler {
 	r := chi.NewRouter()
 	r.Use(
-		conn.Handler, // around all that uses a connection's data
 		c.traffic.count,
 		securityHeaders,
 		c.rate.limit,
