@@ -38,7 +38,7 @@ func printOf(signed string) (p fingerprint, ok bool) {
 	if !ok {
 		return fingerprint{}, false
 	}
-	var room [maxSignedLen]byte
+	var room [128]byte
 	return sha256.Sum256(append(room[:0], body...)), true
 }
 

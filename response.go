@@ -162,7 +162,9 @@ func (s *Session) seal(status int) (touched bool, err error) {
 	if s.state == untouched {
 		return false, nil
 	}
-	if err := s.commitLocked(s.ctx); err != nil {
+	err = s.commitLocked(s.ctx)
+	s.phase.And(^used) // so that commitLast sees whether somebody comes after
+	if err != nil {
 		s.change = store.Change{} // what is refused must not be committed later
 		return true, err
 	}

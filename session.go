@@ -30,7 +30,7 @@ type Session struct {
 // The phases, as bits. They are no business of mu: so the middleware finds with one instruction, rather than by locking,
 // that nobody has used the session. Who comes too late for that to see finds the bit that was set in the same instruction.
 const (
-	used   uint32 = 1 << iota // somebody has asked for the session
+	used   uint32 = 1 << iota // somebody has asked for the session, since the response began if it has
 	sealed                    // the response has begun: the client can't be told of a token any more
 	closed                    // the request is over
 )

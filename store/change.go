@@ -119,11 +119,19 @@ func (c *Change) New(token Token, now Instant) (*Record, error) {
 // no record. Expiry, IfVersion, Created and MaxPerOwner are the store's to judge.
 func (c *Change) Apply(old *Record, now Instant) (*Record, error) {
 	r := new(*old)
+	if err := c.ApplyTo(r, now); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// ApplyTo is Apply to a record that nobody shares yet: a store's own copy of the old one. With an error it is half done.
+func (c *Change) ApplyTo(r *Record, now Instant) error {
 	if c.Touched {
 		r.LastSeen = max(r.LastSeen, now)
 	}
 	if c.OnlyTouches() {
-		return r, nil
+		return nil
 	}
 	r.Version++
 	if c.Renews() {
@@ -146,11 +154,8 @@ func (c *Change) Apply(old *Record, now Instant) (*Record, error) {
 		r.Values = Values{}
 	}
 	values, err := r.Values.edit(c.Edits)
-	if err != nil {
-		return nil, err
-	}
 	r.Values = values
-	return r, nil
+	return err
 }
 
 // relabel returns old with the changes made, sharing old where there are none.

@@ -85,11 +85,10 @@ func (c *commit) apply() (*store.Record, error) {
 	if c.Renews() && !c.free(&c.to) {
 		return nil, store.ErrConflict
 	}
-	record, err := c.next(old)
+	n, err := c.next(old)
 	if err != nil {
 		return nil, err
 	}
-	n := &node{Record: *record, used: c.now.use}
 	if old == nil {
 		return c.create(n)
 	}
@@ -124,11 +123,18 @@ func (c *commit) free(at *place) bool {
 	return true
 }
 
-func (c *commit) next(old *node) (*store.Record, error) {
+// next returns the node that takes the place of old.
+func (c *commit) next(old *node) (*node, error) {
+	n := &node{used: c.now.use}
 	if old == nil {
-		return c.New(c.from.token, c.now.Instant)
+		record, err := c.New(c.from.token, c.now.Instant)
+		if err == nil {
+			n.Record = *record
+		}
+		return n, err
 	}
-	return c.Apply(&old.Record, c.now.Instant)
+	n.Record = old.Record
+	return n, c.ApplyTo(&n.Record, c.now.Instant)
 }
 
 func (c *commit) create(n *node) (*store.Record, error) {
