@@ -31,7 +31,12 @@ func (s *Session) Commit(ctx context.Context) error {
 
 // commitLocked sends the change to the store, if there is one.
 func (s *Session) commitLocked(ctx context.Context) error {
-	if s.state == live && s.rec.TouchDue(store.InstantOf(s.m.now())) {
+	return s.commitUseLocked(ctx, store.InstantOf(s.m.now()))
+}
+
+// commitUseLocked is commitLocked for a session that was used at a time.
+func (s *Session) commitUseLocked(ctx context.Context, at store.Instant) error {
+	if s.state == live && s.rec.TouchDue(at) {
 		s.change.Touched = true
 	}
 	if s.change.IsZero() {

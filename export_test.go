@@ -31,5 +31,8 @@ type KnownTokens struct{ knownTokens }
 // A Fingerprint is a fingerprint.
 type Fingerprint = fingerprint
 
-func (k *KnownTokens) Find(p Fingerprint) (store.Token, bool) { return k.find(p) }
-func (k *KnownTokens) Add(p Fingerprint, t store.Token)       { k.add(p, t) }
+func (k *KnownTokens) Find(p Fingerprint, now store.Instant) (store.Token, bool) {
+	return k.find(p, now)
+}
+
+func (k *KnownTokens) Add(p Fingerprint, t store.Token, now store.Instant) { k.add(p, t, now) }

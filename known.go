@@ -9,12 +9,15 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// Tokens whose signature has been verified are known again without doing it anew: that takes longer than all the rest
-// of a request which reads a value. They are known by their fingerprints, so that neither a token nor a time that it
-// takes to compare one is to be had from here. That a signature's age is not looked at again costs nothing: the store has
-// the last word on when a session ends.
+// Tokens whose signature has been verified are known again for a while without doing it anew: that takes longer than all
+// the rest of a request which reads a value. They are known by their fingerprints, so that neither a token nor a time
+// that it takes to compare one is to be had from here.
 
-// knownSlots is how many tokens are known at most: a megabyte of slots, once there is a token, and 64 bytes for each.
+// knownFor is how long a token is known, and so how much older than it may its signature can get. Clocks of nodes may
+// differ by as much.
+const knownFor = clockSlack
+
+// knownSlots is how many tokens are known at most: a megabyte of slots, once there is a token, and 80 bytes for each.
 const knownSlots = 1 << 17
 
 // knownTokens are fingerprints of signed tokens. A new one takes the place of another that has the same slot: who signs
@@ -26,13 +29,14 @@ type knownTokens struct {
 type knownToken struct {
 	print fingerprint
 	hash  store.Token
+	until store.Instant
 }
 
 // A fingerprint is the SHA-256 of a signed token.
 type fingerprint [sha256.Size]byte
 
 // printOf returns the fingerprint of what looks like a signed token. All that are signed from 2001 to 2286 end with the
-// same padding, which is left out: with it they would take a third block of the hash function. Others have none.
+// same padding, which is left out: with it they would take a third block of the hash function. Others have no fingerprint.
 func printOf(signed string) (p fingerprint, ok bool) {
 	body, ok := strings.CutSuffix(signed, "==")
 	if !ok {
@@ -44,23 +48,23 @@ func printOf(signed string) (p fingerprint, ok bool) {
 
 func (p *fingerprint) slot() uint32 { return binary.LittleEndian.Uint32(p[:]) % knownSlots }
 
-func (k *knownTokens) find(p fingerprint) (t store.Token, ok bool) {
+func (k *knownTokens) find(p fingerprint, now store.Instant) (t store.Token, ok bool) {
 	slots := k.slots.Load()
 	if slots == nil {
 		return store.Token{}, false
 	}
 	known := slots[p.slot()].Load()
-	if known == nil || known.print != p {
+	if known == nil || known.print != p || now >= known.until {
 		return store.Token{}, false
 	}
 	return known.hash, true
 }
 
-func (k *knownTokens) add(p fingerprint, t store.Token) {
+func (k *knownTokens) add(p fingerprint, t store.Token, now store.Instant) {
 	slots := k.slots.Load()
 	if slots == nil {
 		k.slots.CompareAndSwap(nil, new([knownSlots]atomic.Pointer[knownToken]))
 		slots = k.slots.Load()
 	}
-	slots[p.slot()].Store(&knownToken{print: p, hash: t})
+	slots[p.slot()].Store(&knownToken{print: p, hash: t, until: now.Add(knownFor)})
 }

@@ -5,10 +5,12 @@ import (
 	"net/http/httptest"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/lazysession/session"
 	"github.com/lazysession/session/store"
+	"github.com/lazysession/session/store/mem"
 )
 
 // A token that was seen before is known by all of its bytes.
@@ -87,10 +89,10 @@ func TestKnownTokensOfOneSlot(t *testing.T) {
 	tokens := make([]session.Fingerprint, 3)
 	for i := range tokens {
 		tokens[i][31] = byte(i)
-		known.Add(tokens[i], store.Token{byte(i)})
+		known.Add(tokens[i], store.Token{byte(i)}, 0)
 	}
 	for i, print := range tokens {
-		got, ok := known.Find(print)
+		got, ok := known.Find(print, 0)
 		check(t, "known", ok, i == len(tokens)-1)
 		if ok {
 			check(t, "hash", got, store.Token{byte(i)})
@@ -105,12 +107,50 @@ func TestKnownTokensConcurrently(t *testing.T) {
 		wg.Go(func() {
 			for i := range 1000 {
 				print := session.Fingerprint{byte(i), byte(g)}
-				known.Add(print, store.Token{byte(i), byte(g)})
-				if got, ok := known.Find(print); ok && got != (store.Token{byte(i), byte(g)}) {
+				known.Add(print, store.Token{byte(i), byte(g)}, 0)
+				if got, ok := known.Find(print, 0); ok && got != (store.Token{byte(i), byte(g)}) {
 					t.Errorf("%v: got the hash %x of another", print, got[:2])
 				}
 			}
 		})
 	}
 	wg.Wait()
+}
+
+// The signature of a known token is judged again, its age with it, before it could be older than clocks may differ.
+func TestKnownTokenIsForgotten(t *testing.T) {
+	var known session.KnownTokens
+	known.Add(session.Fingerprint{1}, store.Token{1}, 0)
+	last := store.Instant(0).Add(session.ClockSlack - time.Microsecond)
+	_, ok := known.Find(session.Fingerprint{1}, last)
+	check(t, "known at last", ok, true)
+	_, ok = known.Find(session.Fingerprint{1}, last.Add(time.Microsecond))
+	check(t, "known after", ok, false)
+}
+
+// A session may be held open until its token's signature is too old for a request. The token that it then hands out is
+// its own all the same.
+func TestTokenOfASessionHeldOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(2 * 365 * 24 * time.Hour) // from the bubble's year 2000, whose signatures are not known again
+		m := newManagerOn(t, mem.New(nil), nil)
+		made, err := m.Create(t.Context())
+		must(t, err)
+		old, err := made.Token()
+		must(t, err)
+		held, err := m.Open(t.Context(), old)
+		must(t, err)
+		must(t, held.SetLifetime(30*24*time.Hour))
+		must(t, held.SetIdleTimeout(30*24*time.Hour))
+		must(t, held.Commit(t.Context()))
+		time.Sleep(25 * time.Hour)
+		_, err = m.Open(t.Context(), old)
+		checkErr(t, "opening by the old signature", err, session.ErrEnded)
+		signed, err := held.Token()
+		must(t, err)
+		opened, err := m.Open(t.Context(), signed)
+		must(t, err)
+		check(t, "ID", opened.ID(), made.ID())
+		must(t, m.Close())
+	})
 }

@@ -20,7 +20,8 @@ func (s *Session) findLocked(ctx context.Context) error {
 		s.state, s.err = failed, errTwice
 		return s.err
 	}
-	signed, token, why := s.m.signer.pick(s.tokensLocked())
+	s.at = store.InstantOf(s.m.now())
+	signed, token, why := s.m.signer.pick(s.tokensLocked(), s.at)
 	if why == accepted {
 		return s.loadLocked(ctx, signed, token)
 	}

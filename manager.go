@@ -154,7 +154,7 @@ func (m *Manager) Create(ctx context.Context) (*Session, error) {
 // Open returns the session of a signed token (Session.Token). A token that is forged, unknown, renewed or expired is
 // ErrEnded; ErrUnavailable says that the store could not tell.
 func (m *Manager) Open(ctx context.Context, token string) (*Session, error) {
-	hash, ok := m.signer.verify(token)
+	hash, ok := m.signer.verify(token, store.InstantOf(m.now()))
 	if !ok {
 		return nil, fmt.Errorf("%w: no valid token", ErrEnded)
 	}

@@ -151,8 +151,9 @@ func (x *exchange) finish() {
 	}
 }
 
-// seal commits the session before its response begins, and reports whether it was touched. A response with a status of success is also refused where a
-// change was lost before: it could say "saved", or "logged out", though the handler was told that it is not.
+// seal commits the session before its response begins, and reports whether it was touched. A response with a status of
+// success is also refused where a change was lost before: it could say "saved", or "logged out", though the handler was
+// told that it is not.
 func (s *Session) seal(status int) (touched bool, err error) {
 	if s.phase.Or(sealed)&used == 0 {
 		return false, nil
@@ -162,7 +163,7 @@ func (s *Session) seal(status int) (touched bool, err error) {
 	if s.state == untouched {
 		return false, nil
 	}
-	err = s.commitLocked(s.ctx)
+	err = s.commitUseLocked(s.ctx, s.at)
 	s.phase.And(^used) // so that commitLast sees whether somebody comes after
 	if err != nil {
 		s.change = store.Change{} // what is refused must not be committed later
@@ -192,7 +193,7 @@ func (s *Session) informClient(h http.Header) {
 }
 
 func (s *Session) sendTokenLocked(h http.Header) {
-	signed, err := s.m.signer.sign(s.rawLocked(), s.rec.Lifetime)
+	signed, err := s.signLocked(s.rec.Lifetime)
 	if err != nil { // only a cookie name of thousands of bytes is too long to be signed
 		s.m.log.LogAttrs(s.ctx, slog.LevelError, "session: signing", slog.Any("error", err))
 		return
@@ -218,15 +219,15 @@ func (s *Session) maxAgeLocked() time.Duration {
 	return max(end.Sub(store.InstantOf(s.m.now())), time.Second)
 }
 
-// commitLast commits changes that came after the response had begun; one that only read has been seen when it began. It closes the session in the same breath: a change
-// by a goroutine that has outlived the handler is committed here, or refused.
+// commitLast commits what came after the response had begun. It closes the session in the same breath: a change by a
+// goroutine that has outlived the handler is committed here, or refused.
 func (s *Session) commitLast() error {
 	if s.phase.Or(closed)&used == 0 {
 		return nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state == untouched || s.change.IsZero() {
+	if s.state == untouched {
 		return nil
 	}
 	return s.commitLocked(s.ctx)

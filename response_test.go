@@ -214,13 +214,24 @@ func TestStoreCallsOfARequest(t *testing.T) {
 }
 
 func TestReadingTouchesOncePerTenth(t *testing.T) {
+	t.Run("before the response", func(t *testing.T) {
+		touchesOncePerTenth(t, func(w http.ResponseWriter, r *http.Request) {
+			color.Get(r.Context())
+			fmt.Fprint(w, "hello")
+		})
+	})
+	t.Run("once it has begun", func(t *testing.T) {
+		touchesOncePerTenth(t, func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprint(w, "hello")
+			color.Get(r.Context())
+		})
+	})
+}
+
+func touchesOncePerTenth(t *testing.T, read http.HandlerFunc) {
 	const idle = 10 * time.Minute
 	m, s := newManager(t, &session.Config{IdleTimeout: idle})
-	c := newVisitorWith(t, m, "red")
-	c.use(func(w http.ResponseWriter, r *http.Request) {
-		color.Get(r.Context())
-		fmt.Fprint(w, "hello")
-	}, m)
+	c := newVisitorWith(t, m, "red").use(read, m)
 	steps := []struct {
 		after time.Duration
 		want  calls

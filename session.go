@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/lazysession/session/store"
 )
@@ -39,6 +40,7 @@ func (s *Session) in(phase uint32) bool { return s.phase.Load()&phase != 0 }
 
 // details are what a Session has that is used. They are apart so that one which is not stays small.
 type details struct {
+	at     store.Instant // of the first use, by the store's clock
 	signed string        // the token, as the client sent it
 	raw    rawToken      // of a session that was made or renewed here
 	token  store.Token   // the token's hash
@@ -238,7 +240,7 @@ func (s *Session) End() error {
 // endAllLocked ends every session that the request has a token of, where there are several and so none was used: who
 // logs out must not come back when one of the cookies is gone.
 func (s *Session) endAllLocked() error {
-	for _, token := range s.m.signer.verified(s.tokensLocked()) {
+	for _, token := range s.m.signer.verified(s.tokensLocked(), s.at) {
 		rec, err := s.m.load(s.ctx, token)
 		switch {
 		case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrRetired):
@@ -270,18 +272,33 @@ func (s *Session) Token() (string, error) {
 	if err != nil || view == nil {
 		return "", err
 	}
-	raw := s.rawLocked()
 	if s.change.Renews() {
-		raw = s.next
+		return s.m.signer.sign(s.next, view.Lifetime)
 	}
-	return s.m.signer.sign(raw, view.Lifetime)
+	return s.signLocked(view.Lifetime)
 }
 
-// rawLocked returns the token itself, which is taken from its signed form only where it is to be signed anew.
-func (s *Session) rawLocked() rawToken {
-	if s.signed != "" {
-		s.raw, _ = s.m.signer.open(s.signed)
-		s.signed = ""
+// signLocked returns the signed token of the session as it is.
+func (s *Session) signLocked(lifetime time.Duration) (string, error) {
+	raw, err := s.rawLocked()
+	if err != nil {
+		return "", err
 	}
-	return s.raw
+	return s.m.signer.sign(raw, lifetime)
+}
+
+var errUnsigned = errors.New("session: the token's signature is no longer valid")
+
+// rawLocked returns the token itself, which is taken from its signed form only where it is to be signed anew. However old
+// the signature has become meanwhile: it was valid when the session was opened.
+func (s *Session) rawLocked() (rawToken, error) {
+	if s.signed == "" {
+		return s.raw, nil
+	}
+	raw, ok := s.m.signer.open(s.signed, s.m.signer.ageless)
+	if !ok {
+		return rawToken{}, errUnsigned
+	}
+	s.raw, s.signed = raw, ""
+	return raw, nil
 }

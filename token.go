@@ -84,30 +84,31 @@ func (s *signer) sign(t rawToken, lifetime time.Duration) (string, error) {
 }
 
 // verify returns the hash of the token in its signed form, and whether one of the keys signed it.
-func (s *signer) verify(signed string) (t store.Token, ok bool) {
+func (s *signer) verify(signed string, now store.Instant) (t store.Token, ok bool) {
 	if len(signed) > maxSignedLen {
 		return store.Token{}, false
 	}
 	print, usual := printOf(signed)
 	if usual {
-		if t, ok = s.known.find(print); ok {
+		if t, ok = s.known.find(print, now); ok {
 			return t, true
 		}
 	}
-	raw, ok := s.open(signed)
+	raw, ok := s.open(signed, s.aged)
 	if !ok {
 		return store.Token{}, false
 	}
 	t = store.HashToken(raw[:])
 	if usual {
-		s.known.add(print, t)
+		s.known.add(print, t, now)
 	}
 	return t, true
 }
 
-// open returns the token in its signed form, and whether one of the keys signed it.
-func (s *signer) open(signed string) (t rawToken, ok bool) {
-	codecs, name := s.aged, s.name
+// open returns the token in its signed form, and whether one of the keys signed it. The codecs, aged or ageless, say
+// whether the age of a signature that has one counts.
+func (s *signer) open(signed string, codecs []*securecookie.SecureCookie) (t rawToken, ok bool) {
+	name := s.name
 	if rest, found := strings.CutPrefix(signed, ageless); found {
 		signed, codecs, name = rest, s.ageless, s.name+agelessPurpose
 	}
@@ -120,9 +121,9 @@ func (s *signer) open(signed string) (t rawToken, ok bool) {
 	return rawToken{}, false
 }
 
-// pick returns the one valid token among those that a request carries, as it came and hashed. Two different valid ones are refused both, for
-// nobody can say which the visitor means and which an attacker has planted.
-func (s *signer) pick(candidates []string) (signed string, t store.Token, why refusal) {
+// pick returns the one valid token among those that a request carries, as it came and hashed. Two different valid ones
+// are refused both, for nobody can say which the visitor means and which an attacker has planted.
+func (s *signer) pick(candidates []string, now store.Instant) (signed string, t store.Token, why refusal) {
 	if len(candidates) > maxCandidates {
 		return "", store.Token{}, tooMany
 	}
@@ -131,7 +132,7 @@ func (s *signer) pick(candidates []string) (signed string, t store.Token, why re
 		if slices.Contains(candidates[:i], candidate) {
 			continue
 		}
-		found, ok := s.verify(candidate)
+		found, ok := s.verify(candidate, now)
 		switch {
 		case !ok:
 			why = max(why, badToken)
@@ -145,10 +146,10 @@ func (s *signer) pick(candidates []string) (signed string, t store.Token, why re
 }
 
 // verified returns the hashes of the valid tokens among those that a request carries.
-func (s *signer) verified(candidates []string) []store.Token {
+func (s *signer) verified(candidates []string, now store.Instant) []store.Token {
 	var valid []store.Token
 	for _, signed := range candidates[:min(len(candidates), maxCandidates)] {
-		if t, ok := s.verify(signed); ok {
+		if t, ok := s.verify(signed, now); ok {
 			valid = append(valid, t)
 		}
 	}

@@ -166,7 +166,7 @@ func (r *row) record(ahead time.Duration) (*store.Record, error) {
 		Version:     r.version,
 		Persistent:  r.persistent,
 		Created:     r.created.Add(ahead),
-		LastSeen:    r.lapses.Add(ahead - idle),
+		LastSeen:    r.lapses.Add(-idle).Add(ahead),
 		IdleTimeout: idle,
 		Lifetime:    duration(int64(r.ends - r.created)),
 		Owner:       r.owner,
