@@ -35,7 +35,7 @@ var (
 // The OnOpen hooks run before it returns; [FromContext] finds the Conn in their context, which else is ctx, or the
 // background for a nil one. A nil table has no slots.
 //
-// It returns an error for a nil connection, and for one that is TLS already: around that, net/http would find neither
+// It returns an error for a nil connection, for one that has slots already, and for one that is TLS already: around that, net/http would find neither
 // HTTP/2 nor Request.TLS. TLS belongs around a Conn, not below it. After an error nc is the caller's to close.
 func New(ctx context.Context, nc net.Conn, t *slot.Table) (*Conn, error) {
 	c, err := wrap(nc, t)
@@ -51,6 +51,9 @@ func New(ctx context.Context, nc net.Conn, t *slot.Table) (*Conn, error) {
 func wrap(nc net.Conn, t *slot.Table) (*Conn, error) {
 	if nc == nil {
 		return nil, errors.New("conn: nil connection")
+	}
+	if From(nc) != nil {
+		return nil, fmt.Errorf("conn: %T has slots already: layers share one table and one Listen or Dialer", nc)
 	}
 	if _, ok := nc.(interface{ ConnectionState() tls.ConnectionState }); ok {
 		return nil, fmt.Errorf("conn: %T has TLS inside: use tls.NewListener(conn.Listen(…)), Server.ServeTLS, "+
@@ -87,7 +90,7 @@ func (c *Conn) Unpin() {
 }
 
 // Close closes the connection and releases its data once nothing has it pinned: now, if no request is being served, so
-// OnRelease hooks may run in it. They run once, however often and by whomever it is called.
+// OnRelease hooks may run in it, and so under locks of net/http. They run once, however often and by whomever it is called.
 func (c *Conn) Close() error {
 	defer c.data.Release()
 	return c.inner.Close()

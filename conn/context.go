@@ -41,7 +41,9 @@ func From(nc net.Conn) *Conn {
 // listeners are left as they are.
 //
 // When the server's first connection comes, it also puts [Handler] around the server's handler, unless that is there:
-// without it, data could be released under a running request, and nobody would notice until it happens.
+// without it, data could be released under a running request, and nobody would notice until it happens. That writes
+// http.Server.Handler. A program that reads or replaces the field while the server runs puts Handler around its handlers
+// itself; then nothing is written.
 func ConnContext(next func(context.Context, net.Conn) context.Context) func(context.Context, net.Conn) context.Context {
 	return func(ctx context.Context, nc net.Conn) context.Context {
 		countRequests(ctx)
@@ -58,8 +60,8 @@ func ConnContext(next func(context.Context, net.Conn) context.Context) func(cont
 var counting sync.Mutex
 
 // countRequests puts Handler around the handler of the server that calls its ConnContext. Every connection of a server
-// comes here before it serves requests, those of other listeners too, and only the first finds anything to do: so no
-// request reads the field meanwhile.
+// comes here before it serves requests, those of other listeners too, and only the first finds anything to do: so net/http
+// never reads the field meanwhile.
 func countRequests(ctx context.Context) {
 	srv, ok := ctx.Value(http.ServerContextKey).(*http.Server)
 	if !ok {

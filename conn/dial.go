@@ -31,7 +31,7 @@ func Dialer(
 		}
 		c, err := New(ctx, nc, t)
 		if err != nil {
-			nc.Close()
+			closeUnlessNil(nc)
 			return nil, err
 		}
 		if c.data.Released() {

@@ -33,7 +33,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 	c, err := l.wrap(nc)
 	if err != nil {
-		nc.Close()
+		closeUnlessNil(nc)
 		return nil, err
 	}
 	return c, nil
@@ -48,4 +48,10 @@ func (l *listener) wrap(nc net.Conn) (*Conn, error) {
 		return nil, err
 	}
 	return c, c.open((*openContext)(c))
+}
+
+func closeUnlessNil(nc net.Conn) {
+	if nc != nil {
+		nc.Close()
+	}
 }

@@ -368,3 +368,25 @@ func TestServerWithAnotherListener(t *testing.T) {
 	wg.Wait()
 	http.DefaultClient.CloseIdleConnections()
 }
+
+// Layers share one table. Slots on top of slots would be released under requests that know the upper ones only.
+func TestListenTwiceIsRefused(t *testing.T) {
+	w, other := newWitness(t), newWitness(t)
+	below, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	l := conn.Listen(conn.Listen(below, &w.table), &other.table)
+	defer l.Close()
+	nc, err := net.Dial("tcp", below.Addr().String())
+	must(t, err)
+	defer nc.Close()
+	_, err = l.Accept()
+	wantText(t, err, "*conn.Conn has slots already")
+	w.wantFigures(1, 1)
+}
+
+func TestDialOfNothing(t *testing.T) {
+	w := newWitness(t)
+	dial := conn.Dialer(func(context.Context, string, string) (net.Conn, error) { return nil, nil }, &w.table)
+	_, err := dial(t.Context(), "tcp", "nowhere:1")
+	wantText(t, err, "nil connection")
+}

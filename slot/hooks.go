@@ -10,7 +10,8 @@ import (
 // Hooks are what a layer does when a holder opens and when its data is released. Nil hooks do nothing.
 //
 // Holders open the layers in the order in which they asked for their slots, and release them in the opposite order, so
-// that a layer may rely on those before it at both times. A hook that panics is logged and stops no other.
+// that a layer may rely on those before it at both times; for the second it keeps the holder that OnOpen found. A hook
+// that panics is logged and stops no other.
 type Hooks[T any] struct {
 	// OnOpen returns what the slot is to hold; nil for nothing. The context is that of whoever opened the holder, and
 	// lets the holder be found in it. Handed is what they handed to this slot with [Slot.Hand]; nil if nothing.
@@ -21,6 +22,9 @@ type Hooks[T any] struct {
 
 	// OnRelease is given what the slot holds, nil if nothing. It runs exactly once for every holder for which OnOpen
 	// did not panic, when nobody has the holder pinned any more. Nobody finds the value in the slot from then on.
+	//
+	// It runs in the goroutine that closes or unpins last, which may hold locks of its own, as net/http does. So it must
+	// be quick, and call nothing that the holder belongs to.
 	OnRelease func(*T)
 }
 
