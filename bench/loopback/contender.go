@@ -1,6 +1,7 @@
 package loopback
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"net/http"
@@ -24,7 +25,7 @@ type contender struct {
 // Bare is the contender without sessions: all visitors are the same.
 const Bare = "bare handler"
 
-var contenders = []contender{{Bare, bareSite}, {sample.Ours, ourSite}, {"scs", peerSite}}
+var contenders = []contender{{Bare, bareSite}, {"context.WithValue", valueSite}, {sample.Ours, ourSite}, {"scs", peerSite}}
 
 // A page returns the number that a request is answered with.
 type page func(r *http.Request) (int, error)
@@ -50,13 +51,29 @@ func site(start, read, count page) *http.ServeMux {
 	return mux
 }
 
+// bareSite says of the pages of one visitor that they are, as all contenders do: the same bytes go out.
 func bareSite() (http.Handler, error) {
 	var hits atomic.Int64
 	start := func(*http.Request) (int, error) {
 		hits.Store(0)
 		return stored, nil
 	}
-	return site(start, untouched, func(*http.Request) (int, error) { return int(hits.Add(1)), nil }), nil
+	mux := site(start, untouched, func(*http.Request) (int, error) { return int(hits.Add(1)), nil })
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/untouched" {
+			w.Header().Set("Vary", "Cookie")
+		}
+		mux.ServeHTTP(w, r)
+	}), nil
+}
+
+// valueSite is the bare one behind a middleware that does nothing but give the request a context with a value.
+func valueSite() (http.Handler, error) {
+	type key struct{}
+	bare, err := bareSite()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		bare.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), key{}, stored)))
+	}), err
 }
 
 func ourSite() (http.Handler, error) {
