@@ -17,14 +17,20 @@ import (
 // differ by as much.
 const knownFor = clockSlack
 
-// knownSlots is how many tokens are known at most: a megabyte of slots, once there is a token, and 80 bytes for each.
-const knownSlots = 1 << 17
+// At most segmentCount times segmentSlots tokens are known, of 80 bytes each. Few take few segments: a table of all
+// slots would be a megabyte of pointers for the garbage collector to look through, however few visitors there are.
+const (
+	segmentCount = 1 << 12
+	segmentSlots = 1 << 5
+)
 
 // knownTokens are fingerprints of signed tokens. A new one takes the place of another that has the same slot: who signs
 // in can't fill it up, and who can't never gets in. Goroutines may share it.
 type knownTokens struct {
-	slots atomic.Pointer[[knownSlots]atomic.Pointer[knownToken]] // nil until there is one
+	segments [segmentCount]atomic.Pointer[segment] // nil until something is in it
 }
+
+type segment [segmentSlots]atomic.Pointer[knownToken]
 
 type knownToken struct {
 	print fingerprint
@@ -46,14 +52,16 @@ func printOf(signed string) (p fingerprint, ok bool) {
 	return sha256.Sum256(append(room[:0], body...)), true
 }
 
-func (p *fingerprint) slot() uint32 { return binary.LittleEndian.Uint32(p[:]) % knownSlots }
+func (p *fingerprint) segment() int { return int(binary.LittleEndian.Uint16(p[:])) % segmentCount }
+
+func (p *fingerprint) slot() int { return int(p[2]) % segmentSlots }
 
 func (k *knownTokens) find(p fingerprint, now store.Instant) (t store.Token, ok bool) {
-	slots := k.slots.Load()
-	if slots == nil {
+	in := k.segments[p.segment()].Load()
+	if in == nil {
 		return store.Token{}, false
 	}
-	known := slots[p.slot()].Load()
+	known := in[p.slot()].Load()
 	if known == nil || known.print != p || now >= known.until {
 		return store.Token{}, false
 	}
@@ -61,10 +69,9 @@ func (k *knownTokens) find(p fingerprint, now store.Instant) (t store.Token, ok 
 }
 
 func (k *knownTokens) add(p fingerprint, t store.Token, now store.Instant) {
-	slots := k.slots.Load()
-	if slots == nil {
-		k.slots.CompareAndSwap(nil, new([knownSlots]atomic.Pointer[knownToken]))
-		slots = k.slots.Load()
+	at := &k.segments[p.segment()]
+	if at.Load() == nil {
+		at.CompareAndSwap(nil, new(segment))
 	}
-	slots[p.slot()].Store(&knownToken{print: p, hash: t, until: now.Add(knownFor)})
+	at.Load()[p.slot()].Store(&knownToken{print: p, hash: t, until: now.Add(knownFor)})
 }
