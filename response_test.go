@@ -14,6 +14,7 @@ import (
 	"net/http/httptrace"
 	"net/textproto"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,10 +22,18 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// startServer starts a TLS server of HTTP/1.1 or HTTP/2 and returns it with a browser that keeps cookies.
+// startServer starts a TLS server of HTTP/1.1 or HTTP/2 and returns it with a browser that keeps cookies. The test does
+// not end before its handlers: net/http recovers the panic of a handler that fails a test that is over, and the failure
+// would be lost or, as a data race, be found in the next test.
 func startServer(t *testing.T, proto string, h http.Handler) (*httptest.Server, *http.Client) {
 	t.Helper()
-	srv := httptest.NewUnstartedServer(h)
+	var running sync.WaitGroup
+	t.Cleanup(running.Wait)
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		running.Add(1)
+		defer running.Done()
+		h.ServeHTTP(w, r)
+	}))
 	srv.EnableHTTP2 = proto == http2
 	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
 	srv.StartTLS()
