@@ -29,12 +29,19 @@ func (s *Session) Commit(ctx context.Context) error {
 	return s.commitLocked(ctx)
 }
 
-// commitLocked sends the change to the store, if there is one.
+// commitLocked sends the change to the store, if there is one, and takes the record from there.
 func (s *Session) commitLocked(ctx context.Context) error {
+	s.change.NoRecord = false
 	return s.commitUseLocked(ctx, store.InstantOf(s.m.now()))
 }
 
-// commitUseLocked is commitLocked for a session that was used at a time.
+// commitUnseenLocked is commitLocked where hardly anybody comes after to look at the record.
+func (s *Session) commitUnseenLocked(at store.Instant) error {
+	s.change.NoRecord = true
+	return s.commitUseLocked(s.ctx, at)
+}
+
+// commitUseLocked commits a session that was used at a time.
 func (s *Session) commitUseLocked(ctx context.Context, at store.Instant) error {
 	if s.state == live && s.rec.TouchDue(at) {
 		s.change.Touched = true
@@ -49,6 +56,9 @@ func (s *Session) commitUseLocked(ctx context.Context, at store.Instant) error {
 	rec, err := s.sendLocked(ctx, id)
 	if err != nil {
 		return s.commitFailedLocked(err)
+	}
+	if rec == nil {
+		rec = s.ownViewLocked()
 	}
 	if s.clientMustKnow() {
 		s.tell = tellToken
@@ -75,6 +85,16 @@ func (s *Session) sendLocked(ctx context.Context, id ID) (*store.Record, error) 
 	rec, err := s.m.commit(ctx, s.token, id, &s.change)
 	returned = true
 	return rec, err
+}
+
+// ownViewLocked returns the record after a change of which the store brought none back: as this request sees it. Where
+// that can't be made, for an addition met an integer that another request has set meanwhile, it is the one before.
+func (s *Session) ownViewLocked() *store.Record {
+	rec, err := s.viewLocked()
+	if err != nil {
+		return s.rec
+	}
+	return rec
 }
 
 // clientMustKnow reports whether the change makes a token, or moves the cookie's own end.

@@ -276,6 +276,9 @@ func (m *Manager) commit(ctx context.Context, token store.Token, id ID, change *
 	if change.Renews() {
 		token = change.RenewTo
 	}
+	if rec == nil && !change.WantsRecord() {
+		return nil, nil
+	}
 	if rec == nil || rec.Token != token || rec.ID != id {
 		return nil, m.refuseForeign(call, rec)
 	}

@@ -163,7 +163,7 @@ func (s *Session) seal(status int) (touched bool, err error) {
 	if s.state == untouched {
 		return false, nil
 	}
-	err = s.commitUseLocked(s.ctx, s.at)
+	err = s.commitUnseenLocked(s.at)
 	s.phase.And(^used) // so that commitLast sees whether somebody comes after
 	if err != nil {
 		s.change = store.Change{} // what is refused must not be committed later
@@ -230,7 +230,7 @@ func (s *Session) commitLast() error {
 	if s.state == untouched {
 		return nil
 	}
-	return s.commitLocked(s.ctx)
+	return s.commitUnseenLocked(store.InstantOf(s.m.now()))
 }
 
 // warnIfInsecureLocked says, once, why nobody can log in over plain http: browsers drop a Secure cookie without a word.

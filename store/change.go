@@ -46,6 +46,10 @@ type Change struct {
 	Persistent  *bool         // nil: as it was
 	IdleTimeout time.Duration // 0: as it was
 	Lifetime    time.Duration // 0: as it was
+
+	// NoRecord says that nobody is going to look at the record after the change. So the store need not fetch it, and may
+	// return nil in its place, unless the change creates or renews.
+	NoRecord bool
 }
 
 // An Edit changes one value.
@@ -94,6 +98,9 @@ func (c *Change) IsZero() bool { return !c.Touched && c.OnlyTouches() }
 
 // Renews reports whether the change replaces the record's token.
 func (c *Change) Renews() bool { return c.RenewTo != Token{} }
+
+// WantsRecord reports whether Commit has to return the record after the change.
+func (c *Change) WantsRecord() bool { return !c.NoRecord || c.Created || c.Renews() }
 
 // OnlyTouches reports whether the change does nothing but move last-seen: such a change makes no new version.
 func (c *Change) OnlyTouches() bool {

@@ -63,7 +63,8 @@ type Store interface {
 	// it. Loading writes nothing that other nodes could see; last-seen moves by Change.Touched alone.
 	Load(ctx context.Context, token Token) (*Record, error)
 
-	// Commit applies a change to the record of the token, all of it or nothing, and returns the record after it.
+	// Commit applies a change to the record of the token, all of it or nothing, and returns the record after it; nil
+	// will do where Change.WantsRecord says no.
 	// It returns ErrNotFound, ErrRetired, ErrConflict, or an EditError with ErrNotInteger.
 	// The store may not keep the Change, or anything in it but its strings, after it has returned.
 	Commit(ctx context.Context, token Token, change *Change) (*Record, error)

@@ -79,7 +79,9 @@ func (o *ours) load(ctx context.Context, n int) error {
 	return err
 }
 
+// change commits as a request does whose response begins.
 func (o *ours) change(ctx context.Context, n int, c *store.Change) error {
+	c.NoRecord = true
 	_, err := o.Commit(ctx, token(n), c)
 	return err
 }

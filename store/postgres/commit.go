@@ -26,6 +26,9 @@ func (s *Store) Commit(ctx context.Context, token store.Token, c *store.Change) 
 	if err != nil {
 		return nil, s.whyNot(ctx, token, c, err)
 	}
+	if r == nil {
+		return nil, nil
+	}
 	s.tellOf(r, c)
 	return r.record(s.skew.last())
 }
@@ -79,13 +82,16 @@ func (s *Store) commit(ctx context.Context, token store.Token, c *store.Change) 
 	return s.commitOne(ctx, conn, token, c)
 }
 
-// commitOne sends the one statement of a change.
+// commitOne sends the one statement of a change, and returns no row where nobody needs it.
 func (s *Store) commitOne(ctx context.Context, q sender, token store.Token, c *store.Change) (*row, error) {
 	b := newBuilder(s.settings, s.origin)
 	if c.Created {
 		b.insert(token, c)
 	} else {
 		b.update(token, c)
+	}
+	if !needsRow(c) {
+		return nil, execRow(ctx, q, b.sql.String(), b.args[1:])
 	}
 	r, err := queryRow(ctx, q, b.sql.String(), b.args)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/lazysession/session/store"
@@ -41,6 +42,7 @@ type row struct {
 // A sender is a pool or a transaction.
 type sender interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 }
 
 // binaryResults is a first argument that asks pgx for what readRow reads without reflection.
@@ -63,6 +65,15 @@ func queryRow(ctx context.Context, q sender, sql string, args []any) (*row, erro
 	r, err := readRow(rows)
 	rows.Close()
 	return r, errors.Join(rows.Err(), err)
+}
+
+// execRow executes a statement that changes one row, or returns pgx.ErrNoRows.
+func execRow(ctx context.Context, q sender, sql string, args []any) error {
+	done, err := q.Exec(ctx, sql, args...)
+	if err == nil && done.RowsAffected() == 0 {
+		return pgx.ErrNoRows
+	}
+	return err
 }
 
 // readRow reads the present row: columns, or facts alone. Behind a pooler (default_query_exec_mode=exec) pgx asks for

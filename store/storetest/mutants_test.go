@@ -378,6 +378,43 @@ var changingMutants = []mutant{
 	{"ignores touches", "touch touch-prolongs", before(func(_ *bent, _ store.Token, c *store.Change) { c.Touched = false })},
 	{"touches always", "touch-alone only-touch-prolongs renew",
 		before(func(_ *bent, _ store.Token, c *store.Change) { c.Touched = true })},
+	{"does nothing unseen", "unseen", func(b *bent) {
+		b.commit = func(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
+			if !c.WantsRecord() {
+				return b.reference.Load(ctx, token)
+			}
+			return b.reference.Commit(ctx, token, c)
+		}
+	}},
+	{"returns unseen what was before", "unseen", func(b *bent) {
+		b.commit = func(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
+			old, _ := b.reference.Load(ctx, token)
+			r, err := b.reference.Commit(ctx, token, c)
+			if c.NoRecord && err == nil && old != nil {
+				r = old
+			}
+			return r, err
+		}
+	}},
+	{"evicts nobody unseen", "unseen-limit", before(func(_ *bent, _ store.Token, c *store.Change) {
+		if c.NoRecord {
+			c.MaxPerOwner = 0
+		}
+	})},
+	{"refuses nothing unseen", "unseen-refused", afterwards(
+		func(_ *bent, _ store.Token, c *store.Change, r *store.Record, err error) (*store.Record, error) {
+			if c.NoRecord {
+				err = nil
+			}
+			return r, err
+		})},
+	{"returns nothing of what it makes", "unseen-token", afterwards(
+		func(_ *bent, _ store.Token, c *store.Change, r *store.Record, err error) (*store.Record, error) {
+			if c.NoRecord {
+				r = nil
+			}
+			return r, err
+		})},
 	{"moves last-seen back", "touch touch-forward", func(b *bent) {
 		b.load = func(ctx context.Context, token store.Token) (*store.Record, error) {
 			r, err := b.reference.Load(ctx, token)

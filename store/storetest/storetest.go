@@ -52,7 +52,7 @@ type rule struct {
 
 func allRules() []rule {
 	return slices.Concat(
-		createRules, endRules, editRules, addRules, valueRules, recordRules, versionRules, touchRules, renewRules,
+		createRules, endRules, editRules, addRules, valueRules, recordRules, versionRules, touchRules, renewRules, unseenRules,
 		expiryRules, ownerRules, limitRules, listRules, watchRules, serviceRules, concurrencyRules,
 	)
 }
