@@ -45,7 +45,9 @@ func (h *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // it knows.
 func (x *exchange) release(r *http.Request) {
 	r.MultipartForm = x.req.MultipartForm
-	x.session.phase.Or(closed)
+	if !x.session.in(closed) {
+		x.session.phase.Or(closed)
+	}
 }
 
 // An exchange is one request and its response: all that the middleware needs for it, in a single allocation. It stands

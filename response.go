@@ -144,8 +144,11 @@ var describing = []string{
 
 // finish commits what is left when the handler has returned.
 func (x *exchange) finish() {
-	x.begin(http.StatusOK)
 	s := &x.session
+	if s.closeUnused() {
+		return
+	}
+	x.begin(http.StatusOK)
 	if err := s.commitLast(); err != nil {
 		s.m.log.LogAttrs(s.ctx, slog.LevelError, "session: changes made after the response began are lost", slog.Any("error", err))
 	}
@@ -217,6 +220,13 @@ func (s *Session) maxAgeLocked() time.Duration {
 	}
 	end := s.rec.Created.Add(s.rec.Lifetime)
 	return max(end.Sub(store.InstantOf(s.m.now())), time.Second)
+}
+
+// closeUnused closes the session if nobody has used it since the response began, or at all: there is nothing to commit,
+// and nothing to tell the client.
+func (s *Session) closeUnused() bool {
+	now := s.phase.Load()
+	return now&used == 0 && s.phase.CompareAndSwap(now, now|closed)
 }
 
 // commitLast commits what came after the response had begun. It closes the session in the same breath: a change by a
