@@ -197,7 +197,7 @@ func (s *Session) informClient(h http.Header) {
 
 func (s *Session) sendTokenLocked(h http.Header) {
 	signed, err := s.signLocked(s.rec.Lifetime)
-	if err != nil { // only a cookie name of thousands of bytes is too long to be signed
+	if err != nil { // can't be: the token that the client sent was valid
 		s.m.log.LogAttrs(s.ctx, slog.LevelError, "session: signing", slog.Any("error", err))
 		return
 	}

@@ -273,7 +273,7 @@ func (s *Session) Token() (string, error) {
 		return "", err
 	}
 	if s.change.Renews() {
-		return s.m.signer.sign(s.next, view.Lifetime)
+		return s.m.signer.sign(s.next, view.Lifetime), nil
 	}
 	return s.signLocked(view.Lifetime)
 }
@@ -284,7 +284,7 @@ func (s *Session) signLocked(lifetime time.Duration) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return s.m.signer.sign(raw, lifetime)
+	return s.m.signer.sign(raw, lifetime), nil
 }
 
 var errUnsigned = errors.New("session: the token's signature is no longer valid")

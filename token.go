@@ -55,13 +55,14 @@ const (
 type signer struct {
 	name     string
 	lifetime time.Duration
-	aged     []*securecookie.SecureCookie // one for each key: the first signs, all verify
+	pen      *pen                         // of the first key
+	aged     []*securecookie.SecureCookie // one for each key, to verify
 	ageless  []*securecookie.SecureCookie
 	known    knownTokens
 }
 
 func newSigner(name string, keys [][]byte, lifetime time.Duration) *signer {
-	s := &signer{name: name, lifetime: lifetime}
+	s := &signer{name: name, lifetime: lifetime, pen: newPen(keys[0])}
 	for _, key := range keys {
 		maxAge := int((lifetime + clockSlack).Seconds())
 		s.aged = append(s.aged, newCodec(key, maxAge))
@@ -75,12 +76,11 @@ func newCodec(key []byte, maxAge int) *securecookie.SecureCookie {
 }
 
 // sign returns the signed form of a token, for a session of the given lifetime.
-func (s *signer) sign(t rawToken, lifetime time.Duration) (string, error) {
+func (s *signer) sign(t rawToken, lifetime time.Duration) string {
 	if lifetime <= s.lifetime {
-		return s.aged[0].Encode(s.name, t[:])
+		return s.pen.sign(s.name, t)
 	}
-	signed, err := s.ageless[0].Encode(s.name+agelessPurpose, t[:])
-	return ageless + signed, err
+	return ageless + s.pen.sign(s.name+agelessPurpose, t)
 }
 
 // verify returns the hash of the token in its signed form, and whether one of the keys signed it.
