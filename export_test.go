@@ -16,7 +16,7 @@ func DecodeCommon(doc string, p any) (ok bool) { return decodeCommon(doc, p) }
 // NewStoreContext returns the context of a store call, how to end it, and how to ask whether its timer was started.
 func NewStoreContext(parent context.Context, timeout time.Duration) (ctx context.Context, release func(), timed func() bool) {
 	c := &storeContext{parent: parent, timeout: timeout}
-	return c, c.release, func() bool { return c.timed != nil }
+	return c, c.release, func() bool { return c.timer.Load() != nil }
 }
 
 const (

@@ -2,7 +2,7 @@ package session
 
 import (
 	"context"
-	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -13,43 +13,43 @@ type storeContext struct {
 	timeout  time.Duration
 	detached bool // the parent's end cancels nothing
 
-	mu sync.Mutex
-	// mu locks the remaining fields.
-	asked  bool            // for Err, once
-	timed  context.Context // parent with the timer running; nil before
-	cancel context.CancelFunc
+	asked atomic.Bool           // for Err, once
+	timer atomic.Pointer[timer] // nil before the store waits
+}
+
+// A timer is a context with a timeout, and what stops it.
+type timer struct {
+	context.Context
+	stop context.CancelFunc
 }
 
 func (c *storeContext) start() context.Context {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.timed == nil {
-		parent := c.parent
-		if c.detached {
-			parent = context.WithoutCancel(parent)
-		}
-		c.timed, c.cancel = context.WithTimeout(parent, c.timeout)
+	if t := c.timer.Load(); t != nil {
+		return t
 	}
-	return c.timed
+	parent := c.parent
+	if c.detached {
+		parent = context.WithoutCancel(parent)
+	}
+	ctx, stop := context.WithTimeout(parent, c.timeout)
+	t := &timer{ctx, stop}
+	if !c.timer.CompareAndSwap(nil, t) { // by the store's other goroutine, or released
+		stop()
+	}
+	return c.timer.Load()
 }
 
 // release stops the timer, if there is one. A store that still holds the context finds it done.
 func (c *storeContext) release() {
-	c.mu.Lock()
-	if c.timed == nil {
-		c.timed = released
-	}
-	cancel := c.cancel
-	c.mu.Unlock()
-	if cancel != nil {
-		cancel()
+	if !c.timer.CompareAndSwap(nil, released) {
+		c.timer.Load().stop()
 	}
 }
 
-var released = func() context.Context {
+var released = func() *timer {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	return ctx
+	return &timer{ctx, cancel}
 }()
 
 func (c *storeContext) Deadline() (time.Time, bool) { return c.start().Deadline() }
@@ -58,12 +58,8 @@ func (c *storeContext) Done() <-chan struct{} { return c.start().Done() }
 
 // Err starts no timer when it is first called: a store that looks once, before it begins, is not waiting.
 func (c *storeContext) Err() error {
-	c.mu.Lock()
-	first := !c.asked && c.timed == nil
-	c.asked = true
-	c.mu.Unlock()
 	switch {
-	case !first:
+	case c.timer.Load() != nil, c.asked.Swap(true):
 		return c.start().Err()
 	case c.detached:
 		return nil
@@ -79,11 +75,9 @@ func (c *storeContext) Value(key any) any {
 	case contextKey, *Manager:
 		return noMiddleware
 	}
-	c.mu.Lock()
-	timed := c.timed
-	c.mu.Unlock()
-	if timed == nil || timed == released {
+	t := c.timer.Load()
+	if t == nil || t == released {
 		return c.parent.Value(key)
 	}
-	return timed.Value(key)
+	return t.Value(key)
 }

@@ -20,6 +20,10 @@ type Change struct {
 	// IfVersion refuses the change with ErrConflict unless the record is at this version; 0: at any.
 	IfVersion uint32
 
+	// NoRecord says that nobody is going to look at the record after the change. So the store need not fetch it, and may
+	// return nil in its place, unless the change creates or renews.
+	NoRecord bool
+
 	// RenewTo, unless zero, replaces the record's token: the old one is dead, and remembered as retired, in the same
 	// step that makes the new one live.
 	RenewTo Token
@@ -46,10 +50,6 @@ type Change struct {
 	Persistent  *bool         // nil: as it was
 	IdleTimeout time.Duration // 0: as it was
 	Lifetime    time.Duration // 0: as it was
-
-	// NoRecord says that nobody is going to look at the record after the change. So the store need not fetch it, and may
-	// return nil in its place, unless the change creates or renews.
-	NoRecord bool
 }
 
 // An Edit changes one value.
