@@ -19,7 +19,7 @@ import (
 
 // Run lets contenders take turns at each kind of work, each of them right before the others' turns.
 func Run(ctx context.Context, short bool, log func(format string, args ...any)) ([]sample.Sample, error) {
-	p := plan{works: works, rounds: 16, seconds: 1, connections: 16}
+	p := plan{works: works, rounds: 24, seconds: 1, connections: 16}
 	if short {
 		p.rounds = 2
 	}

@@ -50,5 +50,5 @@ func cost(s, ours *sample.Sample) float64 {
 // isRate reports whether more is better.
 func isRate(unit string) bool { return strings.HasSuffix(unit, "/s") }
 
-// isShare reports whether the figure is of a hundred, so that a ratio would say nothing.
-func isShare(unit string) bool { return strings.HasPrefix(unit, "%") }
+// isShare reports whether the figure is a ratio itself, or of a hundred, so that a ratio of it would say nothing.
+func isShare(unit string) bool { return unit == "×" || strings.HasPrefix(unit, "%") }

@@ -21,8 +21,9 @@ The floors are a handler without any middleware, and a middleware that does noth
 that removes expired sessions.`},
 	{name: "parallel", title: "On all cores", text: `
 The same reading of one value, with Go limited to one core and with all of them, one client and one session for each core.
-The figure is the time in which one request more is done, so twice the cores should halve it. Where other programs
-take part of the cores, it shows here first.`},
+The figure is the time in which one request more is done, so twice the cores should halve it. What they can do for
+anybody, the last two contenders tell, which have no sessions: arithmetic shows whether other programs take part of the cores,
+and allocation what Go's memory and its garbage collector leave of two cores to a handler that does nothing but allocate.`},
 	{name: "exactness", title: "Hits that arrive", text: `
 Eight clients count hits on one session at the same time. A library that reads the session, changes it and writes all of
 it back loses the hits that others wrote in between. This is what had arrived of a hundred in the end.`},

@@ -57,6 +57,7 @@ func (r *Report) index() string {
 	}
 	b.WriteString("## Targets\n\nThey were set before anything was measured. Ratios are of the same run.\n\n")
 	b.WriteString(targetTable(r.Samples, targets))
+	b.WriteString(obstacles(r.Samples, targets))
 	b.WriteString("\n## Measured on\n\n" + r.Machine.markdown())
 	return b.String()
 }

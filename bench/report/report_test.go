@@ -100,6 +100,20 @@ func TestTargetsAreJudged(t *testing.T) {
 	}
 }
 
+func TestObstaclesAreSaidOfWhatIsNotMet(t *testing.T) {
+	met := target{text: "time", part: "request", work: "read", unit: "ns", contender: sample.Ours, atMost: 100, obstacle: "none"}
+	missed := target{text: "allocations", part: "request", work: "read", unit: "allocations", contender: sample.Ours, atMost: 1, obstacle: "a copy."}
+	absent := target{text: "time", part: "request", work: "write", unit: "ns", contender: sample.Ours, atMost: 1, obstacle: "no time"}
+	got := obstacles(read, []target{met, missed, absent})
+	want := "\nWhat stands in the way of those that were not met:\n\n- allocations (2): a copy.\n"
+	if got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := obstacles(read, []target{met}); got != "" {
+		t.Errorf("nothing was missed: got %q", got)
+	}
+}
+
 func TestBetterTargetIsSaid(t *testing.T) {
 	speed := target{part: "request", work: "read", unit: "ns", contender: "scs", against: sample.Ours, atLeast: 2, stretch: 5}
 	if got, want := speed.judge(read).String(), "met, and the better one"; got != want {

@@ -15,11 +15,12 @@ type target struct {
 	contender string // whose figure it is
 	against   string // by whose it is divided; "": the figure itself
 
-	againstWork                 string // "": the same work
 	parameter, againstParameter int
 
 	atLeast, atMost float64 // the other is 0
 	stretch         float64 // what would be better still; 0: nothing
+
+	obstacle string // what stands in the way where it is not met
 }
 
 // A verdict is what a run says of a target.
@@ -41,10 +42,8 @@ func (t target) measure(s set) float64 {
 		return math.NaN()
 	case t.against == "":
 		return median(one.Rounds)
-	case t.againstWork == "":
-		return quotient(one, s.work(t.work).parameter(t.againstParameter).of(t.against))
 	}
-	return quotient(one, s.work(t.againstWork).parameter(t.againstParameter).of(t.against))
+	return quotient(one, s.work(t.work).parameter(t.againstParameter).of(t.against))
 }
 
 // isMet overlooks a hundredth above, which is what the runtime allocates meanwhile.
@@ -87,6 +86,20 @@ func (v verdict) String() string {
 		return "met"
 	}
 	return "**not met**"
+}
+
+// obstacles returns what stands in the way of the targets that were measured and not met.
+func obstacles(s set, targets []target) string {
+	var b strings.Builder
+	for _, t := range targets {
+		if v := t.judge(s); t.obstacle != "" && !math.IsNaN(v.measured) && !v.met {
+			b.WriteString("- " + t.text + " (" + t.format(v.measured) + "): " + t.obstacle + "\n")
+		}
+	}
+	if b.Len() == 0 {
+		return ""
+	}
+	return "\nWhat stands in the way of those that were not met:\n\n" + b.String()
 }
 
 // targetTable returns the targets of the parts that were measured.

@@ -20,6 +20,19 @@ const (
 	ofValues   = "read one of a session's values"
 )
 
+// What stands in the way of some targets, as profiles and the floors of the same runs show it.
+const (
+	copied = "a middleware that gives its handlers anything has net/http's Request copied, 304 bytes. Ours puts all that it needs " +
+		"beside the copy, in one object of 416 bytes, where context.WithValue takes two of 368 together. And it looks up the " +
+		"Cookie header before the handler runs, a tenth of the time: to look later would save that, and a handler that edits its headers " +
+		"while another goroutine looks for the session would crash the program."
+	allocated = "the memory: see what \"allocation\" reaches on the page, which does nothing but allocate as much. A process with so little " +
+		"else in memory collects its garbage every few milliseconds."
+	uncached = "see what context.WithValue, which does nothing else, reaches on the page. In a whole server what a middleware does takes some " +
+		"three times as long as by itself, since neither its memory (416 bytes untouched, 800 for a read, 1,088 for a hit) nor its code is in the " +
+		"processor's caches when a request comes."
+)
+
 // targets are what was aimed at before anything was measured.
 var targets = []target{
 	allocations("untouched, cookie sent: allocations", sent, 1),
@@ -42,8 +55,8 @@ var targets = []target{
 		contender: ours, parameter: 1000, against: ours, againstParameter: 10, atMost: 100,
 	},
 	{
-		text: "read on two cores: speed-up", part: "parallel", work: "read, 1 core", unit: "ns", contender: ours,
-		against: ours, againstWork: fmt.Sprintf("read, %d cores", runtime.NumCPU()), atLeast: 1.7,
+		text: "read on two cores: speed-up", part: "parallel", work: fmt.Sprintf("speed-up on %d cores", runtime.NumCPU()),
+		unit: "×", contender: ours, atLeast: 1.7, obstacle: allocated,
 	},
 	{
 		text: "heap a session, a million of 3 small values", part: "memory", work: "heap a session", unit: "bytes",
@@ -70,7 +83,7 @@ func allocations(text, work string, most float64) target {
 }
 
 func notSlower(text, work, than string, most float64) target {
-	return target{text: text, part: "request", work: work, unit: "ns", contender: ours, against: than, atMost: most}
+	return target{text: text, part: "request", work: work, unit: "ns", contender: ours, against: than, atMost: most, obstacle: copied}
 }
 
 func faster(text, work, than string, least, stretch float64) target {
@@ -78,7 +91,7 @@ func faster(text, work, than string, least, stretch float64) target {
 }
 
 func throughput(text, work string, least float64) target {
-	return target{text: text, part: "loopback", work: work, unit: "requests/s", contender: ours, against: bare, atLeast: least}
+	return target{text: text, part: "loopback", work: work, unit: "requests/s", contender: ours, against: bare, atLeast: least, obstacle: uncached}
 }
 
 func overSCS(text, work string) target {

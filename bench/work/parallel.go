@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 
 	"github.com/lazysession/session/bench/sample"
 )
@@ -22,7 +23,7 @@ func measureParallel(ctx context.Context, e effort, log func(string, ...any)) ([
 	}
 	log("parallel: reading on one core and on %d", runtime.NumCPU())
 	samples, err := m.play(ctx, rigs)
-	return samples, err
+	return append(samples, speedUps(samples)...), err
 }
 
 // OneCore names the work that is done on one core.
@@ -31,12 +32,34 @@ const OneCore = "read, 1 core"
 // AllCores names the work that is done on every core there is.
 func AllCores() string { return fmt.Sprintf("read, %d cores", runtime.NumCPU()) }
 
+// SpeedUp names how many times as fast all cores are as one.
+func SpeedUp() string { return fmt.Sprintf("speed-up on %d cores", runtime.NumCPU()) }
+
+// speedUps divides the rounds on one core by those on all.
+func speedUps(samples []sample.Sample) []sample.Sample {
+	var found []sample.Sample
+	for _, one := range samples {
+		if one.Work != OneCore || one.Unit != "ns" {
+			continue
+		}
+		at := slices.IndexFunc(samples, func(s sample.Sample) bool {
+			return s.Work == AllCores() && s.Unit == one.Unit && s.Contender == one.Contender
+		})
+		s := sample.Sample{Part: one.Part, Work: SpeedUp(), Contender: one.Contender, Unit: "×", Note: one.Note}
+		for round, nanos := range one.Rounds {
+			s.Rounds = append(s.Rounds, nanos/samples[at].Rounds[round])
+		}
+		found = append(found, s)
+	}
+	return found
+}
+
 // parallelRigs are two for each contender, which take turns as all others do.
 func parallelRigs() ([]*rig, error) {
 	var rigs []*rig
-	for _, c := range peers {
+	for _, c := range append(peers[:len(peers):len(peers)], limits...) {
 		for _, cores := range []int{1, runtime.NumCPU()} {
-			r, err := newRig(c, parallelWork(cores), cores)
+			r, err := newRig(c, parallelWork(c, cores), cores)
 			if err != nil {
 				return rigs, err
 			}
@@ -47,10 +70,13 @@ func parallelRigs() ([]*rig, error) {
 	return rigs, nil
 }
 
-func parallelWork(cores int) work {
+func parallelWork(c *contender, cores int) work {
 	w := work{name: AllCores(), task: readOne, values: 1}
 	if cores == 1 {
 		w.name = OneCore
+	}
+	if c.whyNot(w) != "" { // it has no session
+		w.task, w.values = touchNothing, 0
 	}
 	return w
 }
