@@ -22,16 +22,12 @@ func checkText(what, text string) error {
 
 // SetOwner says whose session this is: any text of up to 255 bytes that identifies an account. It is the index for
 // lists, for Config.MaxPerOwner and for "log out everywhere". The empty owner makes it nobody's. It makes a session
-// where there is none.
+// where there is none. It is sent also where the owner is as it was: another request may be about to change it.
 func (s *Session) SetOwner(owner string) error {
 	if err := checkText("owner", owner); err != nil {
 		return err
 	}
 	return s.alter(func(c *store.Change) error {
-		if s.rec != nil && s.rec.Owner == owner {
-			c.Owner, c.MaxPerOwner = nil, 0
-			return nil
-		}
 		c.Owner, c.MaxPerOwner = &owner, s.m.cfg.MaxPerOwner
 		return nil
 	})
@@ -53,7 +49,7 @@ func (s *Session) SetLabel(name, text string) error {
 		return errors.New("session: a label needs a name")
 	}
 	return s.alter(func(c *store.Change) error {
-		if s.rec != nil && s.rec.Labels[name] == text && c.Labels == nil {
+		if rec := s.storedRecordLocked(); rec != nil && rec.Labels[name] == text && c.Labels == nil {
 			return nil
 		}
 		if c.Labels == nil {
@@ -89,7 +85,7 @@ func (s *Session) SetIdleTimeout(d time.Duration) error {
 		return err
 	}
 	return s.alter(func(c *store.Change) error {
-		if s.rec != nil && s.rec.IdleTimeout == d {
+		if rec := s.storedRecordLocked(); rec != nil && rec.IdleTimeout == d {
 			d = 0 // as it was
 		}
 		c.IdleTimeout = d
@@ -114,6 +110,15 @@ func (s *Session) SetLifetime(d time.Duration) error {
 		c.Lifetime = d
 		return nil
 	})
+}
+
+// storedRecordLocked returns the record as the store had it; nil where there is none, or where the response has begun and
+// it may be no more than this request's view.
+func (s *Session) storedRecordLocked() *store.Record {
+	if s.in(sealed) {
+		return nil
+	}
+	return s.rec
 }
 
 // The store keeps microseconds, and a date far beyond any session must not overflow.

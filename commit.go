@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/lazysession/session/store"
 )
@@ -31,24 +32,19 @@ func (s *Session) Commit(ctx context.Context) error {
 
 // commitLocked sends the change to the store, if there is one, and takes the record from there.
 func (s *Session) commitLocked(ctx context.Context) error {
-	s.change.NoRecord = false
-	return s.commitUseLocked(ctx, store.InstantOf(s.m.now()))
+	return s.commitUseLocked(ctx, store.InstantOf(s.m.now()), true)
 }
 
-// commitUnseenLocked is commitLocked where hardly anybody comes after to look at the record.
-func (s *Session) commitUnseenLocked(at store.Instant) error {
-	s.change.NoRecord = true
-	return s.commitUseLocked(s.ctx, at)
-}
-
-// commitUseLocked commits a session that was used at a time.
-func (s *Session) commitUseLocked(ctx context.Context, at store.Instant) error {
+// commitUseLocked commits a session that was used at a time. Who wants no record goes on with what this request knows,
+// unless the cookie is about to be made of it: that has to tell what other requests have changed.
+func (s *Session) commitUseLocked(ctx context.Context, at store.Instant, wantRecord bool) error {
 	if s.state == live && s.rec.TouchDue(at) {
 		s.change.Touched = true
 	}
 	if s.change.IsZero() {
 		return nil
 	}
+	s.change.NoRecord = !wantRecord && s.tell == tellNothing && !s.clientMustKnow()
 	id := s.change.ID
 	if s.state == live {
 		id = s.rec.ID
@@ -87,12 +83,17 @@ func (s *Session) sendLocked(ctx context.Context, id ID) (*store.Record, error) 
 	return rec, err
 }
 
-// ownViewLocked returns the record after a change of which the store brought none back: as this request sees it. Where
-// that can't be made, for an addition met an integer that another request has set meanwhile, it is the one before.
+// ownViewLocked returns the record after a change of which the store brought none back, as this request sees it. An
+// addition that can't be made in this view, for the store had an integer that another request has set meanwhile, is left
+// out. Once the request is over nobody looks.
 func (s *Session) ownViewLocked() *store.Record {
+	if s.in(closed) {
+		return s.rec
+	}
 	rec, err := s.viewLocked()
 	if err != nil {
-		return s.rec
+		s.change.Edits = slices.DeleteFunc(s.change.Edits, func(e store.Edit) bool { return e.Op == store.Add })
+		rec, _ = s.viewLocked()
 	}
 	return rec
 }

@@ -16,7 +16,14 @@ func DecodeCommon(doc string, p any) (ok bool) { return decodeCommon(doc, p) }
 // NewStoreContext returns the context of a store call, how to end it, and how to ask whether its timer was started.
 func NewStoreContext(parent context.Context, timeout time.Duration) (ctx context.Context, release func(), timed func() bool) {
 	c := &storeContext{parent: parent, timeout: timeout}
-	return c, c.release, func() bool { return c.timer.Load() != nil }
+	return c, c.release, func() bool { return c.timed.Load() != nil }
+}
+
+// SignedWith signs a token and returns what is used again for the next one.
+func SignedWith(key []byte, name string, raw [32]byte) any {
+	s := newPen(key).idle.New().(*penState)
+	s.sign(name, raw, time.Now())
+	return s
 }
 
 const (

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -228,6 +229,35 @@ func TestNothingIsLostAtTheEndOfARequest(t *testing.T) {
 			t.Fatalf("visits that are stored: got %d, want the %d that Add has taken", got, taken.Load())
 		}
 	}
+}
+
+// The first use of a session may come in the very moment in which its request ends.
+func TestFirstUseAtTheEndOfARequest(t *testing.T) {
+	m, _ := newManager(t, nil)
+	c := newVisitorWith(t, m, "red")
+	var taken atomic.Int64
+	var late sync.WaitGroup
+	for i := range 3000 {
+		c.use(func(w http.ResponseWriter, r *http.Request) {
+			over := make(chan struct{})
+			late.Go(func() {
+				<-over
+				switch _, err := visits.Add(r.Context(), 1); err {
+				case nil:
+					taken.Add(1)
+				default:
+					checkErr(t, "Add", err, session.ErrTooLate)
+				}
+			})
+			if i%2 == 0 {
+				w.WriteHeader(http.StatusNoContent)
+			}
+			close(over)
+			runtime.Gosched()
+		}, m).get("/")
+	}
+	late.Wait()
+	check(t, "visits that are stored", totalVisits(t, c, m), taken.Load())
 }
 
 func totalVisits(t *testing.T, c *client, m *session.Manager) (n int64) {

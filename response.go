@@ -166,7 +166,7 @@ func (s *Session) seal(status int) (touched bool, err error) {
 	if s.state == untouched {
 		return false, nil
 	}
-	err = s.commitUnseenLocked(s.at)
+	err = s.commitUseLocked(s.ctx, s.at, false)
 	s.phase.And(^used) // so that commitLast sees whether somebody comes after
 	if err != nil {
 		s.change = store.Change{} // what is refused must not be committed later
@@ -240,7 +240,7 @@ func (s *Session) commitLast() error {
 	if s.state == untouched {
 		return nil
 	}
-	return s.commitUnseenLocked(store.InstantOf(s.m.now()))
+	return s.commitUseLocked(s.ctx, store.InstantOf(s.m.now()), false)
 }
 
 // warnIfInsecureLocked says, once, why nobody can log in over plain http: browsers drop a Secure cookie without a word.

@@ -27,12 +27,13 @@ import (
 // would be lost or, as a data race, be found in the next test.
 func startServer(t *testing.T, proto string, h http.Handler) (*httptest.Server, *http.Client) {
 	t.Helper()
-	var running sync.WaitGroup
-	t.Cleanup(running.Wait)
+	var open sync.RWMutex
+	t.Cleanup(open.Lock) // waits for those inside; who comes later finds it shut
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		running.Add(1)
-		defer running.Done()
-		h.ServeHTTP(w, r)
+		if open.TryRLock() {
+			defer open.RUnlock()
+			h.ServeHTTP(w, r)
+		}
 	}))
 	srv.EnableHTTP2 = proto == http2
 	srv.Config.ErrorLog = log.New(io.Discard, "", 0)

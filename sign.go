@@ -17,7 +17,11 @@ import (
 type pen struct{ idle sync.Pool }
 
 func newPen(key []byte) *pen {
-	return &pen{sync.Pool{New: func() any { return &inked{mac: hmac.New(sha256.New, key)} }}}
+	return &pen{sync.Pool{New: func() any {
+		mac := hmac.New(sha256.New, key)
+		mac.Reset() // the first is special: it leaves in the MAC what was hashed before
+		return &penState{mac: mac}
+	}}}
 }
 
 // sign returns
@@ -26,31 +30,33 @@ func newPen(key []byte) *pen {
 //
 // which is what securecookie.Encode returns for a key that does not encrypt.
 func (p *pen) sign(name string, t rawToken) string {
-	i := p.idle.Get().(*inked)
-	defer p.idle.Put(i)
-	return i.sign(name, t, time.Now())
+	s := p.idle.Get().(*penState)
+	defer p.idle.Put(s)
+	return s.sign(name, t, time.Now())
 }
 
-// An inked pen is in one hand: the MAC, and room for what it signs.
-type inked struct {
+// A penState is what one goroutine at a time signs with: the MAC, and room for what is signed.
+type penState struct {
 	mac  hash.Hash
 	room []byte
 }
 
-func (i *inked) sign(name string, t rawToken, now time.Time) string {
-	b := append(i.room[:0], name...)
+func (s *penState) sign(name string, t rawToken, now time.Time) string {
+	b := append(s.room[:0], name...)
 	b = append(b, '|')
 	b = strconv.AppendInt(b, now.Unix(), 10)
 	b = append(b, '|')
 	b = base64.URLEncoding.AppendEncode(b, t[:])
-	i.mac.Reset()
-	i.mac.Write(b) // never fails
+	s.mac.Write(b) // never fails
 	b = append(b, '|')
-	b = i.mac.Sum(b)
+	b = s.mac.Sum(b)
 	length := len(b)
 	b = base64.URLEncoding.AppendEncode(b, b[len(name)+1:])
 	signed := string(b[length:])
-	clear(b) // a token belongs to the client and to one request
-	i.room = b
+
+	// The token belongs to the client and to one request: nothing of it stays here.
+	s.mac.Reset()
+	clear(b)
+	s.room = b
 	return signed
 }

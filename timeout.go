@@ -13,18 +13,18 @@ type storeContext struct {
 	timeout  time.Duration
 	detached bool // the parent's end cancels nothing
 
-	asked atomic.Bool           // for Err, once
-	timer atomic.Pointer[timer] // nil before the store waits
+	asked atomic.Bool                  // for Err, once
+	timed atomic.Pointer[timedContext] // nil before the store waits
 }
 
-// A timer is a context with a timeout, and what stops it.
-type timer struct {
+// A timedContext is a context with a timeout, and what stops its timer.
+type timedContext struct {
 	context.Context
 	stop context.CancelFunc
 }
 
 func (c *storeContext) start() context.Context {
-	if t := c.timer.Load(); t != nil {
+	if t := c.timed.Load(); t != nil {
 		return t
 	}
 	parent := c.parent
@@ -32,24 +32,24 @@ func (c *storeContext) start() context.Context {
 		parent = context.WithoutCancel(parent)
 	}
 	ctx, stop := context.WithTimeout(parent, c.timeout)
-	t := &timer{ctx, stop}
-	if !c.timer.CompareAndSwap(nil, t) { // by the store's other goroutine, or released
+	t := &timedContext{ctx, stop}
+	if !c.timed.CompareAndSwap(nil, t) { // by the store's other goroutine, or released
 		stop()
 	}
-	return c.timer.Load()
+	return c.timed.Load()
 }
 
 // release stops the timer, if there is one. A store that still holds the context finds it done.
 func (c *storeContext) release() {
-	if !c.timer.CompareAndSwap(nil, released) {
-		c.timer.Load().stop()
+	if !c.timed.CompareAndSwap(nil, released) {
+		c.timed.Load().stop()
 	}
 }
 
-var released = func() *timer {
+var released = func() *timedContext {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	return &timer{ctx, cancel}
+	return &timedContext{ctx, cancel}
 }()
 
 func (c *storeContext) Deadline() (time.Time, bool) { return c.start().Deadline() }
@@ -59,7 +59,7 @@ func (c *storeContext) Done() <-chan struct{} { return c.start().Done() }
 // Err starts no timer when it is first called: a store that looks once, before it begins, is not waiting.
 func (c *storeContext) Err() error {
 	switch {
-	case c.timer.Load() != nil, c.asked.Swap(true):
+	case c.timed.Load() != nil, c.asked.Swap(true):
 		return c.start().Err()
 	case c.detached:
 		return nil
@@ -75,7 +75,7 @@ func (c *storeContext) Value(key any) any {
 	case contextKey, *Manager:
 		return noMiddleware
 	}
-	t := c.timer.Load()
+	t := c.timed.Load()
 	if t == nil || t == released {
 		return c.parent.Value(key)
 	}

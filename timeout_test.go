@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -195,5 +197,46 @@ func TestContextsDerivedByDriversStartNoGoroutine(t *testing.T) {
 	release()
 	for _, child := range derived {
 		<-child.Done() // by the parent's end
+	}
+}
+
+// A family is a context that counts those derived from it which were not cancelled.
+type family struct {
+	context.Context
+	done     chan struct{}
+	children atomic.Int64
+}
+
+func (f *family) Done() <-chan struct{} { return f.done }
+func (f *family) Err() error            { return nil }
+func (f *family) Value(any) any         { return nil }
+
+// AfterFunc is what package context asks for.
+func (f *family) AfterFunc(func()) (stop func() bool) {
+	f.children.Add(1)
+	return sync.OnceValue(func() bool { f.children.Add(-1); return true })
+}
+
+// A store's goroutines may wait with the context of a call that is over.
+func TestStoreContextIsReleasedWhateverGoesOn(t *testing.T) {
+	parent := &family{Context: t.Context(), done: make(chan struct{})}
+	for range 500 {
+		ctx, release, _ := session.NewStoreContext(parent, time.Hour)
+		start := make(chan struct{})
+		var wg sync.WaitGroup
+		for _, f := range []func(){func() { ctx.Done() }, func() { ctx.Err() }, func() { ctx.Deadline() }, release, release} {
+			wg.Go(func() { <-start; f() })
+		}
+		close(start)
+		wg.Wait()
+		select {
+		case <-ctx.Done():
+		default:
+			t.Fatal("the context is not done")
+		}
+		checkErr(t, "Err", ctx.Err(), context.Canceled)
+		if n := parent.children.Load(); n != 0 {
+			t.Fatalf("%d timers still run", n)
+		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // A Change says what happened to a session, never what it looks like. The zero Change changes nothing.
-// It is applied in the order of its fields.
+// It is applied in the order of its fields, of which IfVersion, NoRecord and MaxPerOwner change nothing by themselves.
 type Change struct {
 	// Created makes a new record with this identity, and needs IdleTimeout and Lifetime. Without it a Change never
 	// creates.
@@ -20,7 +20,7 @@ type Change struct {
 	// IfVersion refuses the change with ErrConflict unless the record is at this version; 0: at any.
 	IfVersion uint32
 
-	// NoRecord says that nobody is going to look at the record after the change. So the store need not fetch it, and may
+	// NoRecord says that the caller can do without the record after the change. So the store need not fetch it, and may
 	// return nil in its place, unless the change creates or renews.
 	NoRecord bool
 

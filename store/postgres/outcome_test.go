@@ -133,6 +133,7 @@ func testOutcomeUnknown(t *testing.T, options string) {
 		change *store.Change
 	}{
 		{"an addition", &store.Change{Edits: []store.Edit{add("n", 1)}}},
+		{"an addition whose record nobody wants", &store.Change{NoRecord: true, Edits: []store.Edit{add("n", 1)}}},
 		{"a renewal", &store.Change{RenewTo: newToken(), Edits: []store.Edit{add("n", 1)}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -396,6 +396,24 @@ var changingMutants = []mutant{
 			return r, err
 		}
 	}},
+	{"touches nothing unseen", "unseen", before(func(_ *bent, _ store.Token, c *store.Change) {
+		c.Touched = c.Touched && !c.NoRecord
+	})},
+	{"adds beside the commit unseen", "unseen-adds-at-once", func(b *bent) {
+		b.commit = func(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
+			old, err := b.reference.Load(ctx, token)
+			if err != nil || !c.NoRecord {
+				return b.reference.Commit(ctx, token, c)
+			}
+			time.Sleep(time.Millisecond)
+			r, err := c.Apply(old, now())
+			if err != nil {
+				return nil, err
+			}
+			b.put(r)
+			return nil, nil
+		}
+	}},
 	{"evicts nobody unseen", "unseen-limit", before(func(_ *bent, _ store.Token, c *store.Change) {
 		if c.NoRecord {
 			c.MaxPerOwner = 0

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/lazysession/session/store"
 )
@@ -9,6 +10,7 @@ import (
 var unseenRules = []rule{
 	{"unseen", "A change with NoRecord does what it does without, and returns the record after it or nil.", unseen},
 	{"unseen-limit", "MaxPerOwner holds for a change with NoRecord.", unseenLimit},
+	{"unseen-adds-at-once", "Adds with NoRecord and without, at once, add up exactly.", unseenAddsAtOnce},
 	{"unseen-refused", "A change with NoRecord is refused as it is without, and changes nothing then.", unseenRefused},
 	{"unseen-token", "A change with NoRecord that creates or renews returns the record all the same.", unseenToken},
 }
@@ -34,6 +36,9 @@ func unseen(p *probe) {
 		if r != nil {
 			p.wantSame(r, got)
 		}
+		if moved := got.LastSeen > old.LastSeen; moved != c.Touched {
+			p.Errorf("last-seen moved by %+v: got %v, want %v", c, moved, c.Touched)
+		}
 		if old, err = c.Apply(old, got.LastSeen); err != nil {
 			p.Fatal(err)
 		}
@@ -54,6 +59,22 @@ func unseenLimit(p *probe) {
 	if got := p.load(guest.Token).Owner; got != owner {
 		p.Errorf("owner: got %q, want %q", got, owner)
 	}
+}
+
+func unseenAddsAtOnce(p *probe) {
+	const workers, each = 8, 20
+	r := p.create(creation())
+	p.together(workers, func(i int) error {
+		for range each {
+			c := change(add("n", 3))
+			c.NoRecord = i%2 == 0
+			if _, err := p.store.Commit(p.ctx, r.Token, c); err != nil {
+				return fmt.Errorf("commit: %w", err)
+			}
+		}
+		return nil
+	})
+	p.wantValues(p.load(r.Token), "n", fmt.Sprint(3*workers*each))
 }
 
 func unseenRefused(p *probe) {
