@@ -49,8 +49,8 @@
 //     of a Set or an End, say, can't report success either: OnError answers in its place.
 //   - What ended stays ended: no write creates a session but the one that was meant to, no response brings the cookie of
 //     an ended one back, and a request that changed a session which ended meanwhile is answered 409.
-//   - The token is 32 random bytes, signed (in the format of github.com/gorilla/securecookie) and known to stores as its SHA-256 only.
-//     It appears in no log, error or list. No token or ID is ever taken from a client.
+//   - The token is 32 random bytes, signed in the format of github.com/gorilla/securecookie, and known to stores as its
+//     SHA-256 only. It appears in no log, error or list. No token or ID is ever taken from a client.
 //   - A forged, unknown, renewed or expired token is no error: there just is no session.
 //   - The cookie's defaults are the safe ones, and New refuses what browsers would drop without a word.
 //   - Responses that read the session carry Vary; those that set the cookie can't be stored by shared caches; others are
