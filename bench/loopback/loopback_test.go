@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/lazysession/session/bench/sample"
 )
 
 func TestMain(m *testing.M) {
@@ -72,5 +74,22 @@ Requests/sec:  48123.45
 		if got, err := parse(bad); err == nil {
 			t.Errorf("parse(%q): got %+v, want an error", bad, got)
 		}
+	}
+}
+
+// The bare handler would else be asked with less.
+func TestForeignCookieIsAsLongAsOurs(t *testing.T) {
+	all, err := startAll(t.Context())
+	defer stopAll(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := slices.IndexFunc(all, func(s *server) bool { return s.name == sample.Ours })
+	v, err := newVisitor(t.Context(), all[at])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(v.cookie) != len(foreign) {
+		t.Errorf("ours has %d bytes, the foreign one %d", len(v.cookie), len(foreign))
 	}
 }

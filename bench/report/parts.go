@@ -34,8 +34,8 @@ What reading one value costs when there is more around it: other values in the s
 What sessions that nobody uses at the moment cost, and what their end costs those who are reading.`},
 	{name: "loopback", title: "Over a network", text: `
 Whole requests end to end: a server that has one core, and a load generator on another that sends over a fixed
-number of connections. All answer with the same bytes. "context.WithValue" is a bare handler behind a middleware that
-does nothing else: the least that any middleware costs.`},
+number of connections. All answer with the same bytes, and those without sessions are sent a cookie as long as ours.
+"context.WithValue" is a bare handler behind a middleware that does nothing else: the least that any middleware costs.`},
 	{name: "database", title: "On PostgreSQL", parameter: "goroutines", text: `
 Sessions in a PostgreSQL database on the same machine, which waits for the disk as one in use does.`},
 }
