@@ -147,8 +147,8 @@ func (c Counter) Name() string { return c.key.Name() }
 
 // Add adds delta, which may be negative, and returns the sum as this request sees it; it makes a session where there is
 // none. Concurrent requests may see the same sum, though no addition is ever lost: after a Session.Commit that comes
-// before the response begins, Get returns the sum that no other request got. Add returns what Key.Set does, and a ValueError where the value is not an integer or
-// the sum would leave int64.
+// before the response begins, Get returns the sum that no other request got. Add returns what Key.Set does, and a
+// ValueError where the value is not an integer or the sum would leave int64.
 func (c Counter) Add(ctx context.Context, delta int64) (int64, error) {
 	if err := c.key.name.check(); err != nil {
 		return 0, err
