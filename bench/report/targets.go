@@ -31,6 +31,8 @@ const (
 	uncached = "see what context.WithValue, which does nothing else, reaches on the page. In a whole server what a middleware does takes two " +
 		"to four times as long as by itself, since neither its memory (416 bytes untouched, 800 for a read, 1,088 for a hit) nor its code is in the " +
 		"processor's caches when a request comes."
+	replaced = uncached + " Of what a hit takes, a quarter is its commit, half of that the new record: records never change, so that a read copies nothing " +
+		"and waits for nobody. To change them in place would save that, and cost each read a copy."
 )
 
 // targets are what was aimed at before anything was measured.
@@ -66,9 +68,9 @@ var targets = []target{
 		text: "longest wait of a reader while half of a million end", part: "memory", work: "longest wait during expiry",
 		unit: "µs", contender: ours, parameter: 1_000_000, atMost: 2000,
 	},
-	throughput("over loopback, untouched: requests a second, by the bare handler's", "untouched", 0.97),
-	throughput("over loopback, read: requests a second, by the bare handler's", readOne, 0.85),
-	throughput("over loopback, hit: requests a second, by the bare handler's", countOne, 0.85),
+	throughput("over loopback, untouched: requests a second, by the bare handler's", "untouched", 0.97, uncached),
+	throughput("over loopback, read: requests a second, by the bare handler's", readOne, 0.85, uncached),
+	throughput("over loopback, hit: requests a second, by the bare handler's", countOne, 0.85, replaced),
 	overSCS("over loopback, untouched: requests a second, by scs's", "untouched"),
 	overSCS("over loopback, read: requests a second, by scs's", readOne),
 	overSCS("over loopback, hit: requests a second, by scs's", countOne),
@@ -90,8 +92,8 @@ func faster(text, work, than string, least, stretch float64) target {
 	return target{text: text, part: "request", work: work, unit: "ns", contender: than, against: ours, atLeast: least, stretch: stretch}
 }
 
-func throughput(text, work string, least float64) target {
-	return target{text: text, part: "loopback", work: work, unit: "requests/s", contender: ours, against: bare, atLeast: least, obstacle: uncached}
+func throughput(text, work string, least float64, obstacle string) target {
+	return target{text: text, part: "loopback", work: work, unit: "requests/s", contender: ours, against: bare, atLeast: least, obstacle: obstacle}
 }
 
 func overSCS(text, work string) target {
