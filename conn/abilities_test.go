@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/lazysession/session/conn"
+	"github.com/lazysession/session/internal/expect"
 	"github.com/lazysession/session/slot"
 )
 
@@ -20,13 +21,13 @@ import (
 func tcpPair(t testing.TB, table *slot.Table) (*conn.Conn, *net.TCPConn) {
 	t.Helper()
 	below, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
+	expect.NoError(t, err)
 	l := conn.Listen(below, table)
 	defer l.Close()
 	out, err := net.Dial("tcp", l.Addr().String())
-	must(t, err)
+	expect.NoError(t, err)
 	in, err := l.Accept()
-	must(t, err)
+	expect.NoError(t, err)
 	t.Cleanup(func() { in.Close(); out.Close() })
 	return in.(*conn.Conn), out.(*net.TCPConn)
 }
@@ -60,24 +61,24 @@ func TestFileServerUsesSendfile(t *testing.T) {
 	w := newWitness(t)
 	total := new(tally)
 	_, err := slot.New(&w.table, "tally", slot.Hooks[tally]{OnOpen: total.observe})
-	must(t, err)
+	expect.NoError(t, err)
 	dir := t.TempDir()
 	content := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
-	must(t, os.WriteFile(filepath.Join(dir, "file"), content, 0o600))
+	expect.NoError(t, os.WriteFile(filepath.Join(dir, "file"), content, 0o600))
 
 	below, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
+	expect.NoError(t, err)
 	from := make(chan io.Reader, 1)
 	srv := &http.Server{Handler: http.FileServer(http.Dir(dir)), ConnContext: conn.ConnContext(nil)}
 	go srv.Serve(conn.Listen(spyListener{below, from}, &w.table))
 	defer srv.Close()
 	resp, err := http.Get("http://" + below.Addr().String() + "/file")
-	must(t, err)
+	expect.NoError(t, err)
 	got, err := io.ReadAll(resp.Body)
 	resp.Body.Close()
 	http.DefaultClient.CloseIdleConnections()
-	must(t, err)
-	want(t, "content", bytes.Equal(got, content), true)
+	expect.NoError(t, err)
+	expect.Equal(t, "content", bytes.Equal(got, content), true)
 
 	r := await(t, "ReadFrom of the TCP connection", from)
 	if limited, ok := r.(*io.LimitedReader); ok {
@@ -104,48 +105,48 @@ func TestDeadlines(t *testing.T) {
 		"SetReadDeadline, Read":   {c.SetReadDeadline, c.Read},
 		"SetWriteDeadline, Write": {c.SetWriteDeadline, c.Write},
 	} {
-		must(t, f.set(past))
+		expect.NoError(t, f.set(past))
 		if _, err := f.use([]byte("x")); !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("%s: got %v, want os.ErrDeadlineExceeded", name, err)
 		}
-		must(t, f.set(time.Time{}))
+		expect.NoError(t, f.set(time.Time{}))
 	}
 }
 
 func TestSyscallConn(t *testing.T) {
 	c, _ := tcpPair(t, nil)
 	raw, err := c.SyscallConn()
-	must(t, err)
+	expect.NoError(t, err)
 	called := false
-	must(t, raw.Control(func(uintptr) { called = true }))
-	want(t, "called", called, true)
+	expect.NoError(t, raw.Control(func(uintptr) { called = true }))
+	expect.Equal(t, "called", called, true)
 }
 
 func TestCloseWriteAndCloseRead(t *testing.T) {
 	c, peer := tcpPair(t, nil)
-	must(t, c.CloseWrite())
+	expect.NoError(t, c.CloseWrite())
 	rest, err := io.ReadAll(peer)
-	must(t, err)
-	want(t, "bytes before the end", len(rest), 0)
+	expect.NoError(t, err)
+	expect.Equal(t, "bytes before the end", len(rest), 0)
 	_, err = io.WriteString(peer, "still open")
-	must(t, err)
+	expect.NoError(t, err)
 	buf := make([]byte, 10)
 	_, err = io.ReadFull(c, buf)
-	must(t, err)
-	want(t, "read after CloseWrite", string(buf), "still open")
-	must(t, c.CloseRead())
+	expect.NoError(t, err)
+	expect.Equal(t, "read after CloseWrite", string(buf), "still open")
+	expect.NoError(t, c.CloseRead())
 	_, err = c.Read(buf)
-	want(t, "read after CloseRead", err, io.EOF)
+	expect.Equal(t, "read after CloseRead", err, io.EOF)
 }
 
 func TestTCPConnBelow(t *testing.T) {
 	c, peer := tcpPair(t, nil)
 	tcp, ok := c.NetConn().(*net.TCPConn)
-	want(t, "NetConn is a *net.TCPConn", ok, true)
-	must(t, tcp.SetNoDelay(true))
-	want(t, "RemoteAddr", c.RemoteAddr().String(), peer.LocalAddr().String())
-	want(t, "LocalAddr", c.LocalAddr().String(), peer.RemoteAddr().String())
-	want(t, "From below TLS", conn.From(tls.Server(c, &tls.Config{})), c)
+	expect.Equal(t, "NetConn is a *net.TCPConn", ok, true)
+	expect.NoError(t, tcp.SetNoDelay(true))
+	expect.Equal(t, "RemoteAddr", c.RemoteAddr().String(), peer.LocalAddr().String())
+	expect.Equal(t, "LocalAddr", c.LocalAddr().String(), peer.RemoteAddr().String())
+	expect.Equal(t, "From below TLS", conn.From(tls.Server(c, &tls.Config{})), c)
 }
 
 // Protocols of the program's own, negotiated by TLS, get the connection as ever.
@@ -157,24 +158,24 @@ func TestTLSNextProto(t *testing.T) {
 		srv.TLSNextProto = map[string]func(*http.Server, *tls.Conn, http.Handler){
 			"shout": func(_ *http.Server, tc *tls.Conn, _ http.Handler) {
 				_, err := w.lives.Get(conn.From(tc))
-				must(t, err)
+				expect.NoError(t, err)
 				text, err := io.ReadAll(tc)
-				must(t, err)
+				expect.NoError(t, err)
 				_, err = tc.Write(bytes.ToUpper(text))
-				must(t, err)
+				expect.NoError(t, err)
 			},
 		}
 	})
 	_, pool := certificate()
 	tc, err := tls.Dial("tcp", s.url[len("https://"):], &tls.Config{RootCAs: pool, NextProtos: []string{"shout"}})
-	must(t, err)
+	expect.NoError(t, err)
 	defer tc.Close()
 	_, err = io.WriteString(tc, "hello")
-	must(t, err)
-	must(t, tc.CloseWrite())
+	expect.NoError(t, err)
+	expect.NoError(t, tc.CloseWrite())
 	text, err := io.ReadAll(tc)
-	must(t, err)
-	want(t, "answer", string(text), "HELLO")
+	expect.NoError(t, err)
+	expect.Equal(t, "answer", string(text), "HELLO")
 	s.wantReleased(1)
 }
 
@@ -184,25 +185,25 @@ func TestConnectionsOfFewAbilities(t *testing.T) {
 	ours, theirs := net.Pipe()
 	defer theirs.Close()
 	c, err := conn.New(t.Context(), ours, &w.table)
-	must(t, err)
+	expect.NoError(t, err)
 	for name, use := range map[string]func() error{
 		"CloseWrite":  c.CloseWrite,
 		"CloseRead":   c.CloseRead,
 		"SyscallConn": func() error { _, err := c.SyscallConn(); return err },
 	} {
-		wantError(t, use(), errors.ErrUnsupported, name, "*net.pipe")
+		expect.Error(t, use(), errors.ErrUnsupported, name, "*net.pipe")
 	}
 	go func() { _, _ = io.Copy(theirs, theirs) }() // echoes
 	n, err := c.ReadFrom(bytes.NewReader([]byte("hello")))
-	must(t, err)
-	want(t, "written by ReadFrom", n, 5)
+	expect.NoError(t, err)
+	expect.Equal(t, "written by ReadFrom", n, 5)
 	var text bytes.Buffer
-	must(t, c.SetReadDeadline(time.Now().Add(50*time.Millisecond)))
+	expect.NoError(t, c.SetReadDeadline(time.Now().Add(50*time.Millisecond)))
 	n, err = c.WriteTo(&text)
-	wantError(t, err, os.ErrDeadlineExceeded)
-	want(t, "read by WriteTo", n, 5)
-	want(t, "text", text.String(), "hello")
-	must(t, c.Close())
+	expect.Error(t, err, os.ErrDeadlineExceeded)
+	expect.Equal(t, "read by WriteTo", n, 5)
+	expect.Equal(t, "text", text.String(), "hello")
+	expect.NoError(t, c.Close())
 	w.wantReleased(1)
 }
 
@@ -211,16 +212,16 @@ func TestCopyBetweenConnections(t *testing.T) {
 	var table slot.Table
 	total := new(tally)
 	_, err := slot.New(&table, "tally", slot.Hooks[tally]{OnOpen: total.observe})
-	must(t, err)
+	expect.NoError(t, err)
 	from, source := tcpPair(t, &table)
 	to, sink := tcpPair(t, &table)
 	go func() { _, _ = source.Write(make([]byte, 1<<20)); source.CloseWrite() }()
 	copied := make(chan int64, 1)
 	go func() { n, _ := io.Copy(to, from); to.CloseWrite(); copied <- n }()
 	n, err := io.Copy(io.Discard, sink)
-	must(t, err)
-	want(t, "received", n, 1<<20)
-	want(t, "copied", await(t, "the copy", copied), 1<<20)
-	want(t, "told read", total.read.Load(), 1<<20)
-	want(t, "told written", total.written.Load(), 1<<20)
+	expect.NoError(t, err)
+	expect.Equal(t, "received", n, 1<<20)
+	expect.Equal(t, "copied", await(t, "the copy", copied), 1<<20)
+	expect.Equal(t, "told read", total.read.Load(), 1<<20)
+	expect.Equal(t, "told written", total.written.Load(), 1<<20)
 }

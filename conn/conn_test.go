@@ -2,9 +2,7 @@ package conn_test
 
 import (
 	"context"
-	"errors"
 	"runtime"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/lazysession/session/conn"
+	"github.com/lazysession/session/internal/expect"
 	"github.com/lazysession/session/internal/pgtest"
 	"github.com/lazysession/session/slot"
 )
@@ -21,40 +20,6 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(pgtest.Main(m)) }
 
 // patience is how long a test waits for what must happen, before it fails.
 const patience = 20 * time.Second
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatalf("unexpected error: %v", err)
-	}
-}
-
-func want[T comparable](t testing.TB, what string, got, want T) {
-	t.Helper()
-	if got != want {
-		t.Errorf("%s: got %v, want %v", what, got, want)
-	}
-}
-
-func wantError(t testing.TB, got, want error, parts ...string) {
-	t.Helper()
-	if !errors.Is(got, want) {
-		t.Fatalf("error: got %v, want one that is %v", got, want)
-	}
-	wantText(t, got, parts...)
-}
-
-func wantText(t testing.TB, got error, parts ...string) {
-	t.Helper()
-	if got == nil {
-		t.Fatalf("no error, want one with %q", parts)
-	}
-	for _, part := range parts {
-		if !strings.Contains(got.Error(), part) {
-			t.Errorf("error: got %q, want %q in it", got, part)
-		}
-	}
-}
 
 // await receives from a channel.
 func await[T any](t testing.TB, what string, from <-chan T) (v T) {
@@ -92,7 +57,7 @@ func newWitness(t testing.TB) *witness {
 		OnOpen:    func(context.Context, *life) *life { return new(life) },
 		OnRelease: w.release,
 	})
-	must(t, err)
+	expect.NoError(t, err)
 	return w
 }
 
@@ -151,5 +116,5 @@ func (w *witness) wantReleased(n int) {
 
 func (w *witness) wantFigures(opened, released int) {
 	w.t.Helper()
-	want(w.t, "figures", w.table.Figures(), slot.Figures{Opened: uint64(opened), Released: uint64(released)})
+	expect.Equal(w.t, "figures", w.table.Figures(), slot.Figures{Opened: uint64(opened), Released: uint64(released)})
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/lazysession/session/conn"
+	"github.com/lazysession/session/internal/expect"
 	"github.com/lazysession/session/slot"
 )
 
@@ -31,7 +32,7 @@ func TestUntouchedConnectionCostsOneAllocation(t *testing.T) {
 	kept := new(life)
 	for _, name := range []string{"a", "b", "c"} {
 		_, err := slot.New(&table, name, slot.Hooks[life]{OnOpen: func(context.Context, *life) *life { return kept }})
-		must(t, err)
+		expect.NoError(t, err)
 	}
 	var below net.Listener = still{}
 	bare := testing.AllocsPerRun(1000, func() { sink.nc, _ = below.Accept(); sink.nc.Close() })
@@ -43,7 +44,7 @@ func TestUntouchedConnectionCostsOneAllocation(t *testing.T) {
 		sink.ctx = own(ctx, sink.nc)
 		sink.nc.Close()
 	})
-	want(t, "allocations, beside the listener's own", got-bare, 1)
+	expect.Equal(t, "allocations, beside the listener's own", got-bare, 1)
 }
 
 // request is what the server makes of a request on a connection: its context is several steps from the connection's.
@@ -65,17 +66,17 @@ func TestLookupAllocatesNothing(t *testing.T) {
 		served, _ = w.lives.Get(conn.FromContext(r.Context()))
 	}))
 	n := testing.AllocsPerRun(1000, func() { h.ServeHTTP(nil, r) })
-	want(t, "allocations of Handler and lookup", n, 0)
+	expect.Equal(t, "allocations of Handler and lookup", n, 0)
 	kept, err := w.lives.Get(c)
-	must(t, err)
-	want(t, "found", served, kept)
+	expect.NoError(t, err)
+	expect.Equal(t, "found", served, kept)
 }
 
 // The lookup of a slot beside what programs do without it: a value in the context, and a map keyed by sockets.
 func BenchmarkLookup(b *testing.B) {
 	w := newWitness(b)
 	c, ctx := accepted(b, &w.table)
-	must(b, w.lives.Set(c, new(life)))
+	expect.NoError(b, w.lives.Set(c, new(life)))
 	c.Pin()
 	defer c.Unpin()
 

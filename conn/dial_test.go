@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/lazysession/session/conn"
+	"github.com/lazysession/session/internal/expect"
 	"github.com/lazysession/session/internal/pgtest"
 	"github.com/lazysession/session/slot"
 )
@@ -35,14 +36,14 @@ func newLabelled(t *testing.T) *labelled {
 		}
 		return &label{handed.text + "!"}
 	}})
-	must(t, err)
+	expect.NoError(t, err)
 	return l
 }
 
 func (l *labelled) labelOf(t *testing.T, c *conn.Conn) string {
 	t.Helper()
 	got, err := l.labels.Get(c)
-	must(t, err)
+	expect.NoError(t, err)
 	return got.text
 }
 
@@ -56,27 +57,27 @@ func TestTransport(t *testing.T) {
 
 			get := func(text string) *conn.Conn {
 				ctx, connection := conn.Trace(l.labels.Hand(t.Context(), &label{text}))
-				want(t, "connection before the response", connection(), nil)
+				expect.Equal(t, "connection before the response", connection(), nil)
 				req, err := http.NewRequestWithContext(ctx, "GET", s.url, nil)
-				must(t, err)
+				expect.NoError(t, err)
 				resp, err := s.client.Do(req)
-				must(t, err)
+				expect.NoError(t, err)
 				_, err = io.Copy(io.Discard, resp.Body) // a body left unread costs the connection
-				must(t, err)
+				expect.NoError(t, err)
 				resp.Body.Close()
 				return connection()
 			}
 			first := get("first")
-			want(t, "label", l.labelOf(t, first), "first!")
+			expect.Equal(t, "label", l.labelOf(t, first), "first!")
 			second := get("second")
-			want(t, "connection of the second request", second, first)
-			want(t, "its label", l.labelOf(t, second), "first!")
+			expect.Equal(t, "connection of the second request", second, first)
+			expect.Equal(t, "its label", l.labelOf(t, second), "first!")
 			l.wantFigures(1, 0)
 			transport.CloseIdleConnections()
 			l.wantReleased(1)
 			server.wantReleased(1)
 			third := get("third")
-			want(t, "label of a new connection", l.labelOf(t, third), "third!")
+			expect.Equal(t, "label of a new connection", l.labelOf(t, third), "third!")
 			transport.CloseIdleConnections()
 			l.wantReleased(2)
 		})
@@ -93,33 +94,33 @@ func TestDialInAHandler(t *testing.T) {
 	front := startSite(t, w, ways[0], http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		ctx, connection := conn.Trace(r.Context())
 		req, err := http.NewRequestWithContext(ctx, "GET", back.url, nil)
-		must(t, err)
+		expect.NoError(t, err)
 		resp, err := back.client.Do(req)
-		must(t, err)
-		want(t, "label", l.labelOf(t, connection()), "none")
+		expect.NoError(t, err)
+		expect.Equal(t, "label", l.labelOf(t, connection()), "none")
 		resp.Body.Close()
 		_, err = l.labels.Get(conn.FromContext(r.Context()))
-		wantError(t, err, slot.ErrOtherTable)
+		expect.Error(t, err, slot.ErrOtherTable)
 	}))
 	_, err := front.get("/")
-	must(t, err)
+	expect.NoError(t, err)
 }
 
 func TestDialFails(t *testing.T) {
 	l := newLabelled(t)
 	failure := errors.New("no route")
 	_, err := conn.Dialer(func(context.Context, string, string) (net.Conn, error) { return nil, failure }, &l.table)(t.Context(), "tcp", "x:1")
-	want(t, "error", err, failure)
+	expect.Equal(t, "error", err, failure)
 	l.wantFigures(0, 0)
 }
 
 func TestDialWithTheZeroDialer(t *testing.T) {
 	below, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
+	expect.NoError(t, err)
 	defer below.Close()
 	nc, err := conn.Dialer(nil, nil)(t.Context(), "tcp", below.Addr().String())
-	must(t, err)
-	must(t, nc.Close())
+	expect.NoError(t, err)
+	expect.NoError(t, nc.Close())
 }
 
 // A layer refuses a connection by closing it.
@@ -129,13 +130,13 @@ func TestLayerRefuses(t *testing.T) {
 		conn.FromContext(ctx).Close()
 		return nil
 	}})
-	must(t, err)
+	expect.NoError(t, err)
 	w := newWitness(t)
 	s := startSite(t, w, ways[0], counting(w))
 	s.client.Transport.(*http.Transport).DialContext = conn.Dialer(s.dial, &table)
 	_, err = s.client.Get(s.url)
-	wantError(t, err, net.ErrClosed, "closed by a layer")
-	want(t, "figures", table.Figures(), slot.Figures{Opened: 1, Released: 1})
+	expect.Error(t, err, net.ErrClosed, "closed by a layer")
+	expect.Equal(t, "figures", table.Figures(), slot.Figures{Opened: 1, Released: 1})
 
 	refusing := &witness{t: t}
 	if _, err := slot.New(&refusing.table, "refuses", slot.Hooks[label]{OnOpen: func(ctx context.Context, _ *label) *label {
@@ -158,11 +159,11 @@ func TestPgx(t *testing.T) {
 	cfg := pgtest.Pool(t).Config().ConnConfig
 	cfg.DialFunc = conn.Dialer(cfg.DialFunc, &l.table)
 	c, err := pgx.ConnectConfig(l.labels.Hand(t.Context(), &label{"database"}), cfg)
-	must(t, err)
+	expect.NoError(t, err)
 	var one int
-	must(t, c.QueryRow(t.Context(), "SELECT 1").Scan(&one))
-	want(t, "label", l.labelOf(t, conn.From(c.PgConn().Conn())), "database!")
-	must(t, c.Close(t.Context()))
+	expect.NoError(t, c.QueryRow(t.Context(), "SELECT 1").Scan(&one))
+	expect.Equal(t, "label", l.labelOf(t, conn.From(c.PgConn().Conn())), "database!")
+	expect.NoError(t, c.Close(t.Context()))
 	l.wantReleased(int(l.table.Figures().Opened))
 }
 
@@ -173,15 +174,15 @@ func TestPgxPool(t *testing.T) {
 	cfg.MaxConns = 1
 	cfg.ConnConfig.DialFunc = conn.Dialer(cfg.ConnConfig.DialFunc, &l.table)
 	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
-	must(t, err)
+	expect.NoError(t, err)
 	defer pool.Close()
 	var one int
-	must(t, pool.QueryRow(t.Context(), "SELECT 1").Scan(&one))
+	expect.NoError(t, pool.QueryRow(t.Context(), "SELECT 1").Scan(&one))
 	if _, err = pool.Exec(t.Context(), "SELECT pg_terminate_backend(pg_backend_pid())"); err == nil {
 		t.Error("the connection survived its end")
 	}
-	must(t, pool.QueryRow(t.Context(), "SELECT 1").Scan(&one))
-	want(t, "connections open", l.table.Figures().Open(), 1)
+	expect.NoError(t, pool.QueryRow(t.Context(), "SELECT 1").Scan(&one))
+	expect.Equal(t, "connections open", l.table.Figures().Open(), 1)
 	pool.Close()
 	l.wantReleased(int(l.table.Figures().Opened))
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/lazysession/session/conn"
+	"github.com/lazysession/session/internal/expect"
 	"github.com/lazysession/session/slot"
 )
 
@@ -21,7 +22,7 @@ func accepted(t testing.TB, table *slot.Table) (*conn.Conn, context.Context) {
 	ours, theirs := net.Pipe()
 	t.Cleanup(func() { ours.Close(); theirs.Close() })
 	c, err := conn.New(context.Background(), ours, table)
-	must(t, err)
+	expect.NoError(t, err)
 	return c, conn.ConnContext(nil)(context.Background(), c)
 }
 
@@ -29,10 +30,10 @@ func accepted(t testing.TB, table *slot.Table) (*conn.Conn, context.Context) {
 func TestFromContextOutsideOfARequest(t *testing.T) {
 	w := newWitness(t)
 	c, ctx := accepted(t, &w.table)
-	want(t, "connection", conn.FromContext(ctx), c)
-	must(t, c.Close())
+	expect.Equal(t, "connection", conn.FromContext(ctx), c)
+	expect.NoError(t, c.Close())
 	_, err := w.lives.Get(conn.FromContext(ctx))
-	wantError(t, err, slot.ErrReleased)
+	expect.Error(t, err, slot.ErrReleased)
 }
 
 // The server's handler is wrapped once, whoever did it, and a nil one stands for http.DefaultServeMux.
@@ -64,8 +65,8 @@ func TestHandlerIsPutAroundTheServers(t *testing.T) {
 func TestRequestAfterTheRelease(t *testing.T) {
 	w := newWitness(t)
 	c, ctx := accepted(t, &w.table)
-	must(t, c.Close())
-	defer func() { want(t, "panic", recover(), any(http.ErrAbortHandler)) }()
+	expect.NoError(t, c.Close())
+	defer func() { expect.Equal(t, "panic", recover(), any(http.ErrAbortHandler)) }()
 	conn.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		t.Error("served")
 	})).ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, "GET", "/", nil))
@@ -74,10 +75,10 @@ func TestRequestAfterTheRelease(t *testing.T) {
 func TestRequestsOfOtherListenersPassThrough(t *testing.T) {
 	rec := httptest.NewRecorder()
 	conn.Handler(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		want(t, "connection", conn.FromContext(r.Context()), nil)
+		expect.Equal(t, "connection", conn.FromContext(r.Context()), nil)
 		rw.WriteHeader(http.StatusTeapot)
 	})).ServeHTTP(rec, httptest.NewRequest("GET", "/", nil))
-	want(t, "status", rec.Code, http.StatusTeapot)
+	expect.Equal(t, "status", rec.Code, http.StatusTeapot)
 }
 
 // http.TimeoutHandler answers while the handler goes on: a Handler inside counts that one.
@@ -92,10 +93,10 @@ func TestTimeoutHandler(t *testing.T) {
 	})
 	s := startSite(t, w, ways[0], http.TimeoutHandler(conn.Handler(slow), 10*time.Millisecond, "too slow"))
 	body, err := s.get("/")
-	must(t, err)
-	want(t, "answer", body, "too slow")
+	expect.NoError(t, err)
+	expect.Equal(t, "answer", body, "too slow")
 	s.kill()
-	want(t, "released", w.table.Figures().Released, 0)
+	expect.Equal(t, "released", w.table.Figures().Released, 0)
 	close(goOn)
 	await(t, "the slow handler", done)
 	s.wantReleased(1)
@@ -107,22 +108,22 @@ func TestPinOutlivesTheRequest(t *testing.T) {
 	pinned := make(chan *conn.Conn, 1)
 	s := startSite(t, w, ways[0], http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		c := conn.FromContext(r.Context())
-		want(t, "Pin", c.Pin(), true)
+		expect.Equal(t, "Pin", c.Pin(), true)
 		pinned <- c
 	}))
 	_, err := s.get("/")
-	must(t, err)
+	expect.NoError(t, err)
 	c := await(t, "the request", pinned)
 	s.kill()
 	for err = nil; err == nil; { // until the server has seen it
 		_, err = c.Read(make([]byte, 1))
 	}
 	_, err = w.lives.Get(c)
-	must(t, err)
+	expect.NoError(t, err)
 	c.Unpin()
 	s.wantReleased(1)
 	_, err = w.lives.Get(c)
-	wantError(t, err, slot.ErrReleased)
+	expect.Error(t, err, slot.ErrReleased)
 }
 
 func TestContextsOfAConnection(t *testing.T) {
@@ -131,24 +132,24 @@ func TestContextsOfAConnection(t *testing.T) {
 	// A second server: the connection can't be its own parent.
 	type key struct{}
 	other := conn.ConnContext(nil)(context.WithValue(context.Background(), key{}, 1), c)
-	want(t, "value of the second context", other.Value(key{}), any(1))
-	want(t, "value of the first", ctx.Value(key{}), nil)
-	want(t, "done", ctx.Done(), nil)
-	want(t, "error", ctx.Err(), nil)
+	expect.Equal(t, "value of the second context", other.Value(key{}), any(1))
+	expect.Equal(t, "value of the first", ctx.Value(key{}), nil)
+	expect.Equal(t, "done", ctx.Done(), nil)
+	expect.Equal(t, "error", ctx.Err(), nil)
 	_, hasDeadline := ctx.Deadline()
-	want(t, "deadline", hasDeadline, false)
+	expect.Equal(t, "deadline", hasDeadline, false)
 	stringer, ok := ctx.(interface{ String() string })
-	want(t, "is printed without what is in it", ok && stringer.String() == "context.Background.WithConn", true)
-	want(t, "connection in the second", conn.FromContext(other), c)
+	expect.Equal(t, "is printed without what is in it", ok && stringer.String() == "context.Background.WithConn", true)
+	expect.Equal(t, "connection in the second", conn.FromContext(other), c)
 }
 
 func TestBrokenListener(t *testing.T) {
 	w := newWitness(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
+	expect.NoError(t, err)
 	l.Close()
 	_, err = conn.Listen(l, &w.table).Accept()
-	wantError(t, err, net.ErrClosed)
+	expect.Error(t, err, net.ErrClosed)
 	if _, err := conn.New(t.Context(), nil, &w.table); err == nil {
 		t.Error("a nil connection: no error")
 	}
@@ -157,7 +158,7 @@ func TestBrokenListener(t *testing.T) {
 func TestReadOfAClosedConnection(t *testing.T) {
 	w := newWitness(t)
 	c, _ := accepted(t, &w.table)
-	must(t, c.Close())
+	expect.NoError(t, c.Close())
 	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, io.ErrClosedPipe) {
 		t.Errorf("Read: got %v, want what the connection below says", err)
 	}

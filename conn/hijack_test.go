@@ -11,6 +11,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/lazysession/session/conn"
+	"github.com/lazysession/session/internal/expect"
 )
 
 // A hijacked connection is released when who hijacked it closes it, not when net/http lets go of it.
@@ -23,19 +24,19 @@ func TestHijacked(t *testing.T) {
 				_, done := w.use(r.Context())
 				defer done()
 				nc, _, err := http.NewResponseController(rw).Hijack()
-				must(t, err)
+				expect.NoError(t, err)
 				hijacked <- nc
 			}))
 			failed := make(chan error, 1)
 			go func() { _, err := s.get("/"); failed <- err }()
 			nc := await(t, "hijacking", hijacked)
 			c := conn.From(nc)
-			must(t, s.server.Shutdown(t.Context())) // which ends all others
+			expect.NoError(t, s.server.Shutdown(t.Context())) // which ends all others
 			s.wantFigures(1, 0)
 			l, err := w.lives.Get(c)
-			must(t, err)
-			want(t, "requests", l.requests.Load(), 1)
-			must(t, nc.Close())
+			expect.NoError(t, err)
+			expect.Equal(t, "requests", l.requests.Load(), 1)
+			expect.NoError(t, nc.Close())
 			s.wantReleased(1)
 			if await(t, "the client", failed) == nil {
 				t.Error("it was answered")
@@ -51,8 +52,8 @@ func TestHijackedAndClosedInTheHandler(t *testing.T) {
 		_, done := w.use(r.Context())
 		defer done()
 		nc, _, err := http.NewResponseController(rw).Hijack()
-		must(t, err)
-		must(t, nc.Close())
+		expect.NoError(t, err)
+		expect.NoError(t, nc.Close())
 	}))
 	_, _ = s.get("/")
 	s.wantReleased(int(w.table.Figures().Opened))
@@ -70,12 +71,12 @@ func TestWebSocket(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), patience)
 				defer cancel()
 				ws, _, err := websocket.Dial(ctx, s.url, &websocket.DialOptions{HTTPClient: s.client})
-				must(t, err)
+				expect.NoError(t, err)
 				for range 3 {
-					must(t, ws.Write(ctx, websocket.MessageText, []byte("hello")))
+					expect.NoError(t, ws.Write(ctx, websocket.MessageText, []byte("hello")))
 					_, text, err := ws.Read(ctx)
-					must(t, err)
-					want(t, "echo", string(text), "hello")
+					expect.NoError(t, err)
+					expect.Equal(t, "echo", string(text), "hello")
 				}
 				s.wantFigures(1, 0)
 				end(s, ws)
@@ -111,23 +112,23 @@ func TestHijackedConnectionWorks(t *testing.T) {
 	w := newWitness(t)
 	s := startSite(t, w, ways[0], http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 		nc, buf, err := http.NewResponseController(rw).Hijack()
-		must(t, err)
+		expect.NoError(t, err)
 		defer nc.Close()
 		_, err = io.WriteString(nc, "HTTP/1.1 101 Switching Protocols\r\n\r\n")
-		must(t, err)
+		expect.NoError(t, err)
 		_, _ = io.CopyN(nc, buf, 5)
 	}))
 	nc, err := net.Dial("tcp", s.url[len("http://"):])
-	must(t, err)
+	expect.NoError(t, err)
 	defer nc.Close()
 	_, err = io.WriteString(nc, "GET / HTTP/1.1\r\nHost: x\r\n\r\nhello")
-	must(t, err)
+	expect.NoError(t, err)
 	in := bufio.NewReader(nc)
 	resp, err := http.ReadResponse(in, nil)
-	must(t, err)
-	want(t, "status", resp.StatusCode, http.StatusSwitchingProtocols)
+	expect.NoError(t, err)
+	expect.Equal(t, "status", resp.StatusCode, http.StatusSwitchingProtocols)
 	text, err := io.ReadAll(in)
-	must(t, err)
-	want(t, "echo", string(text), "hello")
+	expect.NoError(t, err)
+	expect.Equal(t, "echo", string(text), "hello")
 	s.wantReleased(1)
 }

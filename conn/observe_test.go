@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/lazysession/session/conn"
+	"github.com/lazysession/session/internal/expect"
 	"github.com/lazysession/session/slot"
 )
 
@@ -46,35 +47,35 @@ func TestObserversAreAStack(t *testing.T) {
 	var lines []string
 	for _, name := range []string{"a", "b"} {
 		_, err := slot.New(&table, name, slot.Hooks[scribe]{OnOpen: func(ctx context.Context, _ *scribe) *scribe {
-			must(t, conn.FromContext(ctx).Observe(scribe{name, &lines}))
+			expect.NoError(t, conn.FromContext(ctx).Observe(scribe{name, &lines}))
 			return nil
 		}})
-		must(t, err)
+		expect.NoError(t, err)
 	}
 	c, peer := tcpPair(t, &table)
 	_, err := io.WriteString(c, "hello")
-	must(t, err)
-	must(t, peer.CloseWrite())
+	expect.NoError(t, err)
+	expect.NoError(t, peer.CloseWrite())
 	_, _ = c.Read(make([]byte, 1))
 	if want := []string{"b wrote 5 <nil>", "a wrote 5 <nil>", "a read 0 EOF", "b read 0 EOF"}; !slices.Equal(lines, want) {
 		t.Errorf("told: got %q, want %q", lines, want)
 	}
 	lines = nil
-	must(t, c.Close())
+	expect.NoError(t, c.Close())
 	_, _ = c.Read(make([]byte, 1))
 	_, _ = c.Write(make([]byte, 1))
-	want(t, "told after the release", len(lines), 0)
+	expect.Equal(t, "told after the release", len(lines), 0)
 }
 
 func TestObserveOutsideOfOnOpen(t *testing.T) {
 	c, _ := tcpPair(t, nil)
-	wantText(t, c.Observe(new(tally)), "OnOpen")
+	expect.Text(t, c.Observe(new(tally)), "OnOpen")
 	var table slot.Table
 	_, err := slot.New(&table, "nil", slot.Hooks[tally]{OnOpen: func(ctx context.Context, _ *tally) *tally {
-		wantText(t, conn.FromContext(ctx).Observe(nil), "nil observer")
+		expect.Text(t, conn.FromContext(ctx).Observe(nil), "nil observer")
 		return nil
 	}})
-	must(t, err)
+	expect.NoError(t, err)
 	tcpPair(t, &table)
 }
 
@@ -88,23 +89,23 @@ func TestPanickingObserver(t *testing.T) {
 	table := slot.Table{Logger: slog.New(slog.NewTextHandler(&text, nil))}
 	total := new(tally)
 	_, err := slot.New(&table, "broken", slot.Hooks[broken]{OnOpen: func(ctx context.Context, _ *broken) *broken {
-		must(t, conn.FromContext(ctx).Observe(broken{}))
+		expect.NoError(t, conn.FromContext(ctx).Observe(broken{}))
 		return nil
 	}})
-	must(t, err)
+	expect.NoError(t, err)
 	_, err = slot.New(&table, "tally", slot.Hooks[tally]{OnOpen: total.observe})
-	must(t, err)
+	expect.NoError(t, err)
 	c, peer := tcpPair(t, &table)
 	_, err = c.Write([]byte("hello"))
-	must(t, err)
+	expect.NoError(t, err)
 	_, err = peer.Write([]byte("hi"))
-	must(t, err)
+	expect.NoError(t, err)
 	_, err = c.Read(make([]byte, 2))
-	must(t, err)
-	want(t, "told written", total.written.Load(), 5)
-	want(t, "told read", total.read.Load(), 2)
+	expect.NoError(t, err)
+	expect.Equal(t, "told written", total.written.Load(), 5)
+	expect.Equal(t, "told read", total.read.Load(), 2)
 	for _, part := range []string{"out of cheese", "out of wine", "conn_test.broken"} {
-		want(t, "logged "+part, strings.Contains(text.String(), part), true)
+		expect.Equal(t, "logged "+part, strings.Contains(text.String(), part), true)
 	}
 }
 
@@ -120,12 +121,12 @@ func TestObserversAreNotToldAfterTheRelease(t *testing.T) {
 		}
 		_, err := slot.New(&table, "late", slot.Hooks[funcObserver]{
 			OnOpen: func(ctx context.Context, _ *funcObserver) *funcObserver {
-				must(t, conn.FromContext(ctx).Observe(funcObserver(late)))
+				expect.NoError(t, conn.FromContext(ctx).Observe(funcObserver(late)))
 				return nil
 			},
 			OnRelease: func(*funcObserver) { over.Store(true) },
 		})
-		must(t, err)
+		expect.NoError(t, err)
 		nc, _ := accepted(t, &table)
 		var wg sync.WaitGroup
 		wg.Go(func() { _, _ = nc.Read(make([]byte, 1)) })

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/lazysession/session/conn"
+	"github.com/lazysession/session/internal/expect"
 	"github.com/lazysession/session/slot"
 )
 
@@ -29,8 +30,8 @@ func TestRequestsFindTheirConnection(t *testing.T) {
 	eachWay(t, counting, func(t *testing.T, s *site) {
 		for i := range 3 {
 			body, err := s.get("/")
-			must(t, err)
-			want(t, "answer", body, fmt.Sprintf("%d HTTP/%d TLS %t", i+1, s.kind.proto, s.kind.tls))
+			expect.NoError(t, err)
+			expect.Equal(t, "answer", body, fmt.Sprintf("%d HTTP/%d TLS %t", i+1, s.kind.proto, s.kind.tls))
 		}
 		s.wantFigures(1, 0) // idle, kept alive
 		s.client.CloseIdleConnections()
@@ -110,14 +111,14 @@ func TestPeerResetsWhileServed(t *testing.T) {
 }
 
 func TestServerClosesWhileServed(t *testing.T) {
-	whileServed(t, func(t *testing.T, s *site) { must(t, s.server.Close()) })
+	whileServed(t, func(t *testing.T, s *site) { expect.NoError(t, s.server.Close()) })
 }
 
 func TestShutdownWhileServed(t *testing.T) {
 	whileServed(t, func(t *testing.T, s *site) {
 		down := make(chan error, 1)
 		go func() { down <- s.server.Shutdown(context.Background()) }()
-		t.Cleanup(func() { must(t, await(t, "Shutdown", down)) })
+		t.Cleanup(func() { expect.NoError(t, await(t, "Shutdown", down)) })
 	})
 }
 
@@ -128,7 +129,7 @@ func TestConnectionClosedByAHandler(t *testing.T) {
 			_, done := w.use(r.Context())
 			defer done()
 			c := conn.FromContext(r.Context())
-			must(t, c.Close())
+			expect.NoError(t, c.Close())
 			_ = c.Close()
 			<-r.Context().Done()
 		}
@@ -162,7 +163,7 @@ func TestIdleTimeout(t *testing.T) {
 			w := newWitness(t)
 			s := startSite(t, w, kind, counting(w), func(srv *http.Server) { srv.IdleTimeout = 50 * time.Millisecond })
 			_, err := s.get("/")
-			must(t, err)
+			expect.NoError(t, err)
 			s.wantReleased(1)
 		})
 	}
@@ -182,9 +183,9 @@ func TestWriteError(t *testing.T) {
 		}
 	}, func(t *testing.T, s *site) {
 		resp, err := s.client.Get(s.url)
-		must(t, err)
+		expect.NoError(t, err)
 		_, err = io.CopyN(io.Discard, resp.Body, 1<<20)
-		must(t, err)
+		expect.NoError(t, err)
 		s.kill()
 		resp.Body.Close()
 		s.wantReleased(1)
@@ -230,9 +231,9 @@ func TestConnectionsWithoutRequests(t *testing.T) {
 				w := newWitness(t)
 				s := startSite(t, w, kind, counting(w))
 				nc, err := net.Dial("tcp", strings.TrimPrefix(s.url, kind.scheme()))
-				must(t, err)
+				expect.NoError(t, err)
 				_, err = io.WriteString(nc, text)
-				must(t, err)
+				expect.NoError(t, err)
 				_ = nc.(*net.TCPConn).CloseWrite() // unless the server was faster
 				_, _ = io.Copy(io.Discard, nc)
 				nc.Close()
@@ -248,9 +249,9 @@ func TestConnContextComposes(t *testing.T) {
 		t.Run(kind.name, func(t *testing.T) {
 			own := func(ctx context.Context, nc net.Conn) context.Context {
 				c := conn.FromContext(ctx)
-				want(t, "connection given", conn.From(nc), c)
+				expect.Equal(t, "connection given", conn.From(nc), c)
 				_, isTLS := nc.(*tls.Conn)
-				want(t, "TLS", isTLS, kind.tls)
+				expect.Equal(t, "TLS", isTLS, kind.tls)
 				return context.WithValue(ctx, key{}, c)
 			}
 			h := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -261,8 +262,8 @@ func TestConnContextComposes(t *testing.T) {
 				srv.ConnContext = conn.ConnContext(conn.ConnContext(own)) // twice does no harm
 			})
 			body, err := s.get("/")
-			must(t, err)
-			want(t, "seen in the handler", body, "true true true")
+			expect.NoError(t, err)
+			expect.Equal(t, "seen in the handler", body, "true true true")
 		})
 	}
 }
@@ -271,16 +272,16 @@ func TestForeignConnections(t *testing.T) {
 	ours, theirs := net.Pipe()
 	defer ours.Close()
 	defer theirs.Close()
-	want(t, "From", conn.From(ours), nil)
-	want(t, "From nil", conn.From(nil), nil)
+	expect.Equal(t, "From", conn.From(ours), nil)
+	expect.Equal(t, "From nil", conn.From(nil), nil)
 	ctx := t.Context()
-	want(t, "context", conn.ConnContext(nil)(ctx, ours), ctx)
-	want(t, "FromContext", conn.FromContext(ctx), nil)
-	want(t, "Pin", conn.FromContext(ctx).Pin(), false)
+	expect.Equal(t, "context", conn.ConnContext(nil)(ctx, ours), ctx)
+	expect.Equal(t, "FromContext", conn.FromContext(ctx), nil)
+	expect.Equal(t, "Pin", conn.FromContext(ctx).Pin(), false)
 	conn.FromContext(ctx).Unpin()
 	w := newWitness(t)
 	_, err := w.lives.Get(conn.FromContext(ctx))
-	wantError(t, err, slot.ErrNoData, "conn_test.witness")
+	expect.Error(t, err, slot.ErrNoData, "conn_test.witness")
 	if err := conn.FromContext(ctx).Observe(nil); err == nil {
 		t.Error("Observe of no connection: no error")
 	}
@@ -291,53 +292,53 @@ func TestListenAroundTLSIsRefused(t *testing.T) {
 	w := newWitness(t)
 	cert, _ := certificate()
 	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{cert}})
-	must(t, err)
+	expect.NoError(t, err)
 	srv := &http.Server{}
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(conn.Listen(l, &w.table)) }()
 	nc, err := net.Dial("tcp", l.Addr().String())
-	must(t, err)
+	expect.NoError(t, err)
 	defer nc.Close()
-	wantText(t, await(t, "Serve", served), "*tls.Conn", "ServeTLS")
+	expect.Text(t, await(t, "Serve", served), "*tls.Conn", "ServeTLS")
 	w.wantFigures(0, 0)
 }
 
 func TestListenContextHandsToOneLayer(t *testing.T) {
 	var table slot.Table
 	ports, err := slot.New(&table, "port", slot.Hooks[net.Addr]{})
-	must(t, err)
+	expect.NoError(t, err)
 	below, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
+	expect.NoError(t, err)
 	l := conn.ListenContext(below, &table, func(nc net.Conn) context.Context {
 		a := nc.RemoteAddr()
 		return ports.Hand(t.Context(), &a)
 	})
 	defer l.Close()
 	out, err := net.Dial("tcp", l.Addr().String())
-	must(t, err)
+	expect.NoError(t, err)
 	defer out.Close()
 	in, err := l.Accept()
-	must(t, err)
+	expect.NoError(t, err)
 	defer in.Close()
 	a, err := ports.Get(conn.From(in))
-	must(t, err)
-	want(t, "handed", (*a).String(), out.LocalAddr().String())
+	expect.NoError(t, err)
+	expect.Equal(t, "handed", (*a).String(), out.LocalAddr().String())
 }
 
 func TestNilTable(t *testing.T) {
 	below, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
+	expect.NoError(t, err)
 	l := conn.Listen(below, nil)
 	defer l.Close()
 	out, err := net.Dial("tcp", l.Addr().String())
-	must(t, err)
+	expect.NoError(t, err)
 	defer out.Close()
 	in, err := l.Accept()
-	must(t, err)
+	expect.NoError(t, err)
 	_, err = newWitness(t).lives.Get(conn.From(in))
-	wantError(t, err, slot.ErrOtherTable)
-	must(t, in.Close())
-	want(t, "Pin of what is released", conn.From(in).Pin(), false)
+	expect.Error(t, err, slot.ErrOtherTable)
+	expect.NoError(t, in.Close())
+	expect.Equal(t, "Pin of what is released", conn.From(in).Pin(), false)
 }
 
 // A server with a second listener, whose connections have no slots, while the first connection with some comes.
@@ -347,10 +348,10 @@ func TestServerWithAnotherListener(t *testing.T) {
 		fmt.Fprint(rw, conn.FromContext(r.Context()) != nil)
 	}))
 	plain, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
+	expect.NoError(t, err)
 	served := make(chan error, 1)
 	go func() { served <- s.server.Serve(plain) }()
-	defer func() { s.stop(); want(t, "Serve", await(t, "Serve", served), http.ErrServerClosed) }()
+	defer func() { s.stop(); expect.Equal(t, "Serve", await(t, "Serve", served), http.ErrServerClosed) }()
 	var wg sync.WaitGroup
 	for range 20 {
 		wg.Go(func() {
@@ -361,7 +362,7 @@ func TestServerWithAnotherListener(t *testing.T) {
 		})
 		wg.Go(func() {
 			if body, err := s.get("/"); err == nil {
-				want(t, "with slots", body, "true")
+				expect.Equal(t, "with slots", body, "true")
 			}
 		})
 	}
@@ -373,14 +374,14 @@ func TestServerWithAnotherListener(t *testing.T) {
 func TestListenTwiceIsRefused(t *testing.T) {
 	w, other := newWitness(t), newWitness(t)
 	below, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
+	expect.NoError(t, err)
 	l := conn.Listen(conn.Listen(below, &w.table), &other.table)
 	defer l.Close()
 	nc, err := net.Dial("tcp", below.Addr().String())
-	must(t, err)
+	expect.NoError(t, err)
 	defer nc.Close()
 	_, err = l.Accept()
-	wantText(t, err, "*conn.Conn has slots already")
+	expect.Text(t, err, "*conn.Conn has slots already")
 	w.wantFigures(1, 1)
 }
 
@@ -388,5 +389,5 @@ func TestDialOfNothing(t *testing.T) {
 	w := newWitness(t)
 	dial := conn.Dialer(func(context.Context, string, string) (net.Conn, error) { return nil, nil }, &w.table)
 	_, err := dial(t.Context(), "tcp", "nowhere:1")
-	wantText(t, err, "nil connection")
+	expect.Text(t, err, "nil connection")
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/lazysession/session/conn"
+	"github.com/lazysession/session/internal/expect"
 )
 
 // A way is how clients reach a site.
@@ -58,7 +59,7 @@ type site struct {
 func startSite(t testing.TB, w *witness, kind way, h http.Handler, adjust ...func(*http.Server)) *site {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
+	expect.NoError(t, err)
 	s := &site{witness: w, kind: kind, url: kind.scheme() + l.Addr().String()}
 	cert, pool := certificate()
 	var protocols http.Protocols
@@ -85,7 +86,7 @@ func startSite(t testing.TB, w *witness, kind way, h http.Handler, adjust ...fun
 	s.stop = sync.OnceFunc(func() {
 		transport.CloseIdleConnections()
 		s.server.Close()
-		want(t, "Serve", await(t, "Serve", served), http.ErrServerClosed)
+		expect.Equal(t, "Serve", await(t, "Serve", served), http.ErrServerClosed)
 	})
 	t.Cleanup(s.stop)
 	return s

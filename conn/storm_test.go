@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/coder/websocket"
+	"github.com/lazysession/session/internal/expect"
 	"go.uber.org/goleak"
 )
 
@@ -33,7 +34,7 @@ func TestAbruptlyDroppedConnections(t *testing.T) {
 	}
 	wg.Wait()
 	_, err := s.get("/") // comes after all that were still waiting to be accepted
-	must(t, err)
+	expect.NoError(t, err)
 	s.stop()
 	s.wantReleased(int(w.table.Figures().Opened))
 	if opened := int(w.table.Figures().Opened); opened < total {

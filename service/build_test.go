@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 
 	"github.com/lazysession/session/internal/ctxkey"
+	"github.com/lazysession/session/internal/expect"
 	"github.com/lazysession/session/service"
 )
 
@@ -17,20 +18,20 @@ var errBuild = errors.New("no such host")
 func TestBuildRunsAtTheFirstQuery(t *testing.T) {
 	r := service.NewRegistry(nil)
 	runs := 0
-	must(t, service.ProvideFunc(r, func(context.Context) (*alpha, error) { runs++; return &alpha{}, nil }))
-	want(t, "runs before the first query", runs, 0)
+	expect.NoError(t, service.ProvideFunc(r, func(context.Context) (*alpha, error) { runs++; return &alpha{}, nil }))
+	expect.Equal(t, "runs before the first query", runs, 0)
 	for range 3 {
 		_, err := service.Query[*alpha](ask(r))
-		must(t, err)
+		expect.NoError(t, err)
 	}
-	want(t, "runs after three queries", runs, 1)
+	expect.Equal(t, "runs after three queries", runs, 1)
 }
 
 func TestBuildRunsOnceForConcurrentQueries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := service.NewRegistry(nil)
 		runs, release := 0, make(chan struct{})
-		must(t, service.ProvideFunc(r, func(context.Context) (*alpha, error) {
+		expect.NoError(t, service.ProvideFunc(r, func(context.Context) (*alpha, error) {
 			runs++
 			<-release
 			return &alpha{}, nil
@@ -43,7 +44,7 @@ func TestBuildRunsOnceForConcurrentQueries(t *testing.T) {
 		synctest.Wait()
 		close(release)
 		wg.Wait()
-		want(t, "runs", runs, 1)
+		expect.Equal(t, "runs", runs, 1)
 		for _, a := range got {
 			if a == nil || a != got[0] {
 				t.Fatalf("queries got %p and %p, want one service", a, got[0])
@@ -66,33 +67,33 @@ func TestBuildFails(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			r := service.NewRegistry(nil)
 			fail := true
-			must(t, service.ProvideFunc(r, func(context.Context) (greeter, error) {
+			expect.NoError(t, service.ProvideFunc(r, func(context.Context) (greeter, error) {
 				if fail {
 					return tt.build()
 				}
 				return &english{}, nil
 			}))
 			_, err := service.Query[greeter](ask(r))
-			wantText(t, err, append(tt.parts, "service_test.greeter")...)
+			expect.Text(t, err, append(tt.parts, "service_test.greeter")...)
 			fail = false
 			_, err = service.Query[greeter](ask(r))
-			must(t, err)
+			expect.NoError(t, err)
 		})
 	}
 }
 
 func TestBuildErrorIsWrapped(t *testing.T) {
 	r := service.NewRegistry(nil)
-	must(t, service.ProvideFunc(r, func(context.Context) (*alpha, error) { return nil, errBuild }))
+	expect.NoError(t, service.ProvideFunc(r, func(context.Context) (*alpha, error) { return nil, errBuild }))
 	_, err := service.Query[*alpha](ask(r))
-	wantError(t, err, errBuild)
+	expect.Error(t, err, errBuild)
 }
 
 func TestBuildThatEndsItsGoroutine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := service.NewRegistry(nil)
 		release := make(chan struct{})
-		must(t, service.ProvideFunc(r, func(context.Context) (*alpha, error) {
+		expect.NoError(t, service.ProvideFunc(r, func(context.Context) (*alpha, error) {
 			<-release
 			runtime.Goexit()
 			return nil, nil
@@ -103,7 +104,7 @@ func TestBuildThatEndsItsGoroutine(t *testing.T) {
 		go func() { _, err := service.Query[*alpha](ask(r)); result <- err }()
 		synctest.Wait()
 		close(release)
-		wantText(t, <-result, "*service_test.alpha", "ended its goroutine")
+		expect.Text(t, <-result, "*service_test.alpha", "ended its goroutine")
 	})
 }
 
@@ -111,7 +112,7 @@ func TestWaitersShareAFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := service.NewRegistry(nil)
 		runs, release := 0, make(chan struct{})
-		must(t, service.ProvideFunc(r, func(context.Context) (*alpha, error) {
+		expect.NoError(t, service.ProvideFunc(r, func(context.Context) (*alpha, error) {
 			runs++
 			<-release
 			return nil, errBuild
@@ -123,9 +124,9 @@ func TestWaitersShareAFailure(t *testing.T) {
 		synctest.Wait()
 		close(release)
 		for range cap(errs) {
-			wantError(t, <-errs, errBuild)
+			expect.Error(t, <-errs, errBuild)
 		}
-		want(t, "runs", runs, 1)
+		expect.Equal(t, "runs", runs, 1)
 	})
 }
 
@@ -133,7 +134,7 @@ func TestWaiterBuildsAnewAfterACancelledQuery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := service.NewRegistry(nil)
 		runs := 0
-		must(t, service.ProvideFunc(r, func(ctx context.Context) (*alpha, error) {
+		expect.NoError(t, service.ProvideFunc(r, func(ctx context.Context) (*alpha, error) {
 			if runs++; runs > 1 {
 				return &alpha{}, nil
 			}
@@ -147,8 +148,8 @@ func TestWaiterBuildsAnewAfterACancelledQuery(t *testing.T) {
 		go func() { _, err := service.Query[*alpha](ask(r)); second <- err }()
 		synctest.Wait()
 		cancel()
-		wantError(t, <-first, context.Canceled)
-		must(t, <-second)
+		expect.Error(t, <-first, context.Canceled)
+		expect.NoError(t, <-second)
 	})
 }
 
@@ -156,7 +157,7 @@ func TestWaiterLeavesWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := service.NewRegistry(nil)
 		release := make(chan struct{})
-		must(t, service.ProvideFunc(r, func(context.Context) (*alpha, error) { <-release; return &alpha{}, nil }))
+		expect.NoError(t, service.ProvideFunc(r, func(context.Context) (*alpha, error) { <-release; return &alpha{}, nil }))
 		first, second := make(chan error, 1), make(chan error, 1)
 		go func() { _, err := service.Query[*alpha](ask(r)); first <- err }()
 		synctest.Wait()
@@ -164,41 +165,41 @@ func TestWaiterLeavesWithItsContext(t *testing.T) {
 		go func() { _, err := service.Query[*alpha](ctx); second <- err }()
 		synctest.Wait()
 		cancel(errBuild)
-		wantError(t, <-second, errBuild, "*service_test.alpha")
+		expect.Error(t, <-second, errBuild, "*service_test.alpha")
 		close(release)
-		must(t, <-first)
+		expect.NoError(t, <-first)
 	})
 }
 
 func TestBuiltServiceIsReturnedWithAnEndedContext(t *testing.T) {
 	r := service.NewRegistry(nil)
-	must(t, service.ProvideFunc(r, buildAlpha))
+	expect.NoError(t, service.ProvideFunc(r, buildAlpha))
 	_, err := service.Query[*alpha](ask(r))
-	must(t, err)
+	expect.NoError(t, err)
 	ctx, cancel := context.WithCancel(ask(r))
 	cancel()
 	_, err = service.Query[*alpha](ctx)
-	must(t, err)
+	expect.NoError(t, err)
 }
 
 func TestBuilderAsksItsOwnRegistry(t *testing.T) {
 	parent := service.NewRegistry(nil)
 	child := service.NewRegistry(parent)
-	must(t, service.Provide(parent, "parent"))
-	must(t, service.Provide(child, "child"))
-	must(t, service.ProvideFunc(parent, func(ctx context.Context) (*english, error) {
+	expect.NoError(t, service.Provide(parent, "parent"))
+	expect.NoError(t, service.Provide(child, "child"))
+	expect.NoError(t, service.ProvideFunc(parent, func(ctx context.Context) (*english, error) {
 		name, err := service.Query[string](ctx)
 		return &english{name}, err
 	}))
 	got, err := service.Query[*english](ask(child))
-	must(t, err)
-	want(t, "what the parent's builder found", got.name, "parent")
+	expect.NoError(t, err)
+	expect.Equal(t, "what the parent's builder found", got.name, "parent")
 }
 
 func TestBuilderMayAskFromSeveralGoroutines(t *testing.T) {
 	r := service.NewRegistry(nil)
 	provideChain(t, r)
-	must(t, service.ProvideFunc(r, func(ctx context.Context) (string, error) {
+	expect.NoError(t, service.ProvideFunc(r, func(ctx context.Context) (string, error) {
 		var wg sync.WaitGroup
 		errs := make([]error, 8)
 		for i := range errs {
@@ -214,15 +215,15 @@ func TestBuilderMayAskFromSeveralGoroutines(t *testing.T) {
 		return "built", errors.Join(errs...)
 	}))
 	_, err := service.Query[string](ask(r))
-	must(t, err)
+	expect.NoError(t, err)
 }
 
 // provideChain provides a gamma built from a beta built from an alpha.
 func provideChain(t *testing.T, r *service.Registry) {
 	t.Helper()
-	must(t, service.ProvideFunc(r, buildAlpha))
-	must(t, service.ProvideFunc(r, buildBeta))
-	must(t, service.ProvideFunc(r, buildGamma))
+	expect.NoError(t, service.ProvideFunc(r, buildAlpha))
+	expect.NoError(t, service.ProvideFunc(r, buildBeta))
+	expect.NoError(t, service.ProvideFunc(r, buildGamma))
 }
 
 func buildBeta(ctx context.Context) (*beta, error) {
@@ -239,7 +240,7 @@ func TestGoroutineLeftBehindByABuilder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := service.NewRegistry(nil)
 		built, later := make(chan struct{}), make(chan error, 1)
-		must(t, service.ProvideFunc(r, func(ctx context.Context) (*alpha, error) {
+		expect.NoError(t, service.ProvideFunc(r, func(ctx context.Context) (*alpha, error) {
 			go func() {
 				<-built
 				_, err := service.Query[*gamma](ctx)
@@ -247,12 +248,12 @@ func TestGoroutineLeftBehindByABuilder(t *testing.T) {
 			}()
 			return &alpha{}, nil
 		}))
-		must(t, service.ProvideFunc(r, buildBeta))
-		must(t, service.ProvideFunc(r, buildGamma))
+		expect.NoError(t, service.ProvideFunc(r, buildBeta))
+		expect.NoError(t, service.ProvideFunc(r, buildGamma))
 		_, err := service.Query[*alpha](ask(r))
-		must(t, err)
+		expect.NoError(t, err)
 		close(built)
-		must(t, <-later)
+		expect.NoError(t, <-later)
 	})
 }
 
@@ -263,16 +264,16 @@ func TestFailedBuildLeavesNoCycleBehind(t *testing.T) {
 		r := service.NewRegistry(nil)
 		strayAsks, betaGoesOn, gammaGoesOn := make(chan struct{}), make(chan struct{}), make(chan struct{})
 		stray, built := make(chan error, 1), make(chan error, 1)
-		must(t, service.ProvideFunc(r, func(ctx context.Context) (*alpha, error) {
+		expect.NoError(t, service.ProvideFunc(r, func(ctx context.Context) (*alpha, error) {
 			go func() { <-strayAsks; _, err := service.Query[*beta](ctx); stray <- err }()
 			return nil, errBuild
 		}))
-		must(t, service.ProvideFunc(r, func(ctx context.Context) (*beta, error) {
+		expect.NoError(t, service.ProvideFunc(r, func(ctx context.Context) (*beta, error) {
 			<-betaGoesOn
 			_, err := service.Query[*gamma](ctx)
 			return &beta{}, err
 		}))
-		must(t, service.ProvideFunc(r, func(ctx context.Context) (*gamma, error) {
+		expect.NoError(t, service.ProvideFunc(r, func(ctx context.Context) (*gamma, error) {
 			_, _ = service.Query[*alpha](ctx)
 			<-gammaGoesOn
 			return &gamma{}, nil
@@ -282,8 +283,8 @@ func TestFailedBuildLeavesNoCycleBehind(t *testing.T) {
 			synctest.Wait()
 			close(step)
 		}
-		must(t, <-built)
-		must(t, <-stray)
+		expect.NoError(t, <-built)
+		expect.NoError(t, <-stray)
 	})
 }
 
@@ -292,14 +293,14 @@ func TestWaitGivenUpLeavesNoCycleBehind(t *testing.T) {
 		r := service.NewRegistry(nil)
 		stop, betaGoesOn, alphaGoesOn := make(chan struct{}), make(chan struct{}), make(chan struct{})
 		first, second := make(chan error, 1), make(chan error, 1)
-		must(t, service.ProvideFunc(r, func(ctx context.Context) (*alpha, error) {
+		expect.NoError(t, service.ProvideFunc(r, func(ctx context.Context) (*alpha, error) {
 			brief, cancel := context.WithCancel(ctx)
 			go func() { <-stop; cancel() }()
 			_, _ = service.Query[*beta](brief)
 			<-alphaGoesOn
 			return &alpha{}, nil
 		}))
-		must(t, service.ProvideFunc(r, func(ctx context.Context) (*beta, error) {
+		expect.NoError(t, service.ProvideFunc(r, func(ctx context.Context) (*beta, error) {
 			<-betaGoesOn
 			return buildBeta(ctx)
 		}))
@@ -310,8 +311,8 @@ func TestWaitGivenUpLeavesNoCycleBehind(t *testing.T) {
 			synctest.Wait()
 			close(step)
 		}
-		must(t, <-first)
-		must(t, <-second)
+		expect.NoError(t, <-first)
+		expect.NoError(t, <-second)
 	})
 }
 
@@ -337,62 +338,62 @@ func (c *lookBack) Value(key any) any {
 func TestServiceBuiltBetweenLookingAndBuilding(t *testing.T) {
 	r := service.NewRegistry(nil)
 	runs := 0
-	must(t, service.ProvideFunc(r, func(context.Context) (*alpha, error) { runs++; return &alpha{}, nil }))
+	expect.NoError(t, service.ProvideFunc(r, func(context.Context) (*alpha, error) { runs++; return &alpha{}, nil }))
 	_, err := service.Query[*alpha](&lookBack{context.Background(), r, func() {
 		_, err := service.Query[*alpha](ask(r))
-		must(t, err)
+		expect.NoError(t, err)
 	}})
-	must(t, err)
-	want(t, "runs", runs, 1)
+	expect.NoError(t, err)
+	expect.Equal(t, "runs", runs, 1)
 }
 
 func TestRegistryClosedBetweenLookingAndBuilding(t *testing.T) {
 	r := service.NewRegistry(nil)
 	runs := 0
-	must(t, service.ProvideFunc(r, func(context.Context) (*alpha, error) { runs++; return &alpha{}, nil }))
+	expect.NoError(t, service.ProvideFunc(r, func(context.Context) (*alpha, error) { runs++; return &alpha{}, nil }))
 	_, err := service.Query[*alpha](&lookBack{context.Background(), r, func() {
-		must(t, r.Close(context.Background()))
+		expect.NoError(t, r.Close(context.Background()))
 	}})
-	wantError(t, err, service.ErrClosed, "*service_test.alpha")
-	want(t, "runs", runs, 0)
+	expect.Error(t, err, service.ErrClosed, "*service_test.alpha")
+	expect.Equal(t, "runs", runs, 0)
 }
 
 func TestCycleIsNamed(t *testing.T) {
 	const cycle = "*service_test.alpha → *service_test.beta → *service_test.alpha"
 	inBubble(t, "of two builders", func(t *testing.T) {
 		r := service.NewRegistry(nil)
-		must(t, service.ProvideFunc(r, alphaFromBeta))
-		must(t, service.ProvideFunc(r, buildBeta))
+		expect.NoError(t, service.ProvideFunc(r, alphaFromBeta))
+		expect.NoError(t, service.ProvideFunc(r, buildBeta))
 		_, err := service.Query[*alpha](ask(r))
-		wantError(t, err, service.ErrCycle, cycle)
+		expect.Error(t, err, service.ErrCycle, cycle)
 	})
 	inBubble(t, "without what led to it", func(t *testing.T) {
 		r := service.NewRegistry(nil)
-		must(t, service.ProvideFunc(r, alphaFromBeta))
-		must(t, service.ProvideFunc(r, buildBeta))
-		must(t, service.ProvideFunc(r, func(ctx context.Context) (*gamma, error) {
+		expect.NoError(t, service.ProvideFunc(r, alphaFromBeta))
+		expect.NoError(t, service.ProvideFunc(r, buildBeta))
+		expect.NoError(t, service.ProvideFunc(r, func(ctx context.Context) (*gamma, error) {
 			_, err := service.Query[*alpha](ctx)
 			return nil, err
 		}))
 		_, err := service.Query[*gamma](ask(r))
-		wantError(t, err, service.ErrCycle, ": "+cycle)
+		expect.Error(t, err, service.ErrCycle, ": "+cycle)
 	})
 	inBubble(t, "of a builder with itself", func(t *testing.T) {
 		r := service.NewRegistry(nil)
-		must(t, service.ProvideFunc(r, func(ctx context.Context) (*alpha, error) { return service.Query[*alpha](ctx) }))
+		expect.NoError(t, service.ProvideFunc(r, func(ctx context.Context) (*alpha, error) { return service.Query[*alpha](ctx) }))
 		_, err := service.Query[*alpha](ask(r))
-		wantError(t, err, service.ErrCycle, "*service_test.alpha → *service_test.alpha")
+		expect.Error(t, err, service.ErrCycle, "*service_test.alpha → *service_test.alpha")
 	})
 	inBubble(t, "through two registries", func(t *testing.T) {
 		one, two := service.NewRegistry(nil), service.NewRegistry(nil)
-		must(t, service.ProvideFunc(one, func(ctx context.Context) (*alpha, error) {
+		expect.NoError(t, service.ProvideFunc(one, func(ctx context.Context) (*alpha, error) {
 			return alphaFromBeta(service.NewContext(ctx, two))
 		}))
-		must(t, service.ProvideFunc(two, func(ctx context.Context) (*beta, error) {
+		expect.NoError(t, service.ProvideFunc(two, func(ctx context.Context) (*beta, error) {
 			return buildBeta(service.NewContext(ctx, one))
 		}))
 		_, err := service.Query[*alpha](ask(one))
-		wantError(t, err, service.ErrCycle, cycle)
+		expect.Error(t, err, service.ErrCycle, cycle)
 	})
 }
 
@@ -410,44 +411,44 @@ func TestCycleEnteredFromBothEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := service.NewRegistry(nil)
 		both := make(chan struct{})
-		must(t, service.ProvideFunc(r, func(ctx context.Context) (*alpha, error) { <-both; return alphaFromBeta(ctx) }))
-		must(t, service.ProvideFunc(r, func(ctx context.Context) (*beta, error) { <-both; return buildBeta(ctx) }))
+		expect.NoError(t, service.ProvideFunc(r, func(ctx context.Context) (*alpha, error) { <-both; return alphaFromBeta(ctx) }))
+		expect.NoError(t, service.ProvideFunc(r, func(ctx context.Context) (*beta, error) { <-both; return buildBeta(ctx) }))
 		errs := make(chan error, 2)
 		go func() { _, err := service.Query[*alpha](ask(r)); errs <- err }()
 		go func() { _, err := service.Query[*beta](ask(r)); errs <- err }()
 		synctest.Wait()
 		close(both)
-		wantError(t, <-errs, service.ErrCycle, " → ")
-		wantError(t, <-errs, service.ErrCycle, " → ")
+		expect.Error(t, <-errs, service.ErrCycle, " → ")
+		expect.Error(t, <-errs, service.ErrCycle, " → ")
 	})
 }
 
 func TestServiceBuiltAfterACycleIsMended(t *testing.T) {
 	r := service.NewRegistry(nil)
 	cyclic := true
-	must(t, service.ProvideFunc(r, func(ctx context.Context) (*alpha, error) {
+	expect.NoError(t, service.ProvideFunc(r, func(ctx context.Context) (*alpha, error) {
 		if cyclic {
 			return alphaFromBeta(ctx)
 		}
 		return &alpha{}, nil
 	}))
-	must(t, service.ProvideFunc(r, buildBeta))
+	expect.NoError(t, service.ProvideFunc(r, buildBeta))
 	_, err := service.Query[*beta](ask(r))
-	wantError(t, err, service.ErrCycle)
+	expect.Error(t, err, service.ErrCycle)
 	cyclic = false
 	_, err = service.Query[*beta](ask(r))
-	must(t, err)
+	expect.NoError(t, err)
 }
 
 func TestDecoratingTheParentsServiceIsNoCycle(t *testing.T) {
 	parent := service.NewRegistry(nil)
 	child := service.NewRegistry(parent)
-	must(t, service.ProvideFunc(parent, buildAlpha))
-	must(t, service.ProvideFunc(child, func(ctx context.Context) (*alpha, error) {
+	expect.NoError(t, service.ProvideFunc(parent, buildAlpha))
+	expect.NoError(t, service.ProvideFunc(child, func(ctx context.Context) (*alpha, error) {
 		a, err := service.Query[*alpha](service.NewContext(ctx, parent))
 		return &alpha{a.n + 1}, err
 	}))
 	got, err := service.Query[*alpha](ask(child))
-	must(t, err)
-	want(t, "decorated value", got.n, 1)
+	expect.NoError(t, err)
+	expect.Equal(t, "decorated value", got.n, 1)
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/lazysession/session/internal/expect"
 	"github.com/lazysession/session/service"
 )
 
@@ -76,27 +77,27 @@ func (c uncomparable) Close()                    { c.j.note("uncomparable") }
 func TestCloseClosesNewestFirstInEveryWay(t *testing.T) {
 	j := &journal{}
 	r := service.NewRegistry(nil)
-	must(t, service.Provide(r, &plain{j}))
-	must(t, service.Provide(r, &withContext{j}))
-	must(t, service.Provide(r, &alpha{})) // has nothing to close
-	must(t, service.Provide(r, &down{j}))
-	must(t, service.Provide(r, &downContext{j}))
-	must(t, service.Provide(r, value{"value", j}))
-	must(t, service.Provide(r, uncomparable{j: j}))
-	must(t, service.ProvideNamed(r, "second", uncomparable{j: j}))
-	must(t, r.Close(context.Background()))
+	expect.NoError(t, service.Provide(r, &plain{j}))
+	expect.NoError(t, service.Provide(r, &withContext{j}))
+	expect.NoError(t, service.Provide(r, &alpha{})) // has nothing to close
+	expect.NoError(t, service.Provide(r, &down{j}))
+	expect.NoError(t, service.Provide(r, &downContext{j}))
+	expect.NoError(t, service.Provide(r, value{"value", j}))
+	expect.NoError(t, service.Provide(r, uncomparable{j: j}))
+	expect.NoError(t, service.ProvideNamed(r, "second", uncomparable{j: j}))
+	expect.NoError(t, r.Close(context.Background()))
 	j.want(t, "uncomparable", "uncomparable", "value", "downContext", "down", "withContext", "plain")
 }
 
 func TestCloseJoinsErrors(t *testing.T) {
 	j := &journal{}
 	r := service.NewRegistry(nil)
-	must(t, service.Provide(r, &plain{j}))
-	must(t, service.Provide(r, &failing{j}))
-	must(t, service.Provide(r, &panicking{}))
-	must(t, service.ProvideNamed(r, "mail", &downErr{j}))
+	expect.NoError(t, service.Provide(r, &plain{j}))
+	expect.NoError(t, service.Provide(r, &failing{j}))
+	expect.NoError(t, service.Provide(r, &panicking{}))
+	expect.NoError(t, service.ProvideNamed(r, "mail", &downErr{j}))
 	err := r.Close(context.Background())
-	wantError(t, err, errClose, "*service_test.failing: disk full", `*service_test.downErr "mail": disk full`,
+	expect.Error(t, err, errClose, "*service_test.failing: disk full", `*service_test.downErr "mail": disk full`,
 		"*service_test.panicking: panic: out of cheese")
 	j.want(t, "downErr", "failing", "plain")
 }
@@ -105,15 +106,15 @@ func TestCloseOfAServerThatHasShutdownToo(t *testing.T) {
 	t.Run("is left out after a shutdown", func(t *testing.T) {
 		j := &journal{}
 		r := service.NewRegistry(nil)
-		must(t, service.Provide(r, &server{j, nil}))
-		must(t, r.Close(context.Background()))
+		expect.NoError(t, service.Provide(r, &server{j, nil}))
+		expect.NoError(t, r.Close(context.Background()))
 		j.want(t, "shutdown")
 	})
 	t.Run("follows a shutdown that was cut short", func(t *testing.T) {
 		j := &journal{}
 		r := service.NewRegistry(nil)
-		must(t, service.Provide(r, &server{j, errClose}))
-		wantError(t, r.Close(context.Background()), errClose)
+		expect.NoError(t, service.Provide(r, &server{j, errClose}))
+		expect.Error(t, r.Close(context.Background()), errClose)
 		j.want(t, "shutdown", "close")
 	})
 }
@@ -121,11 +122,11 @@ func TestCloseOfAServerThatHasShutdownToo(t *testing.T) {
 func TestCloseWithAnEndedContextStillClosesAll(t *testing.T) {
 	j := &journal{}
 	r := service.NewRegistry(nil)
-	must(t, service.Provide(r, &plain{j}))
-	must(t, service.Provide(r, &withContext{j}))
+	expect.NoError(t, service.Provide(r, &plain{j}))
+	expect.NoError(t, service.Provide(r, &withContext{j}))
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	wantError(t, r.Close(ctx), context.Canceled, "*service_test.withContext")
+	expect.Error(t, r.Close(ctx), context.Canceled, "*service_test.withContext")
 	j.want(t, "withContext", "plain")
 }
 
@@ -133,10 +134,10 @@ func TestCloseClosesAServiceOnce(t *testing.T) {
 	j := &journal{}
 	r := service.NewRegistry(nil)
 	p := &plain{j}
-	must(t, service.Provide(r, p))
-	must(t, service.ProvideNamed(r, "again", p))
-	must(t, service.Provide[aliased](r, p))
-	must(t, r.Close(context.Background()))
+	expect.NoError(t, service.Provide(r, p))
+	expect.NoError(t, service.ProvideNamed(r, "again", p))
+	expect.NoError(t, service.Provide[aliased](r, p))
+	expect.NoError(t, r.Close(context.Background()))
 	j.want(t, "plain")
 }
 
@@ -144,77 +145,77 @@ func TestCloseClosesAnAliasedServiceAfterItsDependants(t *testing.T) {
 	j := &journal{}
 	r := service.NewRegistry(nil)
 	p := &plain{j}
-	must(t, service.Provide(r, p))
-	must(t, service.Provide(r, value{"dependant", j}))
-	must(t, service.Provide[aliased](r, p))
-	must(t, r.Close(context.Background()))
+	expect.NoError(t, service.Provide(r, p))
+	expect.NoError(t, service.Provide(r, value{"dependant", j}))
+	expect.NoError(t, service.Provide[aliased](r, p))
+	expect.NoError(t, r.Close(context.Background()))
 	j.want(t, "dependant", "plain")
 }
 
 func TestCloseFollowsTheOrderOfBuilding(t *testing.T) {
 	j := &journal{}
 	r := service.NewRegistry(nil)
-	must(t, service.ProvideFunc(r, func(ctx context.Context) (value, error) {
+	expect.NoError(t, service.ProvideFunc(r, func(ctx context.Context) (value, error) {
 		_, err := service.Query[*plain](ctx)
 		return value{"dependant", j}, err
 	}))
-	must(t, service.ProvideFunc(r, func(context.Context) (*plain, error) { return &plain{j}, nil }))
+	expect.NoError(t, service.ProvideFunc(r, func(context.Context) (*plain, error) { return &plain{j}, nil }))
 	_, err := service.Query[value](ask(r))
-	must(t, err)
-	must(t, r.Close(context.Background()))
+	expect.NoError(t, err)
+	expect.NoError(t, r.Close(context.Background()))
 	j.want(t, "dependant", "plain")
 }
 
 func TestCloseBuildsNothing(t *testing.T) {
 	r := service.NewRegistry(nil)
-	must(t, service.ProvideFunc(r, func(context.Context) (*plain, error) {
+	expect.NoError(t, service.ProvideFunc(r, func(context.Context) (*plain, error) {
 		t.Error("built to be closed")
 		return nil, errBuild
 	}))
-	must(t, r.Close(context.Background()))
+	expect.NoError(t, r.Close(context.Background()))
 }
 
 func TestCloseLeavesTheParentOpen(t *testing.T) {
 	j := &journal{}
 	parent := service.NewRegistry(nil)
 	child := service.NewRegistry(parent)
-	must(t, service.Provide(parent, &plain{j}))
-	must(t, service.Provide(child, parent))
-	must(t, service.ProvideFunc(child, func(ctx context.Context) (aliased, error) {
+	expect.NoError(t, service.Provide(parent, &plain{j}))
+	expect.NoError(t, service.Provide(child, parent))
+	expect.NoError(t, service.ProvideFunc(child, func(ctx context.Context) (aliased, error) {
 		return service.Query[*plain](ctx)
 	}))
 	_, err := service.Query[aliased](ask(child))
-	must(t, err)
-	must(t, child.Close(context.Background()))
+	expect.NoError(t, err)
+	expect.NoError(t, child.Close(context.Background()))
 	j.want(t)
 	_, err = service.Query[*plain](ask(parent))
-	must(t, err)
+	expect.NoError(t, err)
 }
 
 func TestCloseOfAParentClosesAChildItHolds(t *testing.T) {
 	j := &journal{}
 	parent := service.NewRegistry(nil)
 	child := service.NewRegistry(parent)
-	must(t, service.Provide(child, &plain{j}))
-	must(t, service.Provide(parent, child))
-	must(t, parent.Close(context.Background()))
+	expect.NoError(t, service.Provide(child, &plain{j}))
+	expect.NoError(t, service.Provide(parent, child))
+	expect.NoError(t, parent.Close(context.Background()))
 	j.want(t, "plain")
 }
 
 func TestCloseOfARegistryThatHoldsItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := service.NewRegistry(nil)
-		must(t, service.Provide(r, r))
-		must(t, r.Close(context.Background()))
+		expect.NoError(t, service.Provide(r, r))
+		expect.NoError(t, r.Close(context.Background()))
 	})
 }
 
 func TestCloseTwice(t *testing.T) {
 	j := &journal{}
 	r := service.NewRegistry(nil)
-	must(t, service.Provide(r, &failing{j}))
-	wantError(t, r.Close(context.Background()), errClose)
-	wantError(t, r.Close(context.Background()), errClose)
+	expect.NoError(t, service.Provide(r, &failing{j}))
+	expect.Error(t, r.Close(context.Background()), errClose)
+	expect.Error(t, r.Close(context.Background()), errClose)
 	j.want(t, "failing")
 }
 
@@ -222,7 +223,7 @@ func TestCloseWaitsForAnotherClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := service.NewRegistry(nil)
 		release := make(chan struct{})
-		must(t, service.Provide(r, &slow{release}))
+		expect.NoError(t, service.Provide(r, &slow{release}))
 		first, second := make(chan error, 1), make(chan error, 1)
 		go func() { first <- r.Close(context.Background()) }()
 		synctest.Wait()
@@ -235,9 +236,9 @@ func TestCloseWaitsForAnotherClose(t *testing.T) {
 		}
 		ended, cancel := context.WithCancel(context.Background())
 		cancel()
-		wantError(t, r.Close(ended), context.Canceled)
+		expect.Error(t, r.Close(ended), context.Canceled)
 		close(release)
-		must(t, <-first)
+		expect.NoError(t, <-first)
 	})
 }
 
@@ -248,27 +249,27 @@ func (s *slow) Close() { <-s.release }
 func TestNothingIsServedAfterClose(t *testing.T) {
 	parent := service.NewRegistry(nil)
 	child := service.NewRegistry(parent)
-	must(t, service.Provide(parent, &alpha{}))
-	must(t, service.Provide(child, &beta{}))
-	must(t, parent.Close(context.Background()))
+	expect.NoError(t, service.Provide(parent, &alpha{}))
+	expect.NoError(t, service.Provide(child, &beta{}))
+	expect.NoError(t, parent.Close(context.Background()))
 	_, err := service.Query[*alpha](ask(parent))
-	wantError(t, err, service.ErrClosed, "*service_test.alpha")
+	expect.Error(t, err, service.ErrClosed, "*service_test.alpha")
 	_, err = service.Query[*alpha](ask(child))
-	wantError(t, err, service.ErrClosed, "*service_test.alpha")
+	expect.Error(t, err, service.ErrClosed, "*service_test.alpha")
 	_, err = service.Query[*beta](ask(child))
-	must(t, err)
-	wantError(t, service.Provide(parent, &gamma{}), service.ErrClosed, "*service_test.gamma")
-	wantError(t, service.ProvideFunc(parent, buildGamma), service.ErrClosed, "*service_test.gamma")
+	expect.NoError(t, err)
+	expect.Error(t, service.Provide(parent, &gamma{}), service.ErrClosed, "*service_test.gamma")
+	expect.Error(t, service.ProvideFunc(parent, buildGamma), service.ErrClosed, "*service_test.gamma")
 }
 
 func TestCloseOfANilRegistry(t *testing.T) {
-	wantText(t, (*service.Registry)(nil).Close(context.Background()), "nil registry")
+	expect.Text(t, (*service.Registry)(nil).Close(context.Background()), "nil registry")
 }
 
 // provideSlowly provides a builder of a *plain that takes until release is closed, and starts it.
 func provideSlowly(t *testing.T, r *service.Registry, j *journal, release chan struct{}) (result chan error) {
 	t.Helper()
-	must(t, service.ProvideFunc(r, func(context.Context) (*plain, error) { <-release; return &plain{j}, nil }))
+	expect.NoError(t, service.ProvideFunc(r, func(context.Context) (*plain, error) { <-release; return &plain{j}, nil }))
 	result = make(chan error, 1)
 	go func() { _, err := service.Query[*plain](ask(r)); result <- err }()
 	synctest.Wait()
@@ -279,15 +280,15 @@ func TestCloseWaitsForABuild(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j, release := &journal{}, make(chan struct{})
 		r := service.NewRegistry(nil)
-		must(t, service.Provide(r, value{"older", j}))
+		expect.NoError(t, service.Provide(r, value{"older", j}))
 		built := provideSlowly(t, r, j, release)
 		closed := make(chan error, 1)
 		go func() { closed <- r.Close(context.Background()) }()
 		synctest.Wait()
 		j.want(t)
 		close(release)
-		must(t, <-built)
-		must(t, <-closed)
+		expect.NoError(t, <-built)
+		expect.NoError(t, <-closed)
 		j.want(t, "plain", "older")
 	})
 }
@@ -296,14 +297,14 @@ func TestCloseGoesOnWithoutALateBuild(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j, release := &journal{}, make(chan struct{})
 		r := service.NewRegistry(nil)
-		must(t, service.Provide(r, value{"older", j}))
+		expect.NoError(t, service.Provide(r, value{"older", j}))
 		built := provideSlowly(t, r, j, release)
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
-		wantError(t, r.Close(ctx), context.Canceled, "*service_test.plain")
+		expect.Error(t, r.Close(ctx), context.Canceled, "*service_test.plain")
 		j.want(t, "older")
 		close(release)
-		wantError(t, <-built, service.ErrClosed, "*service_test.plain")
+		expect.Error(t, <-built, service.ErrClosed, "*service_test.plain")
 		j.want(t, "older", "plain")
 	})
 }
@@ -312,15 +313,15 @@ func TestCloseDoesNotReportABuildThatFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := service.NewRegistry(nil)
 		release, built := make(chan struct{}), make(chan error, 1)
-		must(t, service.ProvideFunc(r, func(context.Context) (*plain, error) { <-release; return nil, errBuild }))
+		expect.NoError(t, service.ProvideFunc(r, func(context.Context) (*plain, error) { <-release; return nil, errBuild }))
 		go func() { _, err := service.Query[*plain](ask(r)); built <- err }()
 		synctest.Wait()
 		closed := make(chan error, 1)
 		go func() { closed <- r.Close(context.Background()) }()
 		synctest.Wait()
 		close(release)
-		wantError(t, <-built, errBuild)
-		must(t, <-closed)
+		expect.Error(t, <-built, errBuild)
+		expect.NoError(t, <-closed)
 	})
 }
 
@@ -329,15 +330,15 @@ func TestLateBuildOfAServiceThatIsClosed(t *testing.T) {
 		j, release, built := &journal{}, make(chan struct{}), make(chan error, 1)
 		r := service.NewRegistry(nil)
 		p := &plain{j}
-		must(t, service.Provide(r, p))
-		must(t, service.ProvideFunc(r, func(context.Context) (aliased, error) { <-release; return p, nil }))
+		expect.NoError(t, service.Provide(r, p))
+		expect.NoError(t, service.ProvideFunc(r, func(context.Context) (aliased, error) { <-release; return p, nil }))
 		go func() { _, err := service.Query[aliased](ask(r)); built <- err }()
 		synctest.Wait()
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
-		wantError(t, r.Close(ctx), context.Canceled)
+		expect.Error(t, r.Close(ctx), context.Canceled)
 		close(release)
-		wantError(t, <-built, service.ErrClosed)
+		expect.Error(t, <-built, service.ErrClosed)
 		j.want(t, "plain")
 	})
 }
@@ -346,12 +347,12 @@ func TestCloseInABuilderDoesNotWaitForIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := &journal{}
 		r := service.NewRegistry(nil)
-		must(t, service.ProvideFunc(r, func(ctx context.Context) (*plain, error) {
-			wantError(t, r.Close(ctx), service.ErrCycle)
+		expect.NoError(t, service.ProvideFunc(r, func(ctx context.Context) (*plain, error) {
+			expect.Error(t, r.Close(ctx), service.ErrCycle)
 			return &plain{j}, nil
 		}))
 		_, err := service.Query[*plain](ask(r))
-		wantError(t, err, service.ErrClosed)
+		expect.Error(t, err, service.ErrClosed)
 		j.want(t, "plain")
 	})
 }
@@ -360,7 +361,7 @@ func TestCloseWhileQueryingClosesEachOnce(t *testing.T) {
 	j := &journal{}
 	r := service.NewRegistry(nil)
 	built := make(chan struct{}, 1)
-	must(t, service.ProvideFunc(r, func(context.Context) (*plain, error) { built <- struct{}{}; return &plain{j}, nil }))
+	expect.NoError(t, service.ProvideFunc(r, func(context.Context) (*plain, error) { built <- struct{}{}; return &plain{j}, nil }))
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {

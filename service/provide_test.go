@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/lazysession/session/internal/expect"
 	"github.com/lazysession/session/service"
 )
 
@@ -27,7 +28,7 @@ func TestProvideRefuses(t *testing.T) {
 		{"a builder for a nil registry", func(*service.Registry) error { return service.ProvideFunc(nil, buildAlpha) }, []string{"*service_test.alpha", "nil registry"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			wantText(t, tt.provide(service.NewRegistry(nil)), tt.parts...)
+			expect.Text(t, tt.provide(service.NewRegistry(nil)), tt.parts...)
 		})
 	}
 }
@@ -48,8 +49,8 @@ func TestProvideTaken(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := service.NewRegistry(nil)
-			must(t, tt.first(r))
-			wantError(t, tt.second(r), service.ErrTaken, tt.taken)
+			expect.NoError(t, tt.first(r))
+			expect.Error(t, tt.second(r), service.ErrTaken, tt.taken)
 		})
 	}
 }
@@ -57,16 +58,16 @@ func TestProvideTaken(t *testing.T) {
 func TestProvideTakenKeepsTheFirst(t *testing.T) {
 	r := service.NewRegistry(nil)
 	first := &alpha{1}
-	must(t, service.Provide(r, first))
+	expect.NoError(t, service.Provide(r, first))
 	_ = service.Provide(r, &alpha{2})
 	got, err := service.Query[*alpha](ask(r))
-	must(t, err)
-	want(t, "service", got, first)
+	expect.NoError(t, err)
+	expect.Equal(t, "service", got, first)
 }
 
 func TestProvideWhileQuerying(t *testing.T) {
 	r := service.NewRegistry(nil)
-	must(t, service.Provide(r, &alpha{}))
+	expect.NoError(t, service.Provide(r, &alpha{}))
 	var wg sync.WaitGroup
 	for i := range 50 {
 		name := fmt.Sprint(i)

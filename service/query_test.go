@@ -6,56 +6,57 @@ import (
 	"time"
 
 	"github.com/lazysession/session/internal/ctxkey"
+	"github.com/lazysession/session/internal/expect"
 	"github.com/lazysession/session/service"
 )
 
 func TestQueryFinds(t *testing.T) {
 	parent := service.NewRegistry(nil)
 	child := service.NewRegistry(parent)
-	must(t, service.Provide(parent, "parent"))
-	must(t, service.Provide(child, "child"))
-	must(t, service.ProvideNamed(child, "second", "second"))
-	must(t, service.Provide(parent, 42))
-	must(t, service.ProvideNamed(parent, "", 4.2))
-	must(t, service.Provide[greeter](parent, &english{"you"}))
+	expect.NoError(t, service.Provide(parent, "parent"))
+	expect.NoError(t, service.Provide(child, "child"))
+	expect.NoError(t, service.ProvideNamed(child, "second", "second"))
+	expect.NoError(t, service.Provide(parent, 42))
+	expect.NoError(t, service.ProvideNamed(parent, "", 4.2))
+	expect.NoError(t, service.Provide[greeter](parent, &english{"you"}))
 
 	t.Run("a service by its type", func(t *testing.T) {
 		got, err := service.Query[string](ask(parent))
-		must(t, err)
-		want(t, "service", got, "parent")
+		expect.NoError(t, err)
+		expect.Equal(t, "service", got, "parent")
 	})
 	t.Run("the nearest registry's", func(t *testing.T) {
 		got, err := service.Query[string](ask(child))
-		must(t, err)
-		want(t, "service", got, "child")
+		expect.NoError(t, err)
+		expect.Equal(t, "service", got, "child")
 	})
 	t.Run("a named one", func(t *testing.T) {
 		got, err := service.QueryNamed[string](ask(child), "second")
-		must(t, err)
-		want(t, "service", got, "second")
+		expect.NoError(t, err)
+		expect.Equal(t, "service", got, "second")
 	})
 	t.Run("the parent's", func(t *testing.T) {
 		got, err := service.Query[int](ask(child))
-		must(t, err)
-		want(t, "service", got, 42)
+		expect.NoError(t, err)
+		expect.Equal(t, "service", got, 42)
 	})
 	t.Run("one whose name is empty, as one without a name", func(t *testing.T) {
 		got, err := service.Query[float64](ask(parent))
-		must(t, err)
-		want(t, "service", got, 4.2)
+		expect.NoError(t, err)
+		expect.Equal(t, "service", got, 4.2)
 	})
 	t.Run("an interface", func(t *testing.T) {
 		got, err := service.Query[greeter](ask(parent))
-		must(t, err)
-		want(t, "greeting", got.Greet(), "hello you")
+		expect.NoError(t, err)
+		expect.Equal(t, "greeting", got.Greet(), "hello you")
 	})
 }
 
 func TestQueryFindsNothing(t *testing.T) {
 	parent := service.NewRegistry(nil)
 	child := service.NewRegistry(parent)
-	must(t, service.Provide(child, &alpha{}))
-	must(t, service.Provide(parent, &english{}))
+	expect.NoError(t, service.Provide(child, &alpha{}))
+	expect.NoError(t, service.Provide(parent, &english{}))
 	for _, tt := range []struct {
 		name  string
 		query func() error
@@ -70,16 +71,16 @@ func TestQueryFindsNothing(t *testing.T) {
 		{"with a nil registry", func() error { _, err := service.Query[*alpha](ask(nil)); return err }, []string{"*service_test.alpha", "no registry in the context"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			wantError(t, tt.query(), service.ErrNotProvided, tt.parts...)
+			expect.Error(t, tt.query(), service.ErrNotProvided, tt.parts...)
 		})
 	}
 }
 
 func TestFromContext(t *testing.T) {
 	outer, inner := service.NewRegistry(nil), service.NewRegistry(nil)
-	want(t, "registry of a bare context", service.FromContext(context.Background()), nil)
-	want(t, "registry", service.FromContext(ask(outer)), outer)
-	want(t, "innermost registry", service.FromContext(service.NewContext(ask(outer), inner)), inner)
+	expect.Equal(t, "registry of a bare context", service.FromContext(context.Background()), nil)
+	expect.Equal(t, "registry", service.FromContext(ask(outer)), outer)
+	expect.Equal(t, "innermost registry", service.FromContext(service.NewContext(ask(outer), inner)), inner)
 }
 
 // ownContext is a context type that answers from a field, as the middleware's does.
@@ -98,12 +99,12 @@ func (c *ownContext) Value(key any) any {
 func TestQueryAllocatesNothing(t *testing.T) {
 	parent := service.NewRegistry(nil)
 	child := service.NewRegistry(parent)
-	must(t, service.Provide(child, &alpha{}))
-	must(t, service.Provide[greeter](child, &english{}))
-	must(t, service.ProvideNamed(child, "name", &alpha{}))
-	must(t, service.Provide(parent, &gamma{}))
-	must(t, service.Provide(child, [64]byte{}))
-	must(t, service.ProvideFunc(parent, func(context.Context) (*beta, error) { return &beta{}, nil }))
+	expect.NoError(t, service.Provide(child, &alpha{}))
+	expect.NoError(t, service.Provide[greeter](child, &english{}))
+	expect.NoError(t, service.ProvideNamed(child, "name", &alpha{}))
+	expect.NoError(t, service.Provide(parent, &gamma{}))
+	expect.NoError(t, service.Provide(child, [64]byte{}))
+	expect.NoError(t, service.ProvideFunc(parent, func(context.Context) (*beta, error) { return &beta{}, nil }))
 	ctx := &ownContext{context.Background(), child}
 	for _, tt := range []struct {
 		name  string
@@ -117,8 +118,8 @@ func TestQueryAllocatesNothing(t *testing.T) {
 		{"a built service", func() error { _, err := service.Query[*beta](ctx); return err }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got := testing.AllocsPerRun(100, func() { must(t, tt.query()) })
-			want(t, "allocations", got, 0)
+			got := testing.AllocsPerRun(100, func() { expect.NoError(t, tt.query()) })
+			expect.Equal(t, "allocations", got, 0)
 		})
 	}
 }
@@ -126,9 +127,9 @@ func TestQueryAllocatesNothing(t *testing.T) {
 func TestQueryTakesNoLock(t *testing.T) {
 	parent := service.NewRegistry(nil)
 	child := service.NewRegistry(parent)
-	must(t, service.ProvideFunc(parent, buildAlpha))
+	expect.NoError(t, service.ProvideFunc(parent, buildAlpha))
 	_, err := service.Query[*alpha](ask(child))
-	must(t, err)
+	expect.NoError(t, err)
 	defer service.LockEverything(parent, child)()
 	answered := make(chan struct{})
 	go func() {

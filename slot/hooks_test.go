@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/lazysession/session/internal/expect"
 	"github.com/lazysession/session/slot"
 )
 
@@ -43,7 +44,7 @@ func TestLastOpenedIsFirstReleased(t *testing.T) {
 	d.Release()
 	d.Release()
 	log.wants(t, "release c", "release b", "release a")
-	want(t, "figures", table.Figures(), slot.Figures{Opened: 1, Released: 1})
+	expect.Equal(t, "figures", table.Figures(), slot.Figures{Opened: 1, Released: 1})
 }
 
 func TestReleaseWaitsForPins(t *testing.T) {
@@ -52,22 +53,22 @@ func TestReleaseWaitsForPins(t *testing.T) {
 	s := log.layer(t, &table, "a")
 	d := opened(t, &table)
 	log = nil
-	want(t, "Pin of what is open", d.Pin(), true)
+	expect.Equal(t, "Pin of what is open", d.Pin(), true)
 	d.Release()
-	want(t, "Pin of what is closed and pinned", d.Pin(), true)
-	want(t, "open", table.Figures().Open(), 1)
+	expect.Equal(t, "Pin of what is closed and pinned", d.Pin(), true)
+	expect.Equal(t, "open", table.Figures().Open(), 1)
 	d.Unpin()
 	log.wants(t)
 	v, err := s.Get(d)
-	must(t, err)
-	want(t, "value while pinned", v.name, "a")
+	expect.NoError(t, err)
+	expect.Equal(t, "value while pinned", v.name, "a")
 	d.Unpin()
 	log.wants(t, "release a")
-	want(t, "Pin of what is released", d.Pin(), false)
+	expect.Equal(t, "Pin of what is released", d.Pin(), false)
 	d.Unpin()
 	d.Release()
 	log.wants(t, "release a")
-	want(t, "open", table.Figures().Open(), 0)
+	expect.Equal(t, "open", table.Figures().Open(), 0)
 	if err := d.Open(bg, &table); err == nil {
 		t.Error("opened again: no error")
 	}
@@ -77,11 +78,11 @@ func TestDataThatWasNeverOpened(t *testing.T) {
 	d := new(slot.Data)
 	d.Release()
 	d.Unpin()
-	want(t, "Pin", d.Pin(), false)
-	want(t, "Released", d.Released(), false)
-	must(t, d.Open(bg, nil))
+	expect.Equal(t, "Pin", d.Pin(), false)
+	expect.Equal(t, "Released", d.Released(), false)
+	expect.NoError(t, d.Open(bg, nil))
 	d.Release()
-	want(t, "Released, opened without a table", d.Released(), true)
+	expect.Equal(t, "Released, opened without a table", d.Released(), true)
 }
 
 func TestReleaseInOpen(t *testing.T) {
@@ -90,7 +91,7 @@ func TestReleaseInOpen(t *testing.T) {
 	d := new(slot.Data)
 	newSlot(t, &table, "refuses", slot.Hooks[token]{OnOpen: func(context.Context, *token) *token { d.Release(); return nil }})
 	log.layer(t, &table, "b")
-	must(t, d.Open(bg, &table))
+	expect.NoError(t, d.Open(bg, &table))
 	log.wants(t, "open b", "release b")
 }
 
@@ -100,7 +101,7 @@ func TestReleaseIsOnceAndLast(t *testing.T) {
 	var released, users atomic.Int32
 	newSlot(t, &table, "a", slot.Hooks[token]{OnRelease: func(*token) {
 		released.Add(1)
-		want(t, "users at the release", users.Load(), 0)
+		expect.Equal(t, "users at the release", users.Load(), 0)
 	}})
 	use := func(d *slot.Data) {
 		if d.Pin() {
@@ -116,8 +117,8 @@ func TestReleaseIsOnceAndLast(t *testing.T) {
 		u := func() { use(d) }
 		race(u, u, d.Release, u, d.Release, u)
 	}
-	want(t, "released", released.Load(), rounds)
-	want(t, "figures", table.Figures(), slot.Figures{Opened: rounds, Released: rounds})
+	expect.Equal(t, "released", released.Load(), rounds)
+	expect.Equal(t, "figures", table.Figures(), slot.Figures{Opened: rounds, Released: rounds})
 }
 
 func TestPanickingHooks(t *testing.T) {
@@ -133,7 +134,7 @@ func TestPanickingHooks(t *testing.T) {
 	log.layer(t, &table, "b")
 	opened(t, &table).Release()
 	log.wants(t, "open a", "open b", "release b", "release a")
-	want(t, "figures", table.Figures(), slot.Figures{Opened: 1, Released: 1})
+	expect.Equal(t, "figures", table.Figures(), slot.Figures{Opened: 1, Released: 1})
 	for _, part := range []string{`"breaks at open"`, "out of cheese", "OnOpen", `"breaks at release"`, "out of wine", "OnRelease", "hooks_test.go"} {
 		if !strings.Contains(text.String(), part) {
 			t.Errorf("log: got %s, want %q in it", text.String(), part)
@@ -149,7 +150,7 @@ func TestPanicGoesToTheDefaultLogger(t *testing.T) {
 	var table slot.Table
 	newSlot(t, &table, "broken", slot.Hooks[token]{OnRelease: func(*token) { panic(io.EOF) }})
 	opened(t, &table).Release()
-	want(t, "logged", strings.Contains(text.String(), "broken"), true)
+	expect.Equal(t, "logged", strings.Contains(text.String(), "broken"), true)
 }
 
 func TestReleaseHookThatEndsItsGoroutine(t *testing.T) {
@@ -160,7 +161,7 @@ func TestReleaseHookThatEndsItsGoroutine(t *testing.T) {
 	d := opened(t, &table)
 	race(d.Release)
 	log.wants(t, "open a", "release a")
-	want(t, "figures", table.Figures(), slot.Figures{Opened: 1, Released: 1})
+	expect.Equal(t, "figures", table.Figures(), slot.Figures{Opened: 1, Released: 1})
 }
 
 func TestHandedToOneLayer(t *testing.T) {
@@ -172,13 +173,13 @@ func TestHandedToOneLayer(t *testing.T) {
 	plain := newSlot(t, &table, "plain", slot.Hooks[token]{})
 	forA, forPlain := &token{"for a"}, &token{"for plain"}
 	d := new(slot.Data)
-	must(t, d.Open(plain.Hand(a.Hand(bg, forA), forPlain), &table))
+	expect.NoError(t, d.Open(plain.Hand(a.Hand(bg, forA), forPlain), &table))
 	if !slices.Equal(got, []*token{forA, nil}) {
 		t.Errorf("handed to a and b: got %v, want only a to get something", got)
 	}
 	v, err := plain.Get(d)
-	must(t, err)
-	want(t, "slot without a hook", v, forPlain)
+	expect.NoError(t, err)
+	expect.Equal(t, "slot without a hook", v, forPlain)
 }
 
 // A layer relies on those before it, when it opens and when it is released.
@@ -188,8 +189,8 @@ func TestLayerUsesTheOneBelow(t *testing.T) {
 	d := new(slot.Data)
 	see := func(when string) {
 		v, err := below.Get(d)
-		must(t, err)
-		want(t, when, v.name, "below")
+		expect.NoError(t, err)
+		expect.Equal(t, when, v.name, "below")
 	}
 	below = newSlot(t, &table, "below", slot.Hooks[token]{
 		OnOpen: func(context.Context, *token) *token { return &token{"below"} },
@@ -198,7 +199,7 @@ func TestLayerUsesTheOneBelow(t *testing.T) {
 		OnOpen:    func(context.Context, *token) *token { see("at open"); return nil },
 		OnRelease: func(*token) { see("at release") },
 	})
-	must(t, d.Open(bg, &table))
+	expect.NoError(t, d.Open(bg, &table))
 	d.Release()
 }
 
@@ -207,7 +208,7 @@ func TestSetAfterRelease(t *testing.T) {
 	s := newSlot(t, &table, "s", slot.Hooks[token]{})
 	d := opened(t, &table)
 	d.Release()
-	wantError(t, s.Set(d, &token{}), slot.ErrReleased, `"s"`)
+	expect.Error(t, s.Set(d, &token{}), slot.ErrReleased, `"s"`)
 	_, err := s.Take(d)
-	wantError(t, err, slot.ErrReleased, `"s"`)
+	expect.Error(t, err, slot.ErrReleased, `"s"`)
 }

@@ -2,11 +2,11 @@ package slot_test
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/lazysession/session/internal/expect"
 	"github.com/lazysession/session/slot"
 )
 
@@ -15,43 +15,17 @@ type token struct{ name string }
 
 var bg = context.Background()
 
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatalf("unexpected error: %v", err)
-	}
-}
-
-func want[T comparable](t testing.TB, what string, got, want T) {
-	t.Helper()
-	if got != want {
-		t.Errorf("%s: got %v, want %v", what, got, want)
-	}
-}
-
-func wantError(t testing.TB, got, want error, parts ...string) {
-	t.Helper()
-	if !errors.Is(got, want) {
-		t.Fatalf("error: got %v, want one that is %v", got, want)
-	}
-	for _, part := range parts {
-		if !strings.Contains(got.Error(), part) {
-			t.Errorf("error: got %q, want %q in it", got, part)
-		}
-	}
-}
-
 func newSlot(t testing.TB, table *slot.Table, name string, hooks slot.Hooks[token]) slot.Slot[token] {
 	t.Helper()
 	s, err := slot.New(table, name, hooks)
-	must(t, err)
+	expect.NoError(t, err)
 	return s
 }
 
 func opened(t testing.TB, table *slot.Table) *slot.Data {
 	t.Helper()
 	d := new(slot.Data)
-	must(t, d.Open(bg, table))
+	expect.NoError(t, d.Open(bg, table))
 	return d
 }
 
@@ -60,33 +34,33 @@ func TestGetSetTake(t *testing.T) {
 	a, b := newSlot(t, &table, "a", slot.Hooks[token]{}), newSlot(t, &table, "b", slot.Hooks[token]{})
 	d, other := opened(t, &table), opened(t, &table)
 	v, err := a.Get(d)
-	must(t, err)
-	want(t, "what was never set", v, nil)
+	expect.NoError(t, err)
+	expect.Equal(t, "what was never set", v, nil)
 
 	first, second := &token{"first"}, &token{"second"}
-	must(t, a.Set(d, first))
-	must(t, b.Set(d, second))
+	expect.NoError(t, a.Set(d, first))
+	expect.NoError(t, b.Set(d, second))
 	v, err = a.Get(d)
-	must(t, err)
-	want(t, "a", v, first)
+	expect.NoError(t, err)
+	expect.Equal(t, "a", v, first)
 	v, err = a.Get(other)
-	must(t, err)
-	want(t, "a of another holder", v, nil)
+	expect.NoError(t, err)
+	expect.Equal(t, "a of another holder", v, nil)
 
 	v, err = a.Take(d)
-	must(t, err)
-	want(t, "taken", v, first)
+	expect.NoError(t, err)
+	expect.Equal(t, "taken", v, first)
 	v, err = a.Take(d)
-	must(t, err)
-	want(t, "taken again", v, nil)
+	expect.NoError(t, err)
+	expect.Equal(t, "taken again", v, nil)
 	v, err = b.Get(d)
-	must(t, err)
-	want(t, "b, after a was taken", v, second)
+	expect.NoError(t, err)
+	expect.Equal(t, "b, after a was taken", v, second)
 
-	must(t, b.Set(d, nil))
+	expect.NoError(t, b.Set(d, nil))
 	v, err = b.Get(d)
-	must(t, err)
-	want(t, "b, set to nil", v, nil)
+	expect.NoError(t, err)
+	expect.Equal(t, "b, set to nil", v, nil)
 }
 
 func TestManySlots(t *testing.T) {
@@ -99,43 +73,43 @@ func TestManySlots(t *testing.T) {
 	}
 	d := opened(t, &table)
 	v, err := slots[99].Take(d)
-	must(t, err)
-	want(t, "the last before any was set", v, nil)
+	expect.NoError(t, err)
+	expect.Equal(t, "the last before any was set", v, nil)
 	var wg sync.WaitGroup
 	for i, s := range slots {
-		wg.Go(func() { must(t, s.Set(d, values[i])) })
+		wg.Go(func() { expect.NoError(t, s.Set(d, values[i])) })
 	}
 	wg.Wait()
 	for i, s := range slots {
 		v, err := s.Get(d)
-		must(t, err)
-		want(t, "slot of 100", v, values[i])
+		expect.NoError(t, err)
+		expect.Equal(t, "slot of 100", v, values[i])
 	}
 	d.Release()
 	for _, s := range slots {
 		_, err := s.Get(d)
-		wantError(t, err, slot.ErrReleased, s.String())
+		expect.Error(t, err, slot.ErrReleased, s.String())
 	}
 }
 
 func TestSlotsOfOneTypeOrAnother(t *testing.T) {
 	var table slot.Table
 	n, err := slot.New[int](&table, "int", slot.Hooks[int]{})
-	must(t, err)
+	expect.NoError(t, err)
 	e, err := slot.New[error](&table, "interface", slot.Hooks[error]{})
-	must(t, err)
+	expect.NoError(t, err)
 	d := opened(t, &table)
 	seven, failure := 7, error(context.Canceled)
-	must(t, n.Set(d, &seven))
-	must(t, e.Set(d, &failure))
+	expect.NoError(t, n.Set(d, &seven))
+	expect.NoError(t, e.Set(d, &failure))
 	gotN, err := n.Get(d)
-	must(t, err)
+	expect.NoError(t, err)
 	gotE, err := e.Get(d)
-	must(t, err)
-	want(t, "int", *gotN, 7)
-	want(t, "interface", *gotE, failure)
+	expect.NoError(t, err)
+	expect.Equal(t, "int", *gotN, 7)
+	expect.Equal(t, "interface", *gotE, failure)
 	failure = context.DeadlineExceeded // another dynamic type
-	must(t, e.Set(d, &failure))
+	expect.NoError(t, e.Set(d, &failure))
 }
 
 func TestGetAndSetAllocateNothing(t *testing.T) {
@@ -154,14 +128,14 @@ func TestGetAndSetAllocateNothing(t *testing.T) {
 		// A new holder each time, so that the first Set is among what is measured.
 		holders := make([]slot.Data, 102)
 		for i := range holders {
-			must(t, holders[i].Open(bg, &table))
+			expect.NoError(t, holders[i].Open(bg, &table))
 		}
 		n := testing.AllocsPerRun(100, func() { do(&holders[0]); holders = holders[1:] })
-		want(t, "allocations of "+name, n, 0)
+		expect.Equal(t, "allocations of "+name, n, 0)
 	}
 	d := make([]slot.Data, 102)
 	n := testing.AllocsPerRun(100, func() { _ = d[0].Open(bg, &table); d[0].Release(); d = d[1:] })
-	want(t, "allocations of Open and Release", n, 0)
+	expect.Equal(t, "allocations of Open and Release", n, 0)
 }
 
 // Set and Release race: the value is either given to OnRelease or refused, never both and never neither.
@@ -174,9 +148,9 @@ func TestSetRacesWithRelease(t *testing.T) {
 		d := opened(t, &table)
 		var err error
 		race(func() { err = s.Set(d, v) }, d.Release)
-		want(t, "given to OnRelease", released[v], map[bool]int{true: 1}[err == nil])
+		expect.Equal(t, "given to OnRelease", released[v], map[bool]int{true: 1}[err == nil])
 		if err != nil {
-			wantError(t, err, slot.ErrReleased)
+			expect.Error(t, err, slot.ErrReleased)
 		}
 		clear(released)
 	}
@@ -190,7 +164,7 @@ func TestTakeRacesWithRelease(t *testing.T) {
 	v := &token{}
 	for range 2000 {
 		d := opened(t, &table)
-		must(t, s.Set(d, v))
+		expect.NoError(t, s.Set(d, v))
 		var taken *token
 		race(func() { taken, _ = s.Take(d) }, d.Release)
 		if (taken == v) == (released == v) {

@@ -3,6 +3,7 @@ package slot_test
 import (
 	"testing"
 
+	"github.com/lazysession/session/internal/expect"
 	"github.com/lazysession/session/slot"
 )
 
@@ -10,11 +11,11 @@ func TestTwoPackagesAskForOneName(t *testing.T) {
 	var table slot.Table
 	a := newSlot(t, &table, "example.com/app.limit", slot.Hooks[token]{})
 	b, err := slot.New(&table, "example.com/app.limit", slot.Hooks[int]{})
-	wantError(t, err, slot.ErrTaken, `"example.com/app.limit"`, "slot_test.go:")
-	want(t, "String of what came with the error", b.String(), "no slot")
+	expect.Error(t, err, slot.ErrTaken, `"example.com/app.limit"`, "slot_test.go:")
+	expect.Equal(t, "String of what came with the error", b.String(), "no slot")
 
 	d := opened(t, &table)
-	must(t, a.Set(d, &token{}))
+	expect.NoError(t, a.Set(d, &token{}))
 	if _, err := b.Get(d); err == nil {
 		t.Error("Get with a refused slot: no error")
 	}
@@ -24,7 +25,7 @@ func TestTwoPackagesAskForOneName(t *testing.T) {
 	if _, err := b.Take(d); err == nil {
 		t.Error("Take with a refused slot: no error")
 	}
-	want(t, "context that a refused slot hands in", b.Hand(bg, nil), bg)
+	expect.Equal(t, "context that a refused slot hands in", b.Hand(bg, nil), bg)
 }
 
 func TestSlotAskedForTooLate(t *testing.T) {
@@ -32,9 +33,9 @@ func TestSlotAskedForTooLate(t *testing.T) {
 	newSlot(t, &table, "early", slot.Hooks[token]{})
 	opened(t, &table).Release()
 	_, err := slot.New(&table, "late", slot.Hooks[token]{})
-	wantError(t, err, slot.ErrFrozen, `"late"`)
+	expect.Error(t, err, slot.ErrFrozen, `"late"`)
 	_, err = slot.New(&table, "early", slot.Hooks[token]{})
-	wantError(t, err, slot.ErrTaken, `"early"`)
+	expect.Error(t, err, slot.ErrTaken, `"early"`)
 }
 
 func TestSlotAskedForByAHook(t *testing.T) {
@@ -44,7 +45,7 @@ func TestSlotAskedForByAHook(t *testing.T) {
 		_, err = slot.New(&table, "late", slot.Hooks[token]{})
 	}})
 	opened(t, &table).Release()
-	wantError(t, err, slot.ErrFrozen)
+	expect.Error(t, err, slot.ErrFrozen)
 }
 
 func TestSlotOfAnotherTable(t *testing.T) {
@@ -53,10 +54,10 @@ func TestSlotOfAnotherTable(t *testing.T) {
 	newSlot(t, &client, "s", slot.Hooks[token]{})
 	d := opened(t, &client)
 	_, err := s.Get(d)
-	wantError(t, err, slot.ErrOtherTable, `"s"`)
-	wantError(t, s.Set(d, &token{}), slot.ErrOtherTable, `"s"`)
+	expect.Error(t, err, slot.ErrOtherTable, `"s"`)
+	expect.Error(t, s.Set(d, &token{}), slot.ErrOtherTable, `"s"`)
 	_, err = s.Take(d)
-	wantError(t, err, slot.ErrOtherTable, `"s"`)
+	expect.Error(t, err, slot.ErrOtherTable, `"s"`)
 }
 
 type emptyHanded struct{}
@@ -73,10 +74,10 @@ func TestHoldersWithoutData(t *testing.T) {
 		"not yet opened": new(slot.Data),
 	} {
 		_, err := s.Get(h)
-		wantError(t, err, slot.ErrNoData, `"s"`)
-		wantError(t, s.Set(h, &token{}), slot.ErrNoData, `"s"`)
+		expect.Error(t, err, slot.ErrNoData, `"s"`)
+		expect.Error(t, s.Set(h, &token{}), slot.ErrNoData, `"s"`)
 		_, err = s.Take(h)
-		wantError(t, err, slot.ErrNoData, `"s"`)
+		expect.Error(t, err, slot.ErrNoData, `"s"`)
 		if t.Failed() {
 			t.Fatal("holder:", name)
 		}
@@ -90,7 +91,7 @@ func TestSetUpMistakes(t *testing.T) {
 	if _, err := slot.New(new(slot.Table), "", slot.Hooks[token]{}); err == nil {
 		t.Error("an empty name: no error")
 	}
-	want(t, "figures of a nil table", (*slot.Table)(nil).Figures(), slot.Figures{})
+	expect.Equal(t, "figures of a nil table", (*slot.Table)(nil).Figures(), slot.Figures{})
 }
 
 // A table is asked and frozen at once: whoever got a slot can use it.
@@ -100,12 +101,12 @@ func TestAskingRacesWithOpening(t *testing.T) {
 		var s slot.Slot[token]
 		var err error
 		d := new(slot.Data)
-		race(func() { s, err = slot.New(&table, "s", slot.Hooks[token]{}) }, func() { must(t, d.Open(bg, &table)) })
+		race(func() { s, err = slot.New(&table, "s", slot.Hooks[token]{}) }, func() { expect.NoError(t, d.Open(bg, &table)) })
 		if err != nil {
-			wantError(t, err, slot.ErrFrozen)
+			expect.Error(t, err, slot.ErrFrozen)
 			continue
 		}
-		must(t, s.Set(d, &token{}))
+		expect.NoError(t, s.Set(d, &token{}))
 		d.Release()
 	}
 }

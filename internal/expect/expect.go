@@ -1,0 +1,48 @@
+// Package expect is what tests of several packages expect of values and errors.
+package expect
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+// NoError ends the test at an error. It is for the test's own goroutine.
+func NoError(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatalf("unexpected error: %v", err)
+	}
+}
+
+// Equal fails the test unless got is what is wanted.
+func Equal[T comparable](t testing.TB, what string, got, want T) {
+	t.Helper()
+	if got != want {
+		t.Errorf("%s: got %v, want %v", what, got, want)
+	}
+}
+
+// Error ends the test unless an error is the one wanted, and fails it where the text lacks a part. It is for the test's
+// own goroutine.
+func Error(t testing.TB, got, want error, parts ...string) {
+	t.Helper()
+	if !errors.Is(got, want) {
+		t.Fatalf("error: got %v, want one that is %v", got, want)
+	}
+	Text(t, got, parts...)
+}
+
+// Text ends the test where there is no error, and fails it where the text lacks a part. It is for the test's own
+// goroutine.
+func Text(t testing.TB, got error, parts ...string) {
+	t.Helper()
+	if got == nil {
+		t.Fatalf("no error, want one with %q", parts)
+	}
+	for _, part := range parts {
+		if !strings.Contains(got.Error(), part) {
+			t.Errorf("error: got %q, want %q in it", got, part)
+		}
+	}
+}
