@@ -187,6 +187,25 @@ func edited(f func(e store.Edit, doc string) store.Edit) func(*bent) {
 	})
 }
 
+// overwritten writes back, for some changes, what they make of the record as it was a while before.
+func overwritten(some func(*store.Change) bool) func(*bent) {
+	return func(b *bent) {
+		b.commit = func(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
+			old, err := b.reference.Load(ctx, token)
+			if err != nil || !some(c) {
+				return b.reference.Commit(ctx, token, c)
+			}
+			time.Sleep(time.Millisecond)
+			r, err := c.Apply(old, now())
+			if err != nil {
+				return nil, err
+			}
+			b.put(r)
+			return r, nil
+		}
+	}
+}
+
 var changingMutants = []mutant{
 	{"sets what is new only", "set", edited(func(e store.Edit, doc string) store.Edit {
 		if e.Op == store.Set && doc != "" {
@@ -300,21 +319,7 @@ var changingMutants = []mutant{
 		e.JSON = e.JSON[:min(len(e.JSON), 1<<15)]
 		return e
 	})},
-	{"overwrites with a snapshot", "edits-at-once end-wins", func(b *bent) {
-		b.commit = func(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
-			old, err := b.reference.Load(ctx, token)
-			if err != nil || c.Created {
-				return b.reference.Commit(ctx, token, c)
-			}
-			time.Sleep(time.Millisecond)
-			r, err := c.Apply(old, now())
-			if err != nil {
-				return nil, err
-			}
-			b.put(r)
-			return r, nil
-		}
-	}},
+	{"overwrites with a snapshot", "edits-at-once end-wins", overwritten(func(c *store.Change) bool { return !c.Created })},
 	{"changes records in place", "records-stay", func(b *bent) {
 		b.commit = func(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
 			old, _ := b.reference.Load(ctx, token)
@@ -399,21 +404,7 @@ var changingMutants = []mutant{
 	{"touches nothing unseen", "unseen", before(func(_ *bent, _ store.Token, c *store.Change) {
 		c.Touched = c.Touched && !c.NoRecord
 	})},
-	{"adds beside the commit unseen", "unseen-adds-at-once", func(b *bent) {
-		b.commit = func(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
-			old, err := b.reference.Load(ctx, token)
-			if err != nil || !c.NoRecord {
-				return b.reference.Commit(ctx, token, c)
-			}
-			time.Sleep(time.Millisecond)
-			r, err := c.Apply(old, now())
-			if err != nil {
-				return nil, err
-			}
-			b.put(r)
-			return nil, nil
-		}
-	}},
+	{"overwrites with a snapshot unseen", "unseen-adds-at-once", overwritten(func(c *store.Change) bool { return c.NoRecord })},
 	{"evicts nobody unseen", "unseen-limit", before(func(_ *bent, _ store.Token, c *store.Change) {
 		if c.NoRecord {
 			c.MaxPerOwner = 0
