@@ -1,6 +1,6 @@
 -- One row a session. The times at which it ends are kept rather than the time it was last seen, so that every statement
--- can ask whether it has without computing anything, from columns that can't overflow. The eight-byte columns come first, and nothing is null, so that no byte goes to padding or to a
--- bitmap of nulls.
+-- can ask whether it has without computing anything, from columns that can't overflow. The eight-byte columns come first,
+-- and nothing is null, so that no byte goes to padding or to a bitmap of nulls.
 CREATE TABLE {{sessions}} (
 	created    timestamptz NOT NULL,
 	lapses     timestamptz NOT NULL,             -- when it ends if it is not used before; last seen is lapses - idle
