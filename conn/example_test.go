@@ -32,9 +32,10 @@ func fetch(client *http.Client, url string) string {
 // A handler counts the requests on its connection.
 func Example() {
 	var table slot.Table
+	released := make(chan int64, 1)
 	visits, err := slot.New(&table, "example.com/app.visits", slot.Hooks[atomic.Int64]{
 		OnOpen:    count,
-		OnRelease: func(n *atomic.Int64) { fmt.Println("released after", n.Load(), "visits") },
+		OnRelease: func(n *atomic.Int64) { released <- n.Load() },
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -61,6 +62,7 @@ func Example() {
 	fmt.Println(fetch(client, "http://"+l.Addr().String()))
 	_ = srv.Shutdown(context.Background())
 	client.CloseIdleConnections()
+	fmt.Println("released after", <-released, "visits")
 	// Output:
 	// visit 1
 	// visit 2
