@@ -10,7 +10,8 @@ import (
 )
 
 // A Change says what happened to a session, never what it looks like. The zero Change changes nothing.
-// It is applied in the order of its fields, of which IfVersion, NoRecord and MaxPerOwner change nothing by themselves.
+// It is applied in the order of its fields, of which IfVersion, IfValue, NoRecord and MaxPerOwner change nothing by
+// themselves.
 type Change struct {
 	// Created makes a new record with this identity, and needs IdleTimeout and Lifetime. Without it a Change never
 	// creates.
@@ -19,6 +20,10 @@ type Change struct {
 
 	// IfVersion refuses the change with ErrConflict unless the record is at this version; 0: at any.
 	IfVersion uint32
+
+	// IfValue, unless nil, refuses the change with ErrConflict unless the record has exactly this document under this
+	// name; an empty JSON: unless it has no value of that name.
+	IfValue *Value
 
 	// NoRecord says that the caller can do without the record after the change. So the store need not fetch it, and may
 	// return nil in its place, unless the change creates or renews.
@@ -47,9 +52,12 @@ type Change struct {
 	// Labels are set, or removed where the text is empty.
 	Labels map[string]string
 
-	Persistent  *bool         // nil: as it was
-	IdleTimeout time.Duration // 0: as it was
-	Lifetime    time.Duration // 0: as it was
+	Persistent *bool         // nil: as it was
+	Lifetime   time.Duration // 0: as it was
+
+	// IdleTimeout, unless 0, is the new idle timeout. It counts from now: such a change also moves last-seen to now, so
+	// that a shorter idle timeout does not end a session which is in use.
+	IdleTimeout time.Duration
 }
 
 // An Edit changes one value.
@@ -108,6 +116,17 @@ func (c *Change) OnlyTouches() bool {
 		len(c.Labels) == 0 && c.Persistent == nil && c.IdleTimeout == 0 && c.Lifetime == 0
 }
 
+// Allows reports whether IfVersion and IfValue allow the change of a record. It is for stores that change records in Go.
+func (c *Change) Allows(r *Record) bool {
+	return (c.IfVersion == 0 || c.IfVersion == r.Version) && (c.IfValue == nil || c.IfValue.standsIn(r.Values))
+}
+
+// standsIn reports whether values have exactly this document under this name, or none where it is empty.
+func (v *Value) standsIn(values Values) bool {
+	doc, _ := values.Get(v.Name)
+	return doc == v.JSON
+}
+
 // Find returns the edit of a name, or where in Edits it would stand. It needs them in the order of CompareNames.
 func (c *Change) Find(name string) (at int, found bool) {
 	return slices.BinarySearchFunc(c.Edits, name, func(e Edit, name string) int { return CompareNames(e.Name, name) })
@@ -123,7 +142,7 @@ func (c *Change) New(token Token, now Instant) (*Record, error) {
 
 // Apply returns the record after the change; old stays as it was. It is the one definition of what a Change means, for
 // stores that change records in Go, and for sessions that show a change before it is committed. With an error there is
-// no record. Expiry, IfVersion, Created and MaxPerOwner are the store's to judge.
+// no record. Expiry, IfVersion, IfValue, Created and MaxPerOwner are the store's to judge.
 func (c *Change) Apply(old *Record, now Instant) (*Record, error) {
 	r := new(*old)
 	if err := c.ApplyTo(r, now); err != nil {
@@ -134,7 +153,7 @@ func (c *Change) Apply(old *Record, now Instant) (*Record, error) {
 
 // ApplyTo is Apply to a record that nobody shares yet: a store's own copy of the old one. With an error it is half done.
 func (c *Change) ApplyTo(r *Record, now Instant) error {
-	if c.Touched {
+	if c.Touched || c.IdleTimeout != 0 {
 		r.LastSeen = max(r.LastSeen, now)
 	}
 	if c.OnlyTouches() {

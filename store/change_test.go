@@ -60,7 +60,7 @@ func TestApply(t *testing.T) {
 		{"labels", change{Labels: map[string]string{"device": "", "place": "home"}}, 4,
 			func(r *store.Record) { r.Labels = map[string]string{"place": "home"} }},
 		{"persistent", change{Persistent: new(true)}, 4, func(r *store.Record) { r.Persistent = true }},
-		{"timeouts", change{IdleTimeout: 2, Lifetime: 3}, 4, func(r *store.Record) { r.IdleTimeout, r.Lifetime = 2, 3 }},
+		{"timeouts", change{IdleTimeout: 2, Lifetime: 3}, 4, func(r *store.Record) { r.LastSeen, r.IdleTimeout, r.Lifetime = noon, 2, 3 }},
 		{"a touch with an edit", change{Touched: true, Edits: []store.Edit{{Name: "a", Op: store.Delete}}}, 4,
 			func(r *store.Record) { r.LastSeen, r.Values = noon, values("b", "2", "n", "7") }},
 	} {
@@ -132,7 +132,7 @@ func TestNewNeedsTimeouts(t *testing.T) {
 
 // TestOnlyTouches sets each field of a Change alone, so that a field that is added later is not forgotten there.
 func TestOnlyTouches(t *testing.T) {
-	conditions := []string{"Touched", "ID", "IfVersion", "MaxPerOwner", "NoRecord"} // change nothing by themselves
+	conditions := []string{"Touched", "ID", "IfVersion", "IfValue", "MaxPerOwner", "NoRecord"} // change nothing by themselves
 	typ := reflect.TypeFor[store.Change]()
 	for i := range typ.NumField() {
 		var c store.Change

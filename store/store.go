@@ -41,8 +41,8 @@ var (
 	ErrNotFound = errors.New("store: no such session")
 	// ErrRetired says that the token was replaced by a renewal within the last [RetiredFor].
 	ErrRetired = errors.New("store: token was renewed")
-	// ErrConflict says that a Change was refused whole: the record is no longer at [Change.IfVersion], or the token or
-	// ID of a record to be created, or the token of a renewal, is taken.
+	// ErrConflict says that a Change was refused whole: the record is not at [Change.IfVersion] or has not
+	// [Change.IfValue], or the token or ID of a record to be created, or the token of a renewal, is taken.
 	ErrConflict = errors.New("store: conflict")
 	// ErrOutcomeUnknown says that a Commit was sent, and that no answer came: it may have been applied or not. A store
 	// never sends it again by itself, for an addition would count twice.
@@ -76,15 +76,16 @@ type Store interface {
 
 // A Lister walks over live records.
 type Lister interface {
-	// List yields live records in no particular order, each one once; with Filter.Owner, those of that owner.
+	// List yields the live records that the filter names, in no particular order, each one once.
 	// It streams: memory does not grow with the number of records. Records created or ended meanwhile may or may not
 	// appear. The loop may use the store, even end what it is given. After an error the sequence ends.
 	List(ctx context.Context, filter Filter) iter.Seq2[*Record, error]
 }
 
-// A Filter says which records to list.
+// A Filter says which records to list. The zero Filter names none: the list of a visitor without a name is empty.
 type Filter struct {
-	Owner string // sessions of this owner; empty: of everybody, also of nobody
+	Owner string // the sessions of this owner; the empty owner has none
+	All   bool   // every session, whatever Owner says
 }
 
 // An OwnerEnder ends every session of an owner in one atomic step: a login of the owner that commits before it is
