@@ -14,15 +14,16 @@ import (
 // themselves.
 type Change struct {
 	// Created makes a new record with this identity, and needs IdleTimeout and Lifetime. Without it a Change never
-	// creates.
+	// creates. It goes with neither IfVersion nor IfValue: with one of them it is ErrConflict.
 	Created bool
 	ID      ID
 
 	// IfVersion refuses the change with ErrConflict unless the record is at this version; 0: at any.
 	IfVersion uint32
 
-	// IfValue, unless nil, refuses the change with ErrConflict unless the record has exactly this document under this
-	// name; an empty JSON: unless it has no value of that name.
+	// IfValue, unless nil, refuses the change with ErrConflict unless the record has, before the change, exactly this
+	// document under this name; an empty JSON: unless it has no value of that name. Documents are compared to the
+	// letter: 1.0 is not 1.
 	IfValue *Value
 
 	// NoRecord says that the caller can do without the record after the change. So the store need not fetch it, and may
@@ -116,8 +117,12 @@ func (c *Change) OnlyTouches() bool {
 		len(c.Labels) == 0 && c.Persistent == nil && c.IdleTimeout == 0 && c.Lifetime == 0
 }
 
-// Allows reports whether IfVersion and IfValue allow the change of a record. It is for stores that change records in Go.
+// Allows reports whether IfVersion and IfValue allow the change of a record; nil: of one that is yet to be created,
+// which neither of them allows. It is for stores that change records in Go.
 func (c *Change) Allows(r *Record) bool {
+	if r == nil {
+		return c.IfVersion == 0 && c.IfValue == nil
+	}
 	return (c.IfVersion == 0 || c.IfVersion == r.Version) && (c.IfValue == nil || c.IfValue.standsIn(r.Values))
 }
 

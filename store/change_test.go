@@ -172,6 +172,57 @@ func something(t reflect.Type) reflect.Value {
 	return v
 }
 
+func TestAllows(t *testing.T) {
+	r := record()
+	r.Values = values("a", "1", "e", `""`)
+	is := func(name, doc string) *store.Value { return &store.Value{Name: name, JSON: doc} }
+	for _, tt := range []struct {
+		change store.Change
+		record *store.Record
+		want   bool
+	}{
+		{store.Change{}, r, true},
+		{store.Change{IfVersion: 3}, r, true},
+		{store.Change{IfVersion: 2}, r, false},
+		{store.Change{IfVersion: 4}, r, false},
+		{store.Change{IfValue: is("a", "1")}, r, true},
+		{store.Change{IfValue: is("a", "1.0")}, r, false},
+		{store.Change{IfValue: is("a", "")}, r, false},
+		{store.Change{IfValue: is("b", "1")}, r, false},
+		{store.Change{IfValue: is("b", "")}, r, true},
+		{store.Change{IfValue: is("e", `""`)}, r, true},
+		{store.Change{IfValue: is("a", "1"), IfVersion: 2}, r, false},
+		{store.Change{IfValue: is("a", "2"), IfVersion: 3}, r, false},
+		{store.Change{IfValue: is("a", "1"), IfVersion: 3}, r, true},
+		{store.Change{IfValue: is("a", "1"), Cleared: true, Edits: []store.Edit{{Name: "a", JSON: "2"}}}, r, true},
+		{store.Change{}, nil, true},
+		{store.Change{IfVersion: 1}, nil, false},
+		{store.Change{IfValue: is("a", "")}, nil, false},
+	} {
+		if got := tt.change.Allows(tt.record); got != tt.want {
+			t.Errorf("Allows of %+v with value %+v: got %v, want %v", tt.change, tt.change.IfValue, got, tt.want)
+		}
+	}
+}
+
+func TestFilterMatches(t *testing.T) {
+	for _, tt := range []struct {
+		filter      store.Filter
+		ann, nobody bool
+	}{
+		{store.Filter{}, false, false},
+		{store.Filter{Owner: "ann"}, true, false},
+		{store.Filter{Owner: "bob"}, false, false},
+		{store.Filter{All: true}, true, true},
+		{store.Filter{All: true, Owner: "bob"}, true, true},
+	} {
+		ann, nobody := tt.filter.Matches(&store.Record{Owner: "ann"}), tt.filter.Matches(&store.Record{})
+		if ann != tt.ann || nobody != tt.nobody {
+			t.Errorf("%+v: matches ann's %v, nobody's %v, want %v, %v", tt.filter, ann, nobody, tt.ann, tt.nobody)
+		}
+	}
+}
+
 func TestFind(t *testing.T) {
 	c := store.Change{Edits: []store.Edit{{Name: "b"}, {Name: "d"}}}
 	for name, want := range map[string]struct {

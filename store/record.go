@@ -13,7 +13,7 @@ type Record struct {
 	Version     uint32 // 1 for a new record, and one more with each change but those that only touch
 	Persistent  bool   // whether the cookie outlives the browser
 	Created     Instant
-	LastSeen    Instant       // moves forward only, and by Change.Touched only
+	LastSeen    Instant       // moves forward only, by Change.Touched and Change.IdleTimeout
 	IdleTimeout time.Duration // from LastSeen to the end of an unused session
 	Lifetime    time.Duration // from Created to the end of any session
 	Owner       string        // whose session it is; empty: nobody's

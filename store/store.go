@@ -60,7 +60,7 @@ const RetiredFor = 2 * time.Minute
 // after it is done.
 type Store interface {
 	// Load returns the live record of a token, or ErrNotFound or ErrRetired. The record is shared: nobody may change
-	// it. Loading writes nothing that other nodes could see; last-seen moves by Change.Touched alone.
+	// it. Loading writes nothing that other nodes could see; last-seen moves by changes alone.
 	Load(ctx context.Context, token Token) (*Record, error)
 
 	// Commit applies a change to the record of the token, all of it or nothing, and returns the record after it; nil
@@ -87,6 +87,9 @@ type Filter struct {
 	Owner string // the sessions of this owner; the empty owner has none
 	All   bool   // every session, whatever Owner says
 }
+
+// Matches reports whether the filter names a record. It is for stores that look through records in Go.
+func (f Filter) Matches(r *Record) bool { return f.All || f.Owner != "" && f.Owner == r.Owner }
 
 // An OwnerEnder ends every session of an owner in one atomic step: a login of the owner that commits before it is
 // ended with the rest, one that commits after it stands.

@@ -98,13 +98,13 @@ func (c *commit) apply() (*store.Record, error) {
 // current returns the node to be changed, nil if one is to be created, or why neither can be done.
 func (c *commit) current() (*node, error) {
 	if c.Created {
-		if !c.free(&c.from) || c.RenewTo == c.from.token || c.IfVersion != 0 {
+		if !c.free(&c.from) || c.RenewTo == c.from.token || !c.Allows(nil) {
 			return nil, store.ErrConflict
 		}
 		return nil, nil
 	}
 	n, err := c.from.live(c.now.Instant)
-	if err == nil && c.IfVersion != 0 && c.IfVersion != n.Version {
+	if err == nil && !c.Allows(&n.Record) {
 		return nil, store.ErrConflict
 	}
 	return n, err

@@ -15,11 +15,8 @@ func (s *Store) List(ctx context.Context, filter store.Filter) iter.Seq2[*store.
 			yield(nil, err)
 			return
 		}
-		if filter.Owner != "" {
-			g := s.owners.lock(filter.Owner)
-			nodes := s.owned(&g)
-			g.unlock()
-			s.yield(ctx, nodes, filter, yield)
+		if !filter.All {
+			s.yield(ctx, s.ownedBy(filter.Owner), filter, yield)
 			return
 		}
 		var nodes []*node
@@ -30,6 +27,16 @@ func (s *Store) List(ctx context.Context, filter store.Filter) iter.Seq2[*store.
 			}
 		}
 	}
+}
+
+// ownedBy returns the sessions that an owner has, expired ones among them; nobody has none.
+func (s *Store) ownedBy(owner string) []*node {
+	if owner == "" {
+		return nil
+	}
+	g := s.owners.lock(owner)
+	defer g.unlock()
+	return s.owned(&g)
 }
 
 // append copies pointers, which is quick, and looks into no node.
@@ -52,7 +59,7 @@ func (s *Store) yield(ctx context.Context, nodes []*node, f store.Filter, yield 
 			return false
 		}
 		n := s.ids.find(seen.ID)
-		if n == nil || n.Expired(s.clock.now()) || f.Owner != "" && n.Owner != f.Owner {
+		if n == nil || n.Expired(s.clock.now()) || !f.Matches(&n.Record) {
 			continue
 		}
 		if !yield(&n.Record, nil) {

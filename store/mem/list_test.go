@@ -17,7 +17,7 @@ func TestListWhileRenewing(t *testing.T) {
 		tokens[n] = token(n)
 	}
 	seen := map[store.ID]bool{}
-	for r, err := range s.List(t.Context(), store.Filter{}) {
+	for r, err := range s.List(t.Context(), store.Filter{All: true}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -40,16 +40,16 @@ func TestListWhileRenewing(t *testing.T) {
 
 // TestListShowsNoneThatHasEnded ends every other session while the list is read.
 func TestListShowsNoneThatHasEnded(t *testing.T) {
-	for _, owner := range []string{"", "ann"} {
+	for _, filter := range []store.Filter{{All: true}, {Owner: "ann"}} {
 		s := mem.New(nil)
 		for n := 1; n <= 1000; n++ {
 			commit(t, s, token(n), creationFor("ann", n))
 		}
 		yielded := 0
-		for r := range s.List(t.Context(), store.Filter{Owner: owner}) {
+		for r := range s.List(t.Context(), filter) {
 			yielded++
 			if !load(t, s, int(r.ID[14])<<8|int(r.ID[15])) {
-				t.Fatalf("List of owner %q yields %v, which has ended", owner, r.ID)
+				t.Fatalf("List with %+v yields %v, which has ended", filter, r.ID)
 			}
 			if yielded == 1 {
 				for n := 2; n <= 1000; n += 2 {
@@ -60,7 +60,7 @@ func TestListShowsNoneThatHasEnded(t *testing.T) {
 			}
 		}
 		if yielded < 500 || yielded > 501 {
-			t.Errorf("List of owner %q yields %d, want 500 or 501", owner, yielded)
+			t.Errorf("List with %+v yields %d, want 500 or 501", filter, yielded)
 		}
 	}
 }

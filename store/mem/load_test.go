@@ -3,6 +3,7 @@ package mem_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"testing"
 	"time"
@@ -133,11 +134,11 @@ func wantErrors(t *testing.T, s *mem.Store, ctx context.Context, want error) {
 	_, err = s.Sweep(ctx)
 	check("Sweep", err)
 	check("Ping", s.Ping(ctx))
-	for _, owner := range []string{"", "ann"} {
+	for _, filter := range []store.Filter{{}, {All: true}, {Owner: "ann"}} {
 		err = nil
-		for _, err = range s.List(ctx, store.Filter{Owner: owner}) {
+		for _, err = range s.List(ctx, filter) {
 		}
-		check("List of owner "+owner, err)
+		check(fmt.Sprintf("List with %+v", filter), err)
 	}
 }
 

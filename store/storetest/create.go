@@ -20,6 +20,10 @@ var createRules = []rule{
 		createWithTakenID},
 	{"create-at-once", "Of several creations under one token at once, one succeeds and the others are ErrConflict.",
 		createAtOnce},
+	{"create-over-expired", "What has expired is absent: its token and its ID are free for a new record.",
+		createOverExpired},
+	{"create-with-condition", "A creation with IfVersion or IfValue is ErrConflict, and creates nothing.",
+		createWithCondition},
 	{"never-creates", "A Change without Created is ErrNotFound on an unknown token, and creates nothing.", neverCreates},
 }
 
@@ -82,6 +86,33 @@ func createWithTakenID(p *probe) {
 	p.wantUnchanged(first)
 }
 
+func createOverExpired(p *probe) {
+	first := p.createExpired(creation(set("a", "1")))
+	again := creation(set("b", "2"))
+	p.endLater(again.ID)
+	r := p.commit(first.Token, again)
+	p.wantValues(p.load(first.Token), "b", "2")
+	p.wantUnchanged(r)
+
+	second := p.createExpired(creation(set("a", "1")))
+	sameID := creation(set("c", "3"))
+	sameID.ID = second.ID
+	p.wantUnchanged(p.create(sameID))
+	p.wantLoad(second.Token, store.ErrNotFound)
+}
+
+func createWithCondition(p *probe) {
+	for _, condition := range []store.Change{
+		{IfVersion: 1}, {IfValue: value("a", "")}, {IfValue: value("a", "1")}, {IfValue: value("b", "1")},
+	} {
+		token, c := newToken(), creation(set("a", "1"))
+		c.IfVersion, c.IfValue = condition.IfVersion, condition.IfValue
+		p.endLater(c.ID)
+		p.wantCommit(token, c, store.ErrConflict)
+		p.wantLoad(token, store.ErrNotFound)
+	}
+}
+
 func createAtOnce(p *probe) {
 	token := newToken()
 	var created atomic.Int32
@@ -110,6 +141,7 @@ func neverCreates(p *probe) {
 		{ID: newID(), IdleTimeout: idleTimeout, Lifetime: lifetime, Edits: []store.Edit{set("a", "1")}},
 		{Edits: []store.Edit{add("a", 1)}},
 		{RenewTo: newToken()},
+		{IfValue: value("a", "")},
 	} {
 		token := newToken()
 		p.wantCommit(token, c, store.ErrNotFound)

@@ -66,7 +66,10 @@ func attributes(p *probe) {
 		{store.Change{Edits: []store.Edit{remove("a")}}, func(r *store.Record) { r.Values = store.Values{} }},
 	} {
 		r = after(r, step.want)
-		p.commit(r.Token, &step.change)
+		got := p.commit(r.Token, &step.change)
+		if step.change.IdleTimeout != 0 {
+			r.LastSeen = got.LastSeen
+		}
 		p.wantUnchanged(r)
 	}
 }

@@ -25,7 +25,9 @@ func end(p *probe) {
 func endRefusesCommits(p *probe) {
 	r := p.create(creation(set("a", "1")))
 	p.end(r.ID, store.LoggedOut)
-	for _, c := range []*store.Change{change(set("a", "2")), {Touched: true}, {IfVersion: r.Version, Cleared: true}} {
+	for _, c := range []*store.Change{
+		change(set("a", "2")), {Touched: true}, {IfVersion: r.Version, Cleared: true}, {IfValue: value("a", "1")},
+	} {
 		p.wantCommit(r.Token, c, store.ErrNotFound)
 		p.wantLoad(r.Token, store.ErrNotFound)
 	}

@@ -14,8 +14,9 @@ var expiryRules = []rule{
 		expiredTakesNoChange},
 	{"expired-is-not-listed", "An expired session is in no list.", expiredIsNotListed},
 	{"touch-prolongs", "A touch starts the idle timeout anew.", touchProlongs},
-	{"only-touch-prolongs", "Loads, and changes without Touched, prolong nothing.", onlyTouchProlongs},
-	{"shorter-idle-timeout", "A shorter idle timeout counts at once.", shorterIdleTimeout},
+	{"only-touch-prolongs", "Loads, and changes without Touched and IdleTimeout, prolong nothing.", onlyTouchProlongs},
+	{"shorter-idle-timeout", "A shorter idle timeout counts at once, and from now: a session that was unused for longer " +
+		"lives on for that time.", shorterIdleTimeout},
 	{"longer-idle-timeout", "A longer idle timeout counts at once.", longerIdleTimeout},
 	{"shorter-lifetime", "A shorter lifetime counts at once.", shorterLifetime},
 	{"longer-lifetime", "A longer lifetime counts at once.", longerLifetime},
@@ -93,7 +94,7 @@ func expiredTakesNoChange(p *probe) {
 func expiredIsNotListed(p *probe) {
 	lister, owner := need[store.Lister](p), newOwner()
 	r := p.createExpired(creationFor(owner))
-	for _, filter := range []store.Filter{{Owner: owner}, {}} {
+	for _, filter := range []store.Filter{{Owner: owner}, {All: true}} {
 		if p.list(lister, filter)[r.ID] != nil {
 			p.Errorf("List with %+v: got the expired session", filter)
 		}
@@ -139,10 +140,22 @@ func onlyTouchProlongs(p *probe) {
 }
 
 func shorterIdleTimeout(p *probe) {
-	r, created := p.createLasting(creation(), 0, 0)
-	p.commit(r.Token, &store.Change{IdleTimeout: short})
-	p.sleepPast(short, created)
-	p.wantLoad(r.Token, store.ErrNotFound)
+	p.patiently(func(idle time.Duration) bool {
+		r, created := p.createLasting(creation(), 0, 0)
+		p.sleepPast(idle, created)
+		changed := p.during(func() { p.commit(r.Token, &store.Change{IdleTimeout: idle}) })
+		var err error
+		loaded := p.during(func() { _, err = p.store.Load(p.ctx, r.Token) })
+		if !loaded.surelyWithin(idle, changed) {
+			return false
+		}
+		if err != nil {
+			p.Errorf("Load within the shorter idle timeout after the change: %v", err)
+		}
+		p.sleepPast(idle, changed)
+		p.wantLoad(r.Token, store.ErrNotFound)
+		return true
+	})
 }
 
 func shorterLifetime(p *probe) {

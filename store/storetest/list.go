@@ -8,7 +8,8 @@ import (
 )
 
 var listRules = []rule{
-	{"list", "List yields every live record once, as it loads.", list},
+	{"list", "List of all yields every live record once, as it loads, whoever its owner.", list},
+	{"list-nobody", "List with the zero Filter yields nothing.", listNobody},
 	{"list-owner", "List with an owner yields that owner's sessions and no others.", listOwner},
 	{"list-moved", "List finds a session under the owner that it has, not under one that it had.", listMoved},
 	{"list-ended", "List yields nothing that has ended.", listEnded},
@@ -44,12 +45,23 @@ func list(p *probe) {
 		c.Labels = map[string]string{"device": "laptop"}
 		want = append(want, p.create(c))
 	}
-	got := p.list(lister, store.Filter{})
-	for _, r := range want {
-		if got[r.ID] == nil {
-			p.Fatalf("List: session %v is missing", r.ID)
+	for _, filter := range []store.Filter{{All: true}, {All: true, Owner: newOwner()}} {
+		got := p.list(lister, filter)
+		for _, r := range want {
+			if got[r.ID] == nil {
+				p.Fatalf("List with %+v: session %v is missing", filter, r.ID)
+			}
+			p.wantSame(got[r.ID], r)
 		}
-		p.wantSame(got[r.ID], r)
+	}
+}
+
+func listNobody(p *probe) {
+	lister := need[store.Lister](p)
+	p.create(creation())
+	p.create(creationFor(newOwner()))
+	if n := len(p.list(lister, store.Filter{})); n != 0 {
+		p.Errorf("List with the zero Filter: got %d sessions, want none", n)
 	}
 }
 
@@ -96,7 +108,7 @@ func listEnded(p *probe) {
 	rs := p.createSome(2, owner)
 	p.end(rs[0].ID, store.LoggedOut)
 	p.wantList(lister, owner, rs[1])
-	if p.list(lister, store.Filter{})[rs[0].ID] != nil {
+	if p.list(lister, store.Filter{All: true})[rs[0].ID] != nil {
 		p.Error("List: got a session that has ended")
 	}
 }

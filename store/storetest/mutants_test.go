@@ -7,6 +7,7 @@ import (
 	"iter"
 	"os"
 	"os/exec"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -119,6 +120,14 @@ var creatingMutants = []mutant{
 				return b.reference.Commit(ctx, token, c)
 			}
 		}},
+	{"keeps what has expired", "create-over-expired", func(b *bent) {
+		b.commit = func(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
+			if c.Created && (b.has(c.ID) || b.hasToken(token)) {
+				return nil, store.ErrConflict
+			}
+			return b.reference.Commit(ctx, token, c)
+		}
+	}},
 	{"creates on commit", "never-creates end-refuses-commits end-wins renew-ended", afterwards(
 		func(b *bent, token store.Token, c *store.Change, r *store.Record, err error) (*store.Record, error) {
 			if !errors.Is(err, store.ErrNotFound) {
@@ -161,6 +170,12 @@ func (b *bent) has(id store.ID) bool {
 	defer b.mu.Unlock()
 	_, ok := b.tokens[id]
 	return ok
+}
+
+func (b *bent) hasToken(token store.Token) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.records[token] != nil
 }
 
 func (b *bent) endAll(ctx context.Context, why store.Reason) error {
@@ -366,18 +381,60 @@ var changingMutants = []mutant{
 			c.IfVersion += 1000
 		}
 	})},
-	{"ignores IfVersion", "if-version-conflict if-version-at-once refused-whole",
+	{"ignores IfVersion", "if-version-conflict if-version-at-once refused-whole create-with-condition",
 		before(func(_ *bent, _ store.Token, c *store.Change) { c.IfVersion = 0 })},
-	{"compares before it swaps", "compare-and-swap", func(b *bent) {
+	{"compares before it swaps", "compare-and-swap if-version-at-once if-value-at-once if-value-swap",
+		judging(func(c *store.Change, old *store.Record) bool {
+			defer time.Sleep(time.Millisecond)
+			return c.Allows(old)
+		})},
+	{"judges no change of nothing", "if-version-conflict if-value-conflict",
+		judging(func(c *store.Change, old *store.Record) bool { return c.IsZero() || c.Allows(old) })},
+	{"ignores IfValue", "if-value-conflict if-value-letter if-value-at-once create-with-condition unseen-refused",
+		before(func(_ *bent, _ store.Token, c *store.Change) { c.IfValue = nil })},
+	{"expects a value always", "if-value", judging(func(c *store.Change, old *store.Record) bool {
+		return c.Allows(old) && (c.IfValue == nil || c.IfValue.JSON != "")
+	})},
+	{"compares with the value afterwards", "if-value", judging(func(c *store.Change, old *store.Record) bool {
+		r, err := c.Apply(old, now())
+		return err == nil && (&store.Change{IfValue: c.IfValue}).Allows(r)
+	})},
+	{"takes null for no value", "if-value-conflict", judging(func(c *store.Change, old *store.Record) bool {
+		c = new(*c)
+		if c.IfValue != nil && c.IfValue.JSON == "null" {
+			c.IfValue = &store.Value{Name: c.IfValue.Name}
+		}
+		return c.Allows(old)
+	})},
+	{"compares what values mean", "if-value-letter", judging(func(c *store.Change, old *store.Record) bool {
+		if c.IfValue == nil || c.IfValue.JSON == "" {
+			return c.Allows(old)
+		}
+		doc, _ := old.Values.Get(c.IfValue.Name)
+		var got, want any
+		return json.Unmarshal([]byte(doc), &got) == nil && json.Unmarshal([]byte(c.IfValue.JSON), &want) == nil &&
+			reflect.DeepEqual(got, want)
+	})},
+	{"compares the version for the value", "if-value-others", func(b *bent) {
 		b.commit = func(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
-			old, err := b.reference.Load(ctx, token)
-			if c.IfVersion != 0 && err == nil && old.Version != c.IfVersion {
-				return nil, store.ErrConflict
+			if old, err := b.reference.Load(ctx, token); err == nil && c.IfValue != nil {
+				time.Sleep(time.Millisecond)
+				c = new(*c)
+				c.IfVersion = old.Version
 			}
-			time.Sleep(time.Millisecond)
-			c = new(*c)
-			c.IfVersion = 0
 			return b.reference.Commit(ctx, token, c)
+		}
+	}},
+	{"counts an idle timeout from before", "touch-by-idle-timeout shorter-idle-timeout", func(b *bent) {
+		b.commit = func(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
+			old, _ := b.reference.Load(ctx, token)
+			r, err := b.reference.Commit(ctx, token, c)
+			if old != nil && err == nil && !c.Touched {
+				r = new(*r)
+				r.LastSeen = old.LastSeen
+				b.put(r)
+			}
+			return r, err
 		}
 	}},
 	{"ignores touches", "touch touch-prolongs", before(func(_ *bent, _ store.Token, c *store.Change) { c.Touched = false })},
@@ -434,6 +491,20 @@ var changingMutants = []mutant{
 			return r, err
 		}
 	}},
+}
+
+// judging judges the conditions of changes in another way, and then commits without them.
+func judging(allows func(c *store.Change, old *store.Record) bool) func(*bent) {
+	return func(b *bent) {
+		b.commit = func(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
+			if old, err := b.reference.Load(ctx, token); err == nil && !allows(c, old) {
+				return nil, store.ErrConflict
+			}
+			c = new(*c)
+			c.IfVersion, c.IfValue = 0, nil
+			return b.reference.Commit(ctx, token, c)
+		}
+	}
 }
 
 func halved(r *store.Record) *store.Record {
@@ -661,6 +732,15 @@ func listed(
 	}
 }
 
+// filtered lists by what edit makes of each filter.
+func filtered(edit func(store.Filter) store.Filter) func(*bent) {
+	return func(b *bent) {
+		b.list = func(ctx context.Context, filter store.Filter) iter.Seq2[*store.Record, error] {
+			return b.reference.List(ctx, edit(filter))
+		}
+	}
+}
+
 var listingMutants = []mutant{
 	{"lists twice", "list list-owner", listed(
 		func(_ *bent, yield func(*store.Record, error) bool, all iter.Seq2[*store.Record, error]) {
@@ -682,11 +762,15 @@ var listingMutants = []mutant{
 				first = false
 			}
 		})},
-	{"lists all owners", "list-owner list-moved", func(b *bent) {
-		b.list = func(ctx context.Context, _ store.Filter) iter.Seq2[*store.Record, error] {
-			return b.reference.List(ctx, store.Filter{})
-		}
-	}},
+	{"lists all owners", "list-owner list-moved", filtered(func(store.Filter) store.Filter { return store.Filter{All: true} })},
+	{"lists everybody for nobody", "list-nobody", filtered(func(f store.Filter) store.Filter {
+		f.All = f.All || f.Owner == ""
+		return f
+	})},
+	{"lists one owner of all", "list", filtered(func(f store.Filter) store.Filter {
+		f.All = f.All && f.Owner == ""
+		return f
+	})},
 	{"loses connections to broken loops", "list-break", func(b *bent) {
 		pool := make(chan struct{}, 10)
 		listed(func(_ *bent, yield func(*store.Record, error) bool, all iter.Seq2[*store.Record, error]) {

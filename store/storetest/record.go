@@ -36,7 +36,7 @@ func recordsStay(p *probe) {
 	p.wantSame(committed, was)
 }
 
-// everyKindOfChange returns a Change to an existing record that uses each field but MaxPerOwner and IfVersion.
+// everyKindOfChange returns a Change to an existing record that uses each field but MaxPerOwner and the conditions.
 func everyKindOfChange() *store.Change {
 	c := renewal(newToken(), set("a", `"changed"`), remove("b"), add("n", 1))
 	c.Touched, c.Cleared, c.Persistent = true, true, new(true)

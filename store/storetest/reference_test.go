@@ -71,6 +71,9 @@ func (s *reference) liveLocked(token store.Token) (*store.Record, error) {
 func (s *reference) Commit(_ context.Context, token store.Token, c *store.Change) (*store.Record, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for _, token := range []store.Token{token, c.RenewTo, s.tokens[c.ID]} {
+		s.expireLocked(token)
+	}
 	if c.Created {
 		return s.createLocked(token, c)
 	}
@@ -78,7 +81,7 @@ func (s *reference) Commit(_ context.Context, token store.Token, c *store.Change
 	if err != nil {
 		return nil, err
 	}
-	if c.IfVersion != 0 && c.IfVersion != old.Version || s.takenLocked(c.RenewTo) {
+	if !c.Allows(old) || s.takenLocked(c.RenewTo) {
 		return nil, store.ErrConflict
 	}
 	r, err := c.Apply(old, now())
@@ -96,7 +99,7 @@ func (s *reference) Commit(_ context.Context, token store.Token, c *store.Change
 }
 
 func (s *reference) createLocked(token store.Token, c *store.Change) (*store.Record, error) {
-	if _, taken := s.tokens[c.ID]; taken || s.takenLocked(token) {
+	if _, taken := s.tokens[c.ID]; taken || s.takenLocked(token) || !c.Allows(nil) {
 		return nil, store.ErrConflict
 	}
 	r, err := c.New(token, now())
@@ -107,6 +110,13 @@ func (s *reference) createLocked(token store.Token, c *store.Change) (*store.Rec
 	s.Tell(store.Event{Kind: store.Created, ID: r.ID, Owner: r.Owner})
 	s.limitLocked(r, c)
 	return r, nil
+}
+
+// expireLocked ends what has expired under a token: it counts as absent.
+func (s *reference) expireLocked(token store.Token) {
+	if r := s.records[token]; r != nil && r.Expired(now()) {
+		s.endLocked(r, store.Expired)
+	}
 }
 
 func (s *reference) takenLocked(token store.Token) bool {
@@ -182,7 +192,7 @@ func (s *reference) List(ctx context.Context, filter store.Filter) iter.Seq2[*st
 				yield(nil, ctx.Err())
 				return
 			}
-			if !r.Expired(now()) && (filter.Owner == "" || r.Owner == filter.Owner) && !yield(r, nil) {
+			if !r.Expired(now()) && filter.Matches(r) && !yield(r, nil) {
 				return
 			}
 		}

@@ -37,6 +37,7 @@ func renewRetires(p *probe) {
 	p.wantLoad(old.Token, store.ErrRetired)
 	for _, c := range []*store.Change{
 		{}, {Touched: true}, change(set("a", "2")), {Cleared: true}, renewal(newToken()), {Owner: new(newOwner())},
+		{IfValue: value("a", "2")},
 	} {
 		p.wantCommit(old.Token, c, store.ErrRetired)
 	}

@@ -52,8 +52,8 @@ type rule struct {
 
 func allRules() []rule {
 	return slices.Concat(
-		createRules, endRules, editRules, addRules, valueRules, recordRules, versionRules, touchRules, renewRules, unseenRules,
-		expiryRules, ownerRules, limitRules, listRules, watchRules, serviceRules, concurrencyRules,
+		createRules, endRules, editRules, addRules, valueRules, recordRules, versionRules, ifValueRules, touchRules,
+		renewRules, unseenRules, expiryRules, ownerRules, limitRules, listRules, watchRules, serviceRules, concurrencyRules,
 	)
 }
 

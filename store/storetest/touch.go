@@ -3,13 +3,16 @@ package storetest
 import (
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/lazysession/session/store"
 )
 
 var touchRules = []rule{
 	{"touch", "Touched moves last-seen to now, and nothing else.", touch},
-	{"touch-alone", "Nothing but Touched moves last-seen, and nothing at all moves Created.", touchAlone},
+	{"touch-alone", "Nothing but Touched and IdleTimeout moves last-seen, and nothing at all moves Created.",
+		touchAlone},
+	{"touch-by-idle-timeout", "A change of the idle timeout moves last-seen to now.", touchByIdleTimeout},
 	{"touch-forward", "Last-seen never moves back, however many touch at once.", touchForward},
 }
 
@@ -17,12 +20,17 @@ func touch(p *probe) {
 	old := p.create(creation(set("a", "1")))
 	p.nextInstant()
 	r := p.commit(old.Token, &store.Change{Touched: true})
-	if r.LastSeen <= old.LastSeen {
-		p.Errorf("LastSeen after a touch: got %v, want later than %v", r.LastSeen.Time(), old.LastSeen.Time())
-	}
+	p.wantSeenAgain(r, old)
 	want := new(*old)
 	want.LastSeen = r.LastSeen
 	p.wantUnchanged(want)
+}
+
+func (p *probe) wantSeenAgain(r, old *store.Record) {
+	p.Helper()
+	if r.LastSeen <= old.LastSeen {
+		p.Errorf("LastSeen after a touch: got %v, want later than %v", r.LastSeen.Time(), old.LastSeen.Time())
+	}
 }
 
 func touchAlone(p *probe) {
@@ -30,12 +38,23 @@ func touchAlone(p *probe) {
 	p.nextInstant()
 	p.load(old.Token)
 	c := everyKindOfChange()
-	c.Touched = false
+	c.Touched, c.IdleTimeout = false, 0
 	p.commit(old.Token, c)
 	r := p.load(c.RenewTo)
 	if r.LastSeen != old.LastSeen || r.Created != old.Created {
 		p.Errorf("after a change without Touched: got last seen %v, created %v, want %v, %v",
 			r.LastSeen.Time(), r.Created.Time(), old.LastSeen.Time(), old.Created.Time())
+	}
+}
+
+func touchByIdleTimeout(p *probe) {
+	r := p.create(creation(set("a", "1")))
+	for _, idle := range []time.Duration{2 * idleTimeout, idleTimeout, idleTimeout} {
+		p.nextInstant()
+		old := r
+		r = p.commit(r.Token, &store.Change{IdleTimeout: idle})
+		p.wantSeenAgain(r, old)
+		p.wantUnchanged(after(old, func(want *store.Record) { want.LastSeen, want.IdleTimeout = r.LastSeen, idle }))
 	}
 }
 

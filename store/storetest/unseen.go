@@ -36,8 +36,8 @@ func unseen(p *probe) {
 		if r != nil {
 			p.wantSame(r, got)
 		}
-		if moved := got.LastSeen > old.LastSeen; moved != c.Touched {
-			p.Errorf("last-seen moved by %+v: got %v, want %v", c, moved, c.Touched)
+		if moved := got.LastSeen > old.LastSeen; moved != (c.Touched || c.IdleTimeout != 0) {
+			p.Errorf("last-seen moved by %+v: got %v, want %v", c, moved, !moved)
 		}
 		if old, err = c.Apply(old, got.LastSeen); err != nil {
 			p.Fatal(err)
@@ -92,7 +92,10 @@ func unseenRefused(p *probe) {
 	if !errors.As(err, &edit) || edit.Name != "a" {
 		p.Errorf("Commit of an addition to a text: got error %v, want one that names the value", err)
 	}
-	p.wantCommit(old.Token, &store.Change{NoRecord: true, IfVersion: old.Version + 1, Edits: []store.Edit{set("a", "1")}}, store.ErrConflict)
+	for _, c := range []*store.Change{{IfVersion: old.Version + 1}, {IfValue: value("a", "1")}} {
+		c.NoRecord, c.Edits = true, []store.Edit{set("a", "1")}
+		p.wantCommit(old.Token, c, store.ErrConflict)
+	}
 	p.wantUnchanged(old)
 
 	renewed := p.commit(old.Token, renewal(newToken()))

@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/lazysession/session/store"
 )
@@ -10,8 +11,8 @@ import (
 var versionRules = []rule{
 	{"version", "Each change makes the version one more; one that only touches does not.", version},
 	{"if-version", "IfVersion lets a change pass at that version.", ifVersion},
-	{"if-version-conflict", "IfVersion refuses a change at any other version with ErrConflict, also a touch.",
-		ifVersionConflict},
+	{"if-version-conflict", "IfVersion refuses a change at any other version with ErrConflict, also a touch and a change " +
+		"of nothing.", ifVersionConflict},
 	{"if-version-at-once", "Of several changes at once that name the same version, one succeeds.", ifVersionAtOnce},
 	{"compare-and-swap", "A loop that loads, and commits with IfVersion until it succeeds, loses nothing.", compareAndSwap},
 }
@@ -56,39 +57,60 @@ func ifVersionConflict(p *probe) {
 	for _, version := range []uint32{old.Version, r.Version + 1} {
 		p.wantCommit(r.Token, &store.Change{IfVersion: version, Edits: []store.Edit{set("a", "3")}}, store.ErrConflict)
 		p.wantCommit(r.Token, &store.Change{IfVersion: version, Touched: true}, store.ErrConflict)
+		p.wantCommit(r.Token, &store.Change{IfVersion: version}, store.ErrConflict)
 		p.wantUnchanged(r)
 	}
 }
 
 func ifVersionAtOnce(p *probe) {
 	r := p.create(creation())
-	p.together(6, func(int) error {
+	p.oneSucceeds(r.Token, func() *store.Change {
 		c := change(add("n", 1))
 		c.IfVersion = r.Version
-		if _, err := p.store.Commit(p.ctx, r.Token, c); err != nil && !errors.Is(err, store.ErrConflict) {
-			return fmt.Errorf("commit with IfVersion: got error %w, want none or %w", err, store.ErrConflict)
+		return c
+	})
+	p.wantValues(p.load(r.Token), "n", "1")
+}
+
+// oneSucceeds commits changes at once that exclude each other, and tests that one succeeds and the others conflict.
+func (p *probe) oneSucceeds(token store.Token, change func() *store.Change) {
+	p.Helper()
+	var succeeded atomic.Int32
+	p.together(6, func(int) error {
+		switch _, err := p.store.Commit(p.ctx, token, change()); {
+		case err == nil:
+			succeeded.Add(1)
+		case !errors.Is(err, store.ErrConflict):
+			return fmt.Errorf("commit with a condition: got error %w, want none or %w", err, store.ErrConflict)
 		}
 		return nil
 	})
-	p.wantValues(p.load(r.Token), "n", "1")
+	if n := succeeded.Load(); n != 1 {
+		p.Errorf("%d of the changes succeeded, want 1", n)
+	}
 }
 
 func compareAndSwap(p *probe) {
 	const workers, each = 4, 20
 	r := p.create(creation(set("n", "0")))
 	p.together(workers, func(int) error {
-		for range each {
-			if err := p.swap(r.Token); err != nil {
-				return err
-			}
-		}
-		return nil
+		return p.swap(r.Token, each, func(c *store.Change, r *store.Record, _ string) { c.IfVersion = r.Version })
 	})
 	p.wantValues(p.load(r.Token), "n", fmt.Sprint(workers*each))
 }
 
-// swap adds 1 to "n" by Set, as long as it takes.
-func (p *probe) swap(token store.Token) error {
+// swap adds 1 to "n" by Set, some times, as long as it takes. Each change expects what was loaded: a record, and the
+// document in it.
+func (p *probe) swap(token store.Token, times int, expect func(c *store.Change, r *store.Record, doc string)) error {
+	for range times {
+		if err := p.swapOnce(token, expect); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *probe) swapOnce(token store.Token, expect func(c *store.Change, r *store.Record, doc string)) error {
 	for {
 		r, err := checked(p.store.Load(p.ctx, token))
 		if err != nil {
@@ -100,12 +122,12 @@ func (p *probe) swap(token store.Token) error {
 			return fmt.Errorf("value %q: %w", doc, err)
 		}
 		c := change(set("n", fmt.Sprint(n)))
-		c.IfVersion = r.Version
+		expect(c, r, doc)
 		if _, err = p.store.Commit(p.ctx, token, c); err == nil {
 			return nil
 		}
 		if !errors.Is(err, store.ErrConflict) {
-			return fmt.Errorf("commit with IfVersion: %w", err)
+			return fmt.Errorf("commit with a condition: %w", err)
 		}
 	}
 }
