@@ -24,39 +24,44 @@ func checkText(what, text string) error {
 // lists, for Config.MaxPerOwner and for "log out everywhere". The empty owner makes it nobody's. It makes a session
 // where there is none. It is sent also where the owner is as it was: another request may be about to change it.
 func (s *Session) SetOwner(owner string) error {
-	if err := checkText("owner", owner); err != nil {
-		return err
-	}
-	return s.alter(func(c *store.Change) error {
-		c.Owner, c.MaxPerOwner = &owner, s.m.cfg.MaxPerOwner
+	return s.write(s.ctx, operation{kind: setOwner}, func() error {
+		if err := checkText("owner", owner); err != nil {
+			return err
+		}
+		s.change.Owner, s.change.MaxPerOwner = &owner, s.m.cfg.MaxPerOwner
 		return nil
 	})
 }
 
 // Owner returns whose session this is; empty where it is nobody's or there is none.
-func (s *Session) Owner() (string, error) {
-	info, err := s.Info()
-	return info.Owner, err
+func (s *Session) Owner() (owner string, err error) {
+	err = s.do(s.ctx, inspecting("Owner"), func() error {
+		switch {
+		case s.change.Owner != nil:
+			owner = *s.change.Owner
+		case s.rec != nil:
+			owner = s.rec.Owner
+		}
+		return nil
+	})
+	return owner, err
 }
 
 // SetLabel attaches a short text to the session that lists show (Info.Labels): the device or the place, say. An empty
-// text removes it. Names and texts have up to 255 bytes. It makes a session where there is none.
+// text removes it. Names and texts have up to 255 bytes, which count towards Config.MaxBytes. It makes a session where
+// there is none.
 func (s *Session) SetLabel(name, text string) error {
-	if err := errors.Join(checkText("label name", name), checkText("label", text)); err != nil {
-		return err
-	}
-	if name == "" {
-		return errors.New("session: a label needs a name")
-	}
-	return s.alter(func(c *store.Change) error {
-		if rec := s.storedRecordLocked(); rec != nil && rec.Labels[name] == text && c.Labels == nil {
+	return s.write(s.ctx, operation{setLabel, name}, func() error {
+		if err := errors.Join(checkText("label name", name), checkText("label", text)); err != nil {
+			return err
+		}
+		if name == "" {
+			return errors.New("session: a label needs a name")
+		}
+		if rec := s.storedRecordLocked(); rec != nil && rec.Labels[name] == text && s.change.Labels == nil {
 			return nil
 		}
-		if c.Labels == nil {
-			c.Labels = make(map[string]string)
-		}
-		c.Labels[name] = text
-		return nil
+		return s.setLabel(name, text, s.m.cfg.MaxBytes)
 	})
 }
 
@@ -65,30 +70,30 @@ func (s *Session) SetLabel(name, text string) error {
 // SetIdleTimeout as well.
 // It makes a session where there is none, and returns ErrTooLate once the response has begun.
 func (s *Session) Persist(on bool) error {
-	return s.alter(func(c *store.Change) error {
+	return s.write(s.ctx, operation{setTimes, "persistence"}, func() error {
 		if s.rec != nil && s.rec.Persistent == on {
-			c.Persistent = nil
+			s.change.Persistent = nil
 			return nil
 		}
 		if s.in(sealed) {
 			return fmt.Errorf("%w: persistence needs a cookie", ErrTooLate)
 		}
-		c.Persistent = &on
+		s.change.Persistent = &on
 		return nil
 	})
 }
 
-// SetIdleTimeout sets after how long without use this session ends, instead of Config.IdleTimeout. It makes a session
-// where there is none.
+// SetIdleTimeout sets after how long without use this session ends, instead of Config.IdleTimeout. It counts from now, and
+// from each use after. It makes a session where there is none.
 func (s *Session) SetIdleTimeout(d time.Duration) error {
-	if err := checkTimeout("idle timeout", d); err != nil {
-		return err
-	}
-	return s.alter(func(c *store.Change) error {
+	return s.write(s.ctx, operation{setTimes, "idle timeout"}, func() error {
+		if err := checkTimeout("idle timeout", d); err != nil {
+			return err
+		}
 		if rec := s.storedRecordLocked(); rec != nil && rec.IdleTimeout == d {
 			d = 0 // as it was
 		}
-		c.IdleTimeout = d
+		s.change.IdleTimeout = d
 		return nil
 	})
 }
@@ -96,18 +101,18 @@ func (s *Session) SetIdleTimeout(d time.Duration) error {
 // SetLifetime sets how long after its creation this session ends, instead of Config.Lifetime. It makes a session where
 // there is none, and returns ErrTooLate once the response has begun, for the cookie tells of it.
 func (s *Session) SetLifetime(d time.Duration) error {
-	if err := checkTimeout("lifetime", d); err != nil {
-		return err
-	}
-	return s.alter(func(c *store.Change) error {
+	return s.write(s.ctx, operation{setTimes, "lifetime"}, func() error {
+		if err := checkTimeout("lifetime", d); err != nil {
+			return err
+		}
 		if s.rec != nil && s.rec.Lifetime == d {
-			c.Lifetime = 0 // as it was
+			s.change.Lifetime = 0 // as it was
 			return nil
 		}
 		if s.in(sealed) {
 			return fmt.Errorf("%w: a lifetime needs a cookie", ErrTooLate)
 		}
-		c.Lifetime = d
+		s.change.Lifetime = d
 		return nil
 	})
 }
@@ -132,13 +137,4 @@ func checkTimeout(what string, d time.Duration) error {
 		return fmt.Errorf("session: %s of %v: want between %v and %v", what, d, minTimeout, maxTimeout)
 	}
 	return nil
-}
-
-// alter changes something other than a value. f runs with the session locked.
-func (s *Session) alter(f func(*store.Change) error) error {
-	if err := s.enterToWrite(s.ctx); err != nil {
-		return err
-	}
-	defer s.mu.Unlock()
-	return f(&s.change)
 }

@@ -56,14 +56,16 @@ func forbidCaching(h http.Header) {
 }
 
 // dropTargeted drops what overrides Cache-Control in the caches it is for: the fields of RFC 9213, section 2, which a
-// vendor's name may precede, and their forerunners.
+// vendor's name may precede, and their forerunners. A handler may have written them in any case.
 func dropTargeted(h http.Header) {
 	for name := range h {
-		if strings.HasSuffix(name, "Cdn-Cache-Control") {
+		if hasSuffixFold(name, "CDN-Cache-Control") || strings.EqualFold(name, "Surrogate-Control") ||
+			strings.EqualFold(name, "Edge-Control") || strings.EqualFold(name, "X-Accel-Expires") {
 			delete(h, name)
 		}
 	}
-	delete(h, "Surrogate-Control")
-	delete(h, "Edge-Control")
-	delete(h, "X-Accel-Expires")
+}
+
+func hasSuffixFold(s, suffix string) bool {
+	return len(s) >= len(suffix) && strings.EqualFold(s[len(s)-len(suffix):], suffix)
 }

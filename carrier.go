@@ -7,10 +7,11 @@ import (
 )
 
 // A Carrier takes signed tokens from requests and puts them into responses. Tokens it finds need no check of its own:
-// the Manager verifies them, and refuses a request with two different valid ones. A Carrier may be used by many
+// the Manager verifies them, and refuses a request with valid ones of two live sessions. A Carrier may be used by many
 // goroutines at once.
 type Carrier interface {
-	// AppendTokens appends every token in the request to dst, as it was found.
+	// AppendTokens appends every token in the request to dst, as it was found. The request's context is the one that the
+	// Manager's Handler was called with: it has no session of this Manager.
 	AppendTokens(dst []string, r *http.Request) []string
 	// Send puts a token into the header of a response. The client should keep it for maxAge; 0 means until it quits.
 	Send(h http.Header, token string, maxAge time.Duration)
@@ -24,14 +25,6 @@ type Carrier interface {
 type headerCarrier interface {
 	Carrier
 	appendFrom(dst, lines []string) []string
-}
-
-// tokensLocked returns every token in the request.
-func (s *Session) tokensLocked() []string {
-	if c, ok := s.m.carrier.(headerCarrier); ok {
-		return c.appendFrom(s.found[:0], s.x.lines)
-	}
-	return s.m.carrier.AppendTokens(s.found[:0], &s.x.req)
 }
 
 // TokenHeader is the response header in which BearerHeader sends a new token; empty when the session has ended.

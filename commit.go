@@ -3,7 +3,8 @@ package session
 import (
 	"context"
 	"errors"
-	"slices"
+	"log/slog"
+	"net/http"
 
 	"github.com/lazysession/session/store"
 )
@@ -21,81 +22,87 @@ func (s *Session) Commit(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state == untouched && !s.in(closed) {
+	if s.state == untouched && !s.in(closed|refused) {
 		return nil // and stays so
 	}
-	if err := s.readyLocked(ctx); err != nil {
-		return err
+	err := s.readyLocked(ctx)
+	if err == nil {
+		err = s.commitLocked(ctx)
 	}
-	return s.commitLocked(ctx)
+	s.settleLocked(operation{kind: commit}, err)
+	return err
 }
 
 // commitLocked sends the change to the store, if there is one, and takes the record from there.
 func (s *Session) commitLocked(ctx context.Context) error {
-	return s.commitUseLocked(ctx, store.InstantOf(s.m.now()), true)
+	s.touchLocked(store.InstantOf(s.m.now()))
+	return s.sendLocked(ctx)
 }
 
-// commitUseLocked commits a session that was used at a time. Who wants no record goes on with what this request knows,
-// unless the cookie is about to be made of it: that has to tell what other requests have changed.
-func (s *Session) commitUseLocked(ctx context.Context, at store.Instant, wantRecord bool) error {
-	if s.state == live && s.rec.TouchDue(at) {
-		s.change.Touched = true
-	}
+// commitQuietlyLocked commits and needs no record back. The session goes on with what this request knows, unless the
+// cookie is about to be made of it: that has to tell what other requests have changed.
+func (s *Session) commitQuietlyLocked() error {
 	if s.change.IsZero() {
 		return nil
 	}
-	s.change.NoRecord = !wantRecord && s.tell == tellNothing && !s.clientMustKnow()
-	id := s.change.ID
-	if s.state == live {
-		id = s.rec.ID
+	s.change.NoRecord = s.action == keepToken && !s.clientMustKnow()
+	err := s.sendLocked(s.ctx)
+	s.change.NoRecord = false
+	return err
+}
+
+// touchLocked adds to the change that the session was used, where that is due.
+func (s *Session) touchLocked(at store.Instant) {
+	if s.state == live && s.rec.TouchDue(at) {
+		s.change.Touched = true
 	}
-	rec, err := s.sendLocked(ctx, id)
-	if err != nil {
-		return s.commitFailedLocked(err)
-	}
-	if rec == nil {
-		rec = s.ownViewLocked()
-	}
-	if s.clientMustKnow() {
-		s.tell = tellToken
-	}
-	if s.change.Renews() {
-		s.signed, s.raw, s.token = "", s.next, s.change.RenewTo
-	}
-	s.state, s.rec, s.change = live, rec, store.Change{}
-	s.size = 0
-	return nil
 }
 
 var errPanicked = errors.New("the store panicked")
 
 // sendLocked sends the change. A store that panics leaves its outcome unknown: it is not sent again, should somebody
 // recover.
-func (s *Session) sendLocked(ctx context.Context, id ID) (*store.Record, error) {
+func (s *Session) sendLocked(ctx context.Context) error {
+	if s.change.IsZero() {
+		return nil
+	}
+	id := s.change.ID
+	if s.state == live {
+		id = s.rec.ID
+	}
 	returned := false
 	defer func() {
 		if !returned {
-			s.commitFailedLocked(errPanicked)
+			s.failureLocked(operation{kind: commit}, s.commitFailedLocked(ctx, errPanicked))
 		}
 	}()
-	rec, err := s.m.commit(ctx, s.token, id, &s.change)
+	rec, err := s.m.commit(ctx, s.hash, id, &s.change)
 	returned = true
-	return rec, err
+	if err != nil {
+		return s.commitFailedLocked(ctx, err)
+	}
+	if rec == nil && !s.in(closed) { // once the request is over nobody looks
+		rec = s.ownView(store.InstantOf(s.m.now()))
+	}
+	s.committedLocked(rec)
+	return nil
 }
 
-// ownViewLocked returns the record after a change of which the store brought none back, as this request sees it. An
-// addition that can't be made in this view, for the store had an integer that another request has set meanwhile, is left
-// out. Once the request is over nobody looks.
-func (s *Session) ownViewLocked() *store.Record {
-	if s.in(closed) {
-		return s.rec
+// committedLocked goes on after a commit with the record that it left, nil for the one that was there.
+func (s *Session) committedLocked(rec *store.Record) {
+	if s.clientMustKnow() {
+		s.action = sendToken
 	}
-	rec, err := s.viewLocked()
-	if err != nil {
-		s.change.Edits = slices.DeleteFunc(s.change.Edits, func(e store.Edit) bool { return e.Op == store.Add })
-		rec, _ = s.viewLocked()
+	if s.change.Renews() {
+		s.signed, s.raw, s.hash = "", s.next, s.change.RenewTo
 	}
-	return rec
+	if rec == nil {
+		rec = s.rec
+	}
+	s.made = s.made || s.change.Created
+	s.state = live
+	s.committed(rec)
+	s.madeGoodLocked(operation{kind: commit})
 }
 
 // clientMustKnow reports whether the change makes a token, or moves the cookie's own end.
@@ -104,27 +111,128 @@ func (s *Session) clientMustKnow() bool {
 	return c.Created || c.Renews() || c.Persistent != nil || c.Lifetime != 0
 }
 
-func (s *Session) commitFailedLocked(err error) error {
-	onlyTouches, made := s.change.OnlyTouches(), s.change.Created
-	gone := errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrRetired)
+// commitFailedLocked judges the error of a commit, and returns what is left of it: nothing, where only the sign of use was
+// lost, or where the changes turn out to be stored.
+func (s *Session) commitFailedLocked(ctx context.Context, err error) error {
+	onlyTouches := s.change.OnlyTouches()
 	var edit *store.EditError
 	switch {
-	case gone:
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrRetired):
 		// Whatever was to be told about the token is void: another request's word counts.
-		s.endedLocked(tellNothing)
-		err = fromStore(err)
+		s.markEndedLocked(keepToken)
 	case errors.Is(err, store.ErrConflict), errors.As(err, &edit):
-		return fromStore(err)
+		return fromStore(err) // the change stays, and may be mended
 	default:
-		s.failLocked("committing", err)
-		err = s.err
-		if made {
-			s.tell = tellToken // should Reload find that it was stored
-		}
+		return s.outcomeUnknownLocked(ctx, err)
 	}
 	if onlyTouches {
-		return nil // who only read has lost nothing
+		return nil // a request that only read has lost nothing
 	}
-	s.lost = err
-	return err
+	return fromStore(err)
+}
+
+// outcomeUnknownLocked goes on after a commit that may have been made or not. Where it renews, the client could be left
+// with a token that is dead: one load finds out whether the new one is live. A commit is one step, so then all of it was
+// made. Where the load fails as well, the client gets the new token.
+func (s *Session) outcomeUnknownLocked(ctx context.Context, err error) error {
+	onlyTouches, renews, creates := s.change.OnlyTouches(), s.change.Renews(), s.change.Created
+	if renews && !creates {
+		rec, loadErr := s.askForRenewalLocked(ctx, err)
+		if loadErr == nil {
+			s.committedLocked(rec)
+			return nil
+		}
+		s.unsure = !errors.Is(loadErr, store.ErrNotFound)
+	}
+	s.failLocked("committing", err)
+	if creates || s.unsure {
+		s.action = sendToken // of a new session only if Reload finds it
+	}
+	if onlyTouches {
+		return nil
+	}
+	return s.unavailable
+}
+
+// askForRenewalLocked returns the record of the new token, if the renewal was made. A store that has panicked is not asked.
+func (s *Session) askForRenewalLocked(ctx context.Context, why error) (*store.Record, error) {
+	if errors.Is(why, errPanicked) {
+		return nil, why
+	}
+	return s.m.load(ctx, s.change.RenewTo)
+}
+
+// commitBeforeResponse commits the session before its response begins, and reports whether it was used. A response with
+// a status of success is refused where an operation has failed and was not made good: nothing is committed then.
+func (s *Session) commitBeforeResponse(status int) (wasUsed bool, err error) {
+	if s.phase.Or(sealed)&used == 0 {
+		return false, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.phase.And(^used) // so that commitLast sees whether somebody comes after
+	if s.details == nil {
+		return false, nil
+	}
+	if status < http.StatusBadRequest {
+		err = s.overlookedLocked()
+	}
+	if err == nil {
+		err = s.commitOrConfirmLocked()
+	}
+	if err != nil {
+		s.forget() // what is refused must not be committed later
+	}
+	return s.state != untouched || err != nil, err
+}
+
+// commitOrConfirmLocked commits what is left. Where nothing is, and the client is to get a token, it makes sure that the
+// session has not ended since the commit that made or moved it: no response brings back the cookie of one that has.
+func (s *Session) commitOrConfirmLocked() error {
+	s.touchLocked(s.at)
+	if s.change.IsZero() {
+		if s.state == live && s.action == sendToken && !s.made && !s.several {
+			s.confirmLocked()
+		}
+		return nil
+	}
+	return s.commitQuietlyLocked()
+}
+
+// confirmLocked ends a session that the store no longer has. A store that does not answer changes nothing: the token was
+// live when it was last asked.
+func (s *Session) confirmLocked() {
+	err := s.loadAgainLocked(s.ctx)
+	if err != nil && !errors.Is(err, ErrEnded) {
+		s.m.log.LogAttrs(s.ctx, slog.LevelError, "session: confirming a session", slog.Any("error", err))
+	}
+}
+
+// commitChangesOfOnError commits what OnError has changed: a message for the next page, say.
+func (s *Session) commitChangesOfOnError() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.commitQuietlyLocked()
+}
+
+// closeUnused closes the session if nobody has used it since the response began, or at all: there is nothing to commit,
+// and nothing to tell the client.
+func (s *Session) closeUnused() bool {
+	now := s.phase.Load()
+	return now&used == 0 && s.phase.CompareAndSwap(now, now|closed)
+}
+
+// commitLast commits what came after the response had begun. It closes the session in the same breath: a change by a
+// goroutine that has outlived the handler is committed here, or refused.
+func (s *Session) commitLast() error {
+	if now := s.phase.Or(closed); now&used == 0 || now&refused != 0 {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.details == nil || s.state == untouched {
+		return nil
+	}
+	s.touchLocked(store.InstantOf(s.m.now()))
+	return s.commitQuietlyLocked()
 }

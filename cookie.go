@@ -3,7 +3,10 @@ package session
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"net/netip"
+	"slices"
 	"strings"
 	"time"
 )
@@ -185,6 +188,41 @@ func (c cookieCarrier) Send(h http.Header, token string, maxAge time.Duration) {
 }
 
 func (c cookieCarrier) Remove(h http.Header) { h.Add("Set-Cookie", c.line("", -1)) }
+
+// removeOthers removes cookies of this name that an earlier configuration may have set with another Domain or Path: for the
+// host alone, for the host and the domains above it, for the Path and for all paths. A browser ignores what it does not
+// have, and a domain that is a public suffix.
+func (c cookieCarrier) removeOthers(h http.Header, host string) {
+	if strings.HasPrefix(strings.ToLower(c.Name), "__host-") {
+		return // there is one scope only
+	}
+	for _, domain := range append([]string{""}, domainsOf(host)...) {
+		for _, path := range slices.Compact([]string{c.Path, "/"}) {
+			if domain == strings.TrimPrefix(c.Domain, ".") && path == c.Path {
+				continue
+			}
+			other := c.Cookie
+			other.Domain, other.Path = domain, path
+			h.Add("Set-Cookie", other.line("", -1))
+		}
+	}
+}
+
+// domainsOf returns what a cookie's Domain may be at a host: the host itself and the domains above it.
+func domainsOf(host string) (domains []string) {
+	const most = 4
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
+		return nil
+	}
+	for len(domains) < most && strings.Contains(host, ".") {
+		domains = append(domains, strings.ToLower(host))
+		_, host, _ = strings.Cut(host, ".")
+	}
+	return domains
+}
 
 // line is a Set-Cookie line. As in net/http, a maxAge of 0 says nothing of age and a negative one removes the cookie.
 func (c Cookie) line(value string, maxAge int) string {

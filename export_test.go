@@ -29,6 +29,7 @@ func SignedWith(key []byte, name string, raw [32]byte) any {
 const (
 	QueueLen      = queueLen
 	MaxCandidates = maxCandidates
+	MaxLoads      = maxLoads
 	ClockSlack    = clockSlack
 )
 

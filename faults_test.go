@@ -69,7 +69,7 @@ func TestOverlookedFailures(t *testing.T) {
 			session.FromContext(ctx).Commit(ctx)
 		}, 503},
 		{"End with a token that was renewed", renewed, func(ctx context.Context, _ *spy) { session.FromContext(ctx).End() }, 409},
-		{"Get while the store is down", nil, func(ctx context.Context, s *spy) { s.onLoad = fail; user.Get(ctx) }, 200},
+		{"Get while the store is down", nil, func(ctx context.Context, s *spy) { s.onLoad = fail; user.Get(ctx) }, 503},
 		{"Set with a cancelled context, and again", nil, func(ctx context.Context, s *spy) {
 			gone, cancel := context.WithCancel(ctx)
 			cancel()

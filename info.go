@@ -19,7 +19,7 @@ type Info struct {
 	Labels     map[string]string
 	Persistent bool
 	Count      int // of values
-	Size       int // of values and their names, in bytes
+	Size       int // of values and labels with their names, in bytes: what Config.MaxBytes limits
 
 	IdleTimeout time.Duration // from LastSeen to the end of a session that is not used
 	Lifetime    time.Duration // from Created to the end of any session
@@ -27,7 +27,7 @@ type Info struct {
 
 // Info returns what is known of the session, with this request's changes; the zero Info where there is none.
 func (s *Session) Info() (Info, error) {
-	view, err := s.view()
+	view, err := s.inspect("Info")
 	if err != nil || view == nil {
 		return Info{}, err
 	}
@@ -44,24 +44,25 @@ func infoOf(r *store.Record) Info {
 		Labels:     maps.Clone(r.Labels),
 		Persistent: r.Persistent,
 		Count:      r.Values.Len(),
-		Size:       r.Values.Size(),
+		Size:       sizeOf(r),
 
 		IdleTimeout: r.IdleTimeout,
 		Lifetime:    r.Lifetime,
 	}
 }
 
-func (s *Session) view() (*store.Record, error) {
-	if err := s.enter(s.ctx); err != nil {
-		return nil, err
-	}
-	defer s.mu.Unlock()
-	return s.viewLocked()
+// inspect returns the session as this request sees it, nil where there is none.
+func (s *Session) inspect(what string) (view *store.Record, err error) {
+	err = s.do(s.ctx, inspecting(what), func() (err error) {
+		view, err = s.viewLocked()
+		return err
+	})
+	return view, err
 }
 
 // Names returns the names of all values, sorted.
 func (s *Session) Names() ([]string, error) {
-	view, err := s.view()
+	view, err := s.inspect("Names")
 	if err != nil || view == nil {
 		return nil, err
 	}
@@ -75,7 +76,7 @@ func (s *Session) Names() ([]string, error) {
 
 // Values returns all values as the JSON they are stored as, by name. The map is the caller's.
 func (s *Session) Values() (map[string]json.RawMessage, error) {
-	view, err := s.view()
+	view, err := s.inspect("Values")
 	if err != nil || view == nil {
 		return nil, err
 	}

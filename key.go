@@ -11,7 +11,8 @@ import (
 // them.
 //
 // Every method works on the session in the context (FromContext) and returns ErrNoMiddleware where there is none,
-// ErrUnavailable where the store does not answer, and a ValueError for a name that is none.
+// ErrUnavailable where the store does not answer or ctx was done before it was asked, and a ValueError for an invalid
+// name. A handler that overlooks an error can't report success: see Session.Degrade.
 type Key[T any] struct{ name valueName }
 
 // NewKey returns the key of the values named name: 1 to 255 bytes of UTF-8 without NUL. It panics on another name, for
@@ -19,7 +20,7 @@ type Key[T any] struct{ name valueName }
 func NewKey[T any](name string) Key[T] { return Key[T]{mustName(name)} }
 
 // Sub returns the key of one of many values of a kind: NewKey("cart").Sub("42") is "cart/42". id may come from a
-// request: a name that is none shows as an error at use. Sub("a/b") and Sub("a").Sub("b") are the same.
+// request: an invalid name shows as an error at use. Sub("a/b") and Sub("a").Sub("b") are the same.
 func (k Key[T]) Sub(id string) Key[T] { return Key[T]{k.name.sub(id)} }
 
 // Name returns the name of the values.
@@ -33,15 +34,14 @@ func (k Key[T]) Get(ctx context.Context) (T, error) {
 
 // Lookup returns the value and whether there is one. A value that does not decode into T is a ValueError.
 func (k Key[T]) Lookup(ctx context.Context) (T, bool, error) {
-	var zero T
-	if err := k.name.check(); err != nil {
-		return zero, false, err
-	}
-	doc, ok, err := FromContext(ctx).get(ctx, k.name.text)
+	s := FromContext(ctx)
+	doc, ok, err := s.get(ctx, k.name)
 	if err != nil || !ok {
+		var zero T
 		return zero, false, err
 	}
-	return k.decode(doc)
+	v, err := k.decode(doc)
+	return v, err == nil, s.settle(reading(k.name.text), err)
 }
 
 // Set changes the value, and makes a session where there is none. A string, or json.RawMessage, that is not UTF-8 is
@@ -49,87 +49,82 @@ func (k Key[T]) Lookup(ctx context.Context) (T, bool, error) {
 // Session.Commit. Set returns a ValueError for a value that JSON can't hold, ErrTooLarge, ErrEnded, and ErrTooLate where
 // it would need a new session and the response has begun.
 func (k Key[T]) Set(ctx context.Context, v T) error {
-	if err := k.name.check(); err != nil {
-		return err
-	}
-	doc, err := encode(v)
+	s := FromContext(ctx)
+	doc, err := k.encode(v)
 	if err != nil {
-		return &ValueError{Name: k.name.text, Err: err}
+		return s.settle(changing(k.name.text), err)
 	}
-	return FromContext(ctx).set(ctx, k.name.text, doc)
+	return s.set(ctx, k.name, doc)
 }
 
 // Delete removes the value. Deleting what is not there is no error; ErrEnded says that the session has ended.
 func (k Key[T]) Delete(ctx context.Context) error {
-	if err := k.name.check(); err != nil {
-		return err
-	}
-	return FromContext(ctx).delete(ctx, k.name.text)
+	return FromContext(ctx).delete(ctx, k.name)
 }
 
 // Take returns the value and removes it: for flash messages, which are shown once. Two requests at once may both take
 // it; what must be spent once only, a one-time code, say, is a case for Update. A value that does not decode is
 // removed as well, and a ValueError.
 func (k Key[T]) Take(ctx context.Context) (T, bool, error) {
-	var zero T
-	if err := k.name.check(); err != nil {
-		return zero, false, err
-	}
-	doc, ok, err := FromContext(ctx).take(ctx, k.name.text)
+	s := FromContext(ctx)
+	doc, ok, err := s.take(ctx, k.name)
 	if err != nil || !ok {
+		var zero T
 		return zero, false, err
 	}
-	return k.decode(doc)
+	v, err := k.decode(doc)
+	return v, err == nil, s.settle(reading(k.name.text), err)
 }
 
 // Update replaces the value by what f makes of it (the zero T where there is none), atomically across every request on
 // every node: it stores the result, with all other changes of this request, before it returns. f is called again where
-// another request was faster, so it should have no other effects; it may read and change the session, but not commit it. An error of f is returned as
-// it is, and nothing is changed.
+// another request has changed this value meanwhile, so it should have no other effects; it may read and change the
+// session, but not commit it. Only this value is sure to be what f has seen: another that f reads may have changed. An
+// error of f is returned as it is, and nothing is changed.
 //
 // ErrConflict says that others were faster each of many times.
 func (k Key[T]) Update(ctx context.Context, f func(T) (T, error)) (T, error) {
-	var zero T
-	if err := k.name.check(); err != nil {
-		return zero, err
-	}
 	var v T
-	err := FromContext(ctx).update(ctx, k.name.text, func(doc string, ok bool) (string, error) {
+	s := FromContext(ctx)
+	var failed error // of the value, not of f
+	err := s.update(ctx, k.name, func(doc string, ok bool) (string, error) {
+		var old T
+		if ok {
+			if old, failed = k.decode(doc); failed != nil {
+				return "", failed
+			}
+		}
 		var err error
-		v, err = k.step(doc, ok, f)
-		if err != nil {
+		if v, err = f(old); err != nil {
 			return "", err
 		}
-		doc, err = encode(v)
-		if err != nil {
-			return "", &ValueError{Name: k.name.text, Err: err}
-		}
-		return doc, nil
+		doc, failed = k.encode(v)
+		return doc, failed
 	})
+	if failed != nil {
+		s.settle(changing(k.name.text), failed)
+	}
 	if err != nil {
+		var zero T
 		return zero, err
 	}
 	return v, nil
 }
 
-// step calls f with the decoded value.
-func (k Key[T]) step(doc string, ok bool, f func(T) (T, error)) (T, error) {
-	var old T
-	if ok {
-		var err error
-		if old, _, err = k.decode(doc); err != nil {
-			return old, err
-		}
+func (k Key[T]) encode(v T) (string, error) {
+	doc, err := encode(v)
+	if err != nil {
+		return "", &ValueError{Name: k.name.text, Err: err}
 	}
-	return f(old)
+	return doc, nil
 }
 
-func (k Key[T]) decode(doc string) (T, bool, error) {
+func (k Key[T]) decode(doc string) (T, error) {
 	v, err := decode[T](doc)
 	if err != nil {
-		return v, false, &ValueError{Name: k.name.text, Err: err}
+		return v, &ValueError{Name: k.name.text, Err: err}
 	}
-	return v, true, nil
+	return v, nil
 }
 
 // A Counter is the name of an int64 that never loses a count: additions by any number of requests on any nodes add up.
@@ -150,16 +145,13 @@ func (c Counter) Name() string { return c.key.Name() }
 // before the response begins, Get returns the sum that no other request got. Add returns what Key.Set does, and a
 // ValueError where the value is not an integer or the sum would leave int64.
 func (c Counter) Add(ctx context.Context, delta int64) (int64, error) {
-	if err := c.key.name.check(); err != nil {
-		return 0, err
-	}
-	return FromContext(ctx).add(ctx, c.key.name.text, delta)
+	return FromContext(ctx).add(ctx, c.key.name, delta)
 }
 
 // Get returns the count, 0 where there is none yet.
 func (c Counter) Get(ctx context.Context) (int64, error) { return c.key.Get(ctx) }
 
-// A valueName is the name of a value, or why it is none.
+// A valueName is the name of a value, or why it is not valid.
 type valueName struct {
 	text string
 	err  error
@@ -177,7 +169,7 @@ func newName(text string) valueName {
 	return n
 }
 
-// check returns why the name is none. A zero Key or Counter has an empty one.
+// check returns why the name is not valid. A zero Key or Counter has an empty one.
 func (n valueName) check() error {
 	if n.text == "" && n.err == nil {
 		return newName("").err

@@ -142,7 +142,7 @@ func (m *Manager) Create(ctx context.Context) (*Session, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state = absent
-	if err := s.createLocked(); err != nil {
+	if _, err := s.createLocked(); err != nil {
 		return nil, err
 	}
 	if err := s.commitLocked(ctx); err != nil {
@@ -153,22 +153,20 @@ func (m *Manager) Create(ctx context.Context) (*Session, error) {
 
 // Open returns the session of a signed token (Session.Token). A token that is forged, unknown, renewed or expired is
 // ErrEnded; ErrUnavailable says that the store could not tell.
-func (m *Manager) Open(ctx context.Context, token string) (*Session, error) {
-	hash, ok := m.signer.verify(token, store.InstantOf(m.now()))
+func (m *Manager) Open(ctx context.Context, signed string) (*Session, error) {
+	hash, ok := m.signer.verify(signed, store.InstantOf(m.now()))
 	if !ok {
 		return nil, fmt.Errorf("%w: no valid token", ErrEnded)
 	}
 	s := &Session{m: m, ctx: ctx, details: new(details)}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.loadLocked(ctx, token, hash); err != nil {
-		return nil, err
-	}
+	s.loadLocked(ctx, signed, hash)
 	switch s.state {
 	case live:
 		return s, nil
 	case failed:
-		return nil, s.err
+		return nil, s.unavailable
 	default:
 		return nil, ErrEnded
 	}
@@ -186,8 +184,8 @@ func (m *Manager) Session(ctx context.Context) *Session {
 // A Filter says which sessions to list.
 type Filter = store.Filter
 
-// Sessions yields what is known of every live session, or of one owner's, in no particular order. It streams: memory
-// does not grow with their number. The sequence ends after an error; errors.ErrUnsupported says that the store can't
+// Sessions yields what is known of one owner's live sessions, or with Filter.All of everybody's, in no particular order.
+// The empty owner has none. It streams: memory does not grow with their number. The sequence ends after an error; errors.ErrUnsupported says that the store can't
 // list.
 func (m *Manager) Sessions(ctx context.Context, f Filter) iter.Seq2[Info, error] {
 	return func(yield func(Info, error) bool) {
@@ -223,7 +221,7 @@ func (m *Manager) EndOwner(ctx context.Context, owner string, except ...ID) (int
 	if !ok {
 		return 0, fmt.Errorf("session: ending the sessions of an owner in %T: %w", m.store, errors.ErrUnsupported)
 	}
-	call := m.detachedCall(ctx)
+	call := m.storeCall(ctx)
 	defer call.release()
 	n, err := ender.EndOwner(call, owner, except, Revoked)
 	if n > 0 && !m.watched {
@@ -237,14 +235,10 @@ func (m *Manager) EndOwner(ctx context.Context, owner string, except ...ID) (int
 // logged; when it falls far behind, events are dropped and a Missed event takes their place.
 func (m *Manager) Subscribe(f func(Event)) (cancel func()) { return m.events.subscribe(f) }
 
-// storeCall returns the context for one store call. The caller releases it.
+// storeCall returns the context for one store call, which the end of ctx does not cancel: a commit must not be lost with
+// its client, and a load that is given up costs a database connection. The caller releases it.
 func (m *Manager) storeCall(ctx context.Context) *storeContext {
 	return &storeContext{parent: ctx, timeout: m.cfg.StoreTimeout}
-}
-
-// detachedCall is storeCall for what the end of ctx does not cancel.
-func (m *Manager) detachedCall(ctx context.Context) *storeContext {
-	return &storeContext{parent: ctx, timeout: m.cfg.StoreTimeout, detached: true}
 }
 
 var errForeignRecord = errors.New("the store returned a record other than the one asked for")
@@ -267,7 +261,7 @@ func (m *Manager) loadIn(call *storeContext, token store.Token) (*store.Record, 
 // commit applies a change to the record of a token, and returns the record after it. The client's going away does not
 // cancel it.
 func (m *Manager) commit(ctx context.Context, token store.Token, id ID, change *store.Change) (*store.Record, error) {
-	call := m.detachedCall(ctx)
+	call := m.storeCall(ctx)
 	defer call.release()
 	rec, err := m.store.Commit(call, token, change)
 	if err != nil {
@@ -300,7 +294,7 @@ func (m *Manager) refuseForeign(ctx context.Context, rec *store.Record) error {
 
 // end removes a record. e says which, and why.
 func (m *Manager) end(ctx context.Context, e store.Event) error {
-	call := m.detachedCall(ctx)
+	call := m.storeCall(ctx)
 	defer call.release()
 	if err := m.store.End(call, e.ID, e.Reason); err != nil {
 		return fromStore(err)

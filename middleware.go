@@ -12,9 +12,14 @@ import (
 // Handler wraps next so that its requests have a session: FromContext and keys find it. With chi: r.Use(m.Handler).
 //
 // Until the session is used, that costs one allocation and nothing else: no cookie is read, no store is called, no
-// header is added. Changes are committed before the first byte of the response, so that whoever has the response can
-// rely on them; if they can't be, what the handler writes is thrown away and Config.OnError answers. Informational
-// responses (1xx) don't commit, except 101.
+// header is added. Changes are committed before the first byte of the response, so that a client which has the response
+// can rely on them. If they can't be, what the handler writes is thrown away and Config.OnError answers; so too where an
+// operation of the session has failed, the handler has overlooked it, and the response would be a success: see
+// Session.Degrade. Informational responses (1xx) don't commit, except 101.
+//
+// An answer of OnError goes out complete and at once, also while the handler streams on. The header is then as it was
+// before the handler, and what the handler has set is gone. Writes of the handler fail from then on; so does
+// httputil.ReverseProxy, which aborts by http.ErrAbortHandler: Handler ends that panic, for the client was answered.
 //
 // After the first byte, changes of an existing session are committed when the handler returns; a failure can then only
 // be logged, so handlers that stream and must know call Session.Commit. A panic in the handler commits nothing and
@@ -31,7 +36,7 @@ type middleware struct {
 }
 
 func (h *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{w: w}
+	x := &exchange{w: w, undo: undoOf(w.Header())}
 	x.lines = r.Header[h.m.header] // now, for the handler may change the map while others look for the session
 	x.session.m, x.session.x, x.session.ctx = h.m, x, r.Context()
 	x.req = *r.WithContext((*requestContext)(x)) // the copy that WithContext makes stays on the stack
@@ -42,29 +47,24 @@ func (h *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // release lets nobody use the session any more, and net/http find the temporary files that it removes after the request
-// it knows.
+// it knows. A handler that is aborted because its response was refused has been answered for: its connection may go on.
 func (x *exchange) release(r *http.Request) {
 	r.MultipartForm = x.req.MultipartForm
 	if !x.session.in(closed) {
 		x.session.phase.Or(closed)
 	}
+	if x.refusal() != nil {
+		x.endAbort(recover())
+		return
+	}
+	x.undo.free()
 }
 
-// An exchange is one request and its response: all that the middleware needs for it, in a single allocation. It stands
-// for the request's context and for the response's writer by conversion of its pointer.
-type exchange struct {
-	w       http.ResponseWriter
-	begun   bool     // the response has, and its changes are committed
-	thrown  *thrown  // set where the handler's output is thrown away
-	lines   []string // of the header that the carrier reads, if it is one of ours
-	session Session
-	req     http.Request
-}
-
-// A thrown is what the middleware keeps of a response that it throws away.
-type thrown struct {
-	why    error
-	header http.Header // where headers go that come after
+// endAbort passes a panic on, unless it is http.ErrAbortHandler: so httputil.ReverseProxy ends a handler whose writes fail.
+func (x *exchange) endAbort(p any) {
+	if p != nil && (p != http.ErrAbortHandler || x.undo.cut) {
+		panic(p)
+	}
 }
 
 // A requestContext is an exchange as the context of its request.

@@ -375,7 +375,7 @@ func TestAfterAFailedCommitNothingIsWritten(t *testing.T) {
 				}
 				w.(http.Flusher).Flush()
 			})).ServeHTTP(combinations(b)["FHRC"], httptest.NewRequest("GET", "/", nil))
-			check(t, "what reaches the server", strings.Join(b.log, ", "), "status 503")
+			check(t, "what reaches the server", strings.Join(b.log, ", "), "status 503, flush")
 			check(t, "commits", s.take().commits, 1)
 		})
 	}
@@ -403,7 +403,7 @@ func TestDefaultAnswerToAFailedCommit(t *testing.T) {
 		{"ended meanwhile, an API client", store.ErrNotFound, "application/json", 409, "application/json", ended},
 		{"renewed meanwhile", store.ErrRetired, "", 409, text, ended},
 		{"changed meanwhile", store.ErrConflict, "", 409, text, ended},
-		{"a counter that is text", &store.EditError{Name: "visits", Err: store.ErrNotInteger}, "", 500, text, "The session could not be saved."},
+		{"a counter that is text", &store.EditError{Name: "visits", Err: store.ErrNotInteger}, "", 500, text, "The session could not be used or saved."},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -423,7 +423,13 @@ func TestDefaultAnswerToAFailedCommit(t *testing.T) {
 			check(t, "message", messageOf(t, w), test.message)
 			check(t, "Location", w.Header().Get("Location"), "")
 			check(t, "number of cookies", len(w.Result().Cookies()), 0)
-			check(t, "log lines of the refusal", logs.count(fmt.Sprintf("level=ERROR msg=\"session: response refused\" status=%d method=GET path=/save", test.status)), 1)
+			level := "ERROR"
+			if test.status < 500 { // a client's own conflict is nobody's error
+				level = "INFO"
+			}
+			check(t, "log lines of the refusal", logs.count(fmt.Sprintf("level=%s msg=\"session: response refused\" status=%d method=GET path=/save", level, test.status)), 1)
+			check(t, "log lines at ERROR", logs.count("level=ERROR") > 0, test.status >= 500)
+			check(t, "Retry-After", w.Header().Get("Retry-After") != "", test.status == 503)
 		})
 	}
 }

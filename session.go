@@ -28,12 +28,14 @@ type Session struct {
 	*details // nil until the session is used
 }
 
-// The phases, as bits. They are no business of mu: so the middleware finds with one instruction, rather than by locking,
-// that nobody has used the session. Who comes too late for that to see finds the bit that was set in the same instruction.
+// The phases, as bits. They are atomic and not under mu, so that one instruction tells the middleware that nobody has
+// used the session. A use that comes too late for that sees, by the same instruction, the bit that was set.
 const (
-	used   uint32 = 1 << iota // somebody has asked for the session, since the response began if it has
-	sealed                    // the response has begun: the client can't be told of a token any more
-	closed                    // the request is over
+	used    uint32 = 1 << iota // the session was asked for, since the response began if it has
+	sealed                     // the response has begun: the client can't be told of a token any more
+	refused                    // the response was thrown away: nothing is read or changed any more
+	closed                     // the request is over
+	failing                    // operations have failed and were not made good
 )
 
 func (s *Session) in(phase uint32) bool { return s.phase.Load()&phase != 0 }
@@ -43,16 +45,17 @@ type details struct {
 	at     store.Instant // of the first use, by the store's clock
 	signed string        // the token, as the client sent it
 	raw    rawToken      // of a session that was made or renewed here
-	token  store.Token   // the token's hash
-	rec    *store.Record // of a live session; kept when it has failed, for what must be told and for Reload
-	change store.Change  // what this request did and has not committed
+	hash   store.Token   // of the token
+	draft                // what the session holds; rec is kept when it has failed, for what must be told and for Reload
 	next   rawToken      // whose hash is change.RenewTo
-	err    error         // why it is failed
-	lost   error         // why a change was lost; nil if none was
-	size   int           // bytes of rec's values with change; counted at the first write, 0 before
-	tell   tell          // what the response tells the client
 
+	action  tokenAction
 	refusal refusal // why it is absent, where the request's tokens were refused
+	unsure  bool    // a renewal to next was sent and had no answer
+	made    bool    // the session was made by this request
+	several bool    // the request has dead tokens beside the one in use: the client is told to forget what it can
+
+	*trouble // nil until something has failed
 
 	// Room for what a request that reads needs, so that it needs no allocation of its own.
 	found   [1]string    // the request's token, where it has one
@@ -73,13 +76,13 @@ const (
 	failed                 // the store could not be reached, or what it did is unknown
 )
 
-// A tell is what the response tells the client about its token.
-type tell uint8
+// A tokenAction is what the response does with the client's token.
+type tokenAction uint8
 
 const (
-	tellNothing tell = iota
-	tellToken
-	tellRemove
+	keepToken tokenAction = iota
+	sendToken
+	removeToken
 )
 
 // noMiddleware is the Session of a context without one.
@@ -102,38 +105,55 @@ func NewContext(ctx context.Context, s *Session) context.Context {
 	return context.WithValue(ctx, contextKey{}, s)
 }
 
-// enter locks the session and reads it from the store, if nobody has yet. The caller unlocks it, unless there is an
-// error.
-func (s *Session) enter(ctx context.Context) error {
+// do runs an operation with the session locked and read from the store, and notes how it went.
+func (s *Session) do(ctx context.Context, op operation, f func() error) error {
 	if s.m == nil {
 		return ErrNoMiddleware
 	}
 	s.mu.Lock()
-	ready := false
-	defer func() { // also when a store or a carrier panics
-		if !ready {
-			s.mu.Unlock()
-		}
-	}()
+	defer s.mu.Unlock()
 	err := s.readyLocked(ctx)
-	ready = err == nil
+	if err == nil {
+		err = f()
+	}
+	s.settleLocked(op, err)
 	return err
 }
 
-// enterToChange is enter for changes, which are lost where the store can't be reached.
-func (s *Session) enterToChange(ctx context.Context) error {
-	err := s.enter(ctx)
-	if errors.Is(err, ErrUnavailable) && ctx.Err() == nil {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.lost = err
+// locked is do for a part of an operation.
+func (s *Session) locked(ctx context.Context, f func() error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.readyLocked(ctx); err != nil {
+		return err
+	}
+	return f()
+}
+
+// write is do for what makes a session where there is none. An operation that fails makes none.
+func (s *Session) write(ctx context.Context, op operation, f func() error) error {
+	return s.do(ctx, op, func() error { return s.writeLocked(f) })
+}
+
+func (s *Session) writeLocked(f func() error) error {
+	made, err := s.createLocked()
+	if err == nil {
+		err = f()
+	}
+	if err != nil && made && s.state == fresh {
+		s.state = absent
+		s.forget()
 	}
 	return err
 }
 
+// readyLocked reads the session from the store, if nobody has yet.
 func (s *Session) readyLocked(ctx context.Context) error {
-	if s.phase.Or(used)&closed != 0 {
+	switch now := s.phase.Or(used); {
+	case now&closed != 0:
 		return fmt.Errorf("%w: the request is over", ErrTooLate)
+	case now&refused != 0:
+		return fmt.Errorf("%w: the response was refused: %w", ErrTooLate, s.x.refusal())
 	}
 	if s.state == untouched {
 		if err := s.findLocked(ctx); err != nil {
@@ -141,47 +161,33 @@ func (s *Session) readyLocked(ctx context.Context) error {
 		}
 	}
 	if s.state == failed {
-		return s.err
+		return s.unavailable
 	}
 	return nil
 }
 
-// enterToWrite is enterToChange for what makes a session where there is none.
-func (s *Session) enterToWrite(ctx context.Context) error {
-	if err := s.enterToChange(ctx); err != nil {
-		return err
-	}
-	err := s.createLocked()
-	if err != nil {
-		s.mu.Unlock()
-	}
-	return err
-}
-
 // ID returns the public identity of the session, or the zero ID where there is none or it can't be read, which Exists
 // tells apart. It grants nothing and survives Renew.
-func (s *Session) ID() ID {
-	if s.enter(s.ctx) != nil {
-		return ID{}
-	}
-	defer s.mu.Unlock()
-	switch s.state {
-	case fresh:
-		return s.change.ID
-	case live:
-		return s.rec.ID
-	default:
-		return ID{}
-	}
+func (s *Session) ID() (id ID) {
+	s.do(s.ctx, inspecting("ID"), func() error {
+		switch s.state {
+		case fresh:
+			id = s.change.ID
+		case live:
+			id = s.rec.ID
+		}
+		return nil
+	})
+	return id
 }
 
 // Exists reports whether there is a session, be it one that this request has made.
-func (s *Session) Exists() (bool, error) {
-	if err := s.enter(s.ctx); err != nil {
-		return false, err
-	}
-	defer s.mu.Unlock()
-	return s.state == live || s.state == fresh, nil
+func (s *Session) Exists() (exists bool, err error) {
+	err = s.do(s.ctx, inspecting("Exists"), func() error {
+		exists = s.state == live || s.state == fresh
+		return nil
+	})
+	return exists, err
 }
 
 // Renew gives the session a new token and keeps its values: call it at login and at any change of privilege, so that a
@@ -189,59 +195,67 @@ func (s *Session) Exists() (bool, error) {
 // at the next commit, that makes the new one live. Where there is no session, there is nothing to renew and Renew
 // returns nil. Of two requests that renew one session, one wins, and the other gets ErrEnded at its commit.
 //
+// Where the store's answer to that commit is lost, one more load finds out whether the new token is live. If it is, all
+// went well; if it is not, the old one still opens the session. Where that can't be found out either, the client gets the
+// new token with the answer of Config.OnError: it opens the session if the commit was made, and where it was not, the
+// visitor can log in again.
+//
 // It returns ErrTooLate once the response has begun, and ErrEnded.
 func (s *Session) Renew() error {
-	if err := s.enterToChange(s.ctx); err != nil {
-		return err
-	}
-	defer s.mu.Unlock()
-	switch {
-	case s.state == ended, s.state == retired:
-		return ErrEnded
-	case s.state != live, s.change.Renews():
-		return nil // a token that no client has is as good as a new one
-	case s.in(sealed):
-		return fmt.Errorf("%w: a new token needs a cookie", ErrTooLate)
-	}
-	s.next = newRawToken()
-	s.change.RenewTo = store.HashToken(s.next[:])
-	return nil
+	return s.do(s.ctx, operation{kind: renew}, func() error {
+		switch {
+		case s.state == ended, s.state == retired:
+			return ErrEnded
+		case s.state != live, s.change.Renews():
+			return nil // a token that no client has is as good as a new one
+		case s.in(sealed):
+			return fmt.Errorf("%w: a new token needs a cookie", ErrTooLate)
+		}
+		s.next = newRawToken()
+		s.change.RenewTo = store.HashToken(s.next[:])
+		return nil
+	})
 }
 
 // End ends the session: when it returns nil, the session is gone in the store, for every node, and the response removes
 // the cookie, unless it has begun. Changes not yet committed are dropped. Afterwards there are no values, and changes
 // return ErrEnded. Ending what does not exist or has ended is no error; ErrEnded says that another request has renewed
-// this one's token, which may end nothing any more.
+// this one's token, which may end nothing any more. Where the request has tokens of several live sessions, so that none
+// of them was used, all of them are ended; with more of them than End takes, it ends none and returns ErrConflict.
 func (s *Session) End() error {
-	if err := s.enterToChange(s.ctx); err != nil {
-		return err
-	}
-	defer s.mu.Unlock()
+	return s.do(s.ctx, operation{kind: end}, s.endLocked)
+}
+
+func (s *Session) endLocked() error {
 	switch s.state {
 	case retired:
-		s.lost = ErrEnded // the renewed session lives on: nothing may say "logged out"
-		return ErrEnded
+		return ErrEnded // the renewed session lives on: nothing may say "logged out"
 	case fresh:
-		s.endedLocked(tellNothing)
+		s.markEndedLocked(keepToken)
 	case absent:
-		if s.refusal == ambiguous {
+		if s.refusal >= ambiguous {
 			return s.endAllLocked()
 		}
 	case live:
-		s.lost = s.m.end(s.ctx, Event{Kind: Ended, ID: s.rec.ID, Owner: s.rec.Owner, Reason: LoggedOut})
-		if s.lost != nil {
-			return s.lost
+		err := s.m.end(s.ctx, Event{Kind: Ended, ID: s.rec.ID, Owner: s.rec.Owner, Reason: LoggedOut})
+		if err != nil {
+			return err
 		}
-		s.endedLocked(tellRemove)
+		s.markEndedLocked(removeToken)
 	}
 	return nil
 }
 
-// endAllLocked ends every session that the request has a token of, where there are several and so none was used: who
-// logs out must not come back when one of the cookies is gone.
+// endAllLocked ends every session that the request has a token of, where there are several and so none was used: a visitor
+// who logs out must not come back when one of the cookies is gone.
 func (s *Session) endAllLocked() error {
-	for _, token := range s.m.signer.verified(s.tokensLocked(), s.at) {
-		rec, err := s.m.load(s.ctx, token)
+	tokens := s.m.signer.verified(s.x.tokens(s.found[:0]), s.at)
+	if len(tokens) > maxCandidates {
+		return fmt.Errorf("%w: the request has valid tokens of %d sessions, more than the %d that End takes",
+			ErrConflict, len(tokens), maxCandidates)
+	}
+	for _, token := range tokens {
+		rec, err := s.m.load(s.ctx, token.hash)
 		switch {
 		case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrRetired):
 			continue
@@ -249,33 +263,35 @@ func (s *Session) endAllLocked() error {
 			err = s.m.end(s.ctx, Event{Kind: Ended, ID: rec.ID, Owner: rec.Owner, Reason: LoggedOut})
 		}
 		if err != nil {
-			s.lost = fromStore(err)
-			return s.lost
+			return fromStore(err)
 		}
 	}
-	s.endedLocked(tellRemove)
+	s.several = true
+	s.markEndedLocked(removeToken)
 	return nil
 }
 
-func (s *Session) endedLocked(t tell) {
-	s.state, s.rec, s.change, s.tell = ended, nil, store.Change{}, t
+func (s *Session) markEndedLocked(a tokenAction) {
+	s.state, s.draft, s.action = ended, draft{}, a
 }
 
 // Token returns the session's signed token, for carriers and sessions outside HTTP; empty where there is no session.
-// It opens the session to whoever has it. A token that Renew or the first write has made opens it after the commit.
-func (s *Session) Token() (string, error) {
-	if err := s.enter(s.ctx); err != nil {
-		return "", err
-	}
-	defer s.mu.Unlock()
-	view, err := s.viewLocked()
-	if err != nil || view == nil {
-		return "", err
-	}
-	if s.change.Renews() {
-		return s.m.signer.sign(s.next, view.Lifetime), nil
-	}
-	return s.signLocked(view.Lifetime)
+// It opens the session to everybody that has it. A token that Renew or the first write has made opens it after the
+// commit.
+func (s *Session) Token() (signed string, err error) {
+	err = s.do(s.ctx, inspecting("Token"), func() error {
+		view, err := s.viewLocked()
+		switch {
+		case err != nil || view == nil:
+			return err
+		case s.change.Renews():
+			signed = s.m.signer.sign(s.next, view.Lifetime)
+			return nil
+		}
+		signed, err = s.signLocked(view.Lifetime)
+		return err
+	})
+	return signed, err
 }
 
 // signLocked returns the signed token of the session as it is.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -263,6 +264,7 @@ func TestMaxBytes(t *testing.T) {
 		must(t, cart.Set(ctx, []string{"t"})) // 7 + 9
 		must(t, user.Delete(ctx))
 		must(t, cart.Set(ctx, []string{"tea", "m"}))
+		session.FromContext(ctx).Degrade() // the counter
 	})
 	v.visit(func(ctx context.Context) {
 		checkErr(t, "in the next request", user.Set(ctx, "ann"), session.ErrTooLarge)
@@ -434,13 +436,19 @@ func TestUpdate(t *testing.T) {
 			v.visit(func(ctx context.Context) { must(t, user.Set(ctx, "ann")) })
 			v.visit(func(ctx context.Context) {
 				_, err := user.Update(ctx, func(string) (string, error) {
-					v.clone().visit(func(ctx context.Context) { hits.Add(ctx, 1) })
+					v.clone().visit(func(ctx context.Context) { must(t, user.Sub("of another").Set(ctx, "x")) })
+					other := v.clone()
+					other.visit(func(ctx context.Context) {
+						name, err := user.Get(ctx)
+						must(t, err)
+						must(t, user.Set(ctx, name+"+"))
+					})
 					return "bob", nil
 				})
 				checkErr(t, "Update", err, session.ErrConflict)
-				wantValue(t, ctx, user, "ann")
+				session.FromContext(ctx).Degrade()
 			})
-			v.visit(func(ctx context.Context) { wantValue(t, ctx, user, "ann") })
+			v.visit(func(ctx context.Context) { wantValue(t, ctx, user, "ann"+strings.Repeat("+", 100)) })
 		})
 	})
 }
@@ -750,7 +758,7 @@ func TestInfo(t *testing.T) {
 	v.visit(func(ctx context.Context) {
 		info, err := session.FromContext(ctx).Info()
 		must(t, err)
-		if info.ID != before.ID || info.Owner != "ann" || info.Labels["device"] != "phone" || info.Count != 1 || info.Size != 9 {
+		if info.ID != before.ID || info.Owner != "ann" || info.Labels["device"] != "phone" || info.Count != 1 || info.Size != len(`user"ann"devicephone`) {
 			t.Errorf("got %+v", info)
 		}
 		if d := info.Expires.Sub(info.LastSeen); d != 30*time.Minute {
@@ -802,6 +810,7 @@ func TestReloadAfterFailure(t *testing.T) {
 			if reload {
 				must(t, session.FromContext(ctx).Reload(ctx))
 				wantValue(t, ctx, user, "ann")
+				must(t, user.Set(ctx, "ann"))
 			}
 		})
 		check(t, "status", res.StatusCode, map[bool]int{true: 200, false: 503}[reload])

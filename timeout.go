@@ -6,12 +6,11 @@ import (
 	"time"
 )
 
-// A storeContext is the context of one store call: the caller's, with a timeout. Unlike context.WithTimeout it starts
+// A storeContext is the context of one store call: the caller's, with a timeout, and not cancelled with it. Unlike context.WithTimeout it starts
 // no timer until the store waits, which one in memory never does: that saves most of what such a call costs.
 type storeContext struct {
-	parent   context.Context
-	timeout  time.Duration
-	detached bool // the parent's end cancels nothing
+	parent  context.Context
+	timeout time.Duration
 
 	asked atomic.Bool                  // for Err, once
 	timed atomic.Pointer[timedContext] // nil before the store waits
@@ -27,11 +26,7 @@ func (c *storeContext) start() context.Context {
 	if t := c.timed.Load(); t != nil {
 		return t
 	}
-	parent := c.parent
-	if c.detached {
-		parent = context.WithoutCancel(parent)
-	}
-	ctx, stop := context.WithTimeout(parent, c.timeout)
+	ctx, stop := context.WithTimeout(context.WithoutCancel(c.parent), c.timeout)
 	t := &timedContext{ctx, stop}
 	if !c.timed.CompareAndSwap(nil, t) { // by the store's other goroutine, or released
 		stop()
@@ -58,13 +53,10 @@ func (c *storeContext) Done() <-chan struct{} { return c.start().Done() }
 
 // Err starts no timer when it is first called: a store that looks once, before it begins, is not waiting.
 func (c *storeContext) Err() error {
-	switch {
-	case c.timed.Load() != nil, c.asked.Swap(true):
+	if c.timed.Load() != nil || c.asked.Swap(true) {
 		return c.start().Err()
-	case c.detached:
-		return nil
 	}
-	return c.parent.Err()
+	return nil
 }
 
 // Value passes on the timer's context as well, so that contexts which drivers derive are cancelled by it directly:

@@ -121,8 +121,8 @@ func (s *signer) open(signed string, codecs []*securecookie.SecureCookie) (t raw
 	return rawToken{}, false
 }
 
-// pick returns the one valid token among those that a request carries, as it came and hashed. Two different valid ones
-// are refused both, for nobody can say which the visitor means and which an attacker has planted.
+// pick returns the one valid token among those that a request carries, as it came and hashed. Where there are two
+// different valid ones, the store has to say which of them are live.
 func (s *signer) pick(candidates []string, now store.Instant) (signed string, t store.Token, why refusal) {
 	if len(candidates) > maxCandidates {
 		return "", store.Token{}, tooMany
@@ -145,12 +145,19 @@ func (s *signer) pick(candidates []string, now store.Instant) (signed string, t 
 	return signed, t, why
 }
 
-// verified returns the hashes of the valid tokens among those that a request carries.
-func (s *signer) verified(candidates []string, now store.Instant) []store.Token {
-	var valid []store.Token
-	for _, signed := range candidates[:min(len(candidates), maxCandidates)] {
-		if t, ok := s.verify(signed, now); ok {
-			valid = append(valid, t)
+// A validToken is a token that one of the keys has signed, as it came and hashed.
+type validToken struct {
+	signed string
+	hash   store.Token
+}
+
+// verified returns the valid tokens among those that a request carries, each once.
+func (s *signer) verified(candidates []string, now store.Instant) []validToken {
+	var valid []validToken
+	for _, signed := range candidates {
+		hash, ok := s.verify(signed, now)
+		if ok && !slices.ContainsFunc(valid, func(v validToken) bool { return v.hash == hash }) {
+			valid = append(valid, validToken{signed, hash})
 		}
 	}
 	return valid
@@ -169,5 +176,5 @@ const (
 
 // String says it for the debug log.
 func (r refusal) String() string {
-	return [...]string{"no token", "not valid", "accepted", "two different valid tokens", "too many tokens"}[r]
+	return [...]string{"no token", "not valid", "accepted", "valid tokens of several sessions", "too many tokens"}[r]
 }

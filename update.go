@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"github.com/lazysession/session/store"
@@ -13,23 +12,58 @@ import (
 
 const (
 	updateTries = 100
-	// Those who lose often wait a random time, which grows to updatePause: long enough for a round trip to a database.
+	// An Update that loses often waits a random time, which grows to updatePause: long enough for a round trip to a
+	// database.
 	updatePause = 20 * time.Millisecond
 )
 
-// update commits what f makes of the document under name, together with the rest of the change, by compare-and-swap.
-func (s *Session) update(ctx context.Context, name string, f func(doc string, ok bool) (string, error)) error {
+// update commits what f makes of the document under name, together with the rest of the change, by compare-and-swap of
+// that one document.
+func (s *Session) update(ctx context.Context, name valueName, f func(doc string, ok bool) (string, error)) error {
+	if err := name.check(); err != nil {
+		return s.settle(changing(name.text), err)
+	}
+	if s.m == nil {
+		return ErrNoMiddleware
+	}
+	var ofCaller error // what f returns is no failure of the session
+	err := s.swapUntilDone(ctx, name.text, func(doc string, ok bool) (string, error) {
+		doc, ofCaller = f(doc, ok)
+		return doc, ofCaller
+	})
+	if ofCaller != nil {
+		return ofCaller
+	}
+	return s.settle(changing(name.text), err)
+}
+
+func (s *Session) swapUntilDone(ctx context.Context, name string, f func(string, bool) (string, error)) error {
+	lost := false
 	for try := range updateTries {
 		if err := pause(ctx, try); err != nil {
 			return err
 		}
-		done, err := s.tryUpdate(ctx, name, f)
-		if done || err != nil {
+		if lost { // after the pause: a record from before it would lose again
+			if err := s.refresh(ctx); err != nil {
+				return err
+			}
+		}
+		err := s.tryUpdate(ctx, name, f)
+		if err == nil {
+			return nil
+		}
+		if err != errOtherWasFaster && err != errChangedMeanwhile {
 			return err
 		}
+		lost = err == errOtherWasFaster
 	}
 	return fmt.Errorf("%w: value %q was changed by others %d times", ErrConflict, name, updateTries)
 }
+
+var (
+	errOtherWasFaster   = errors.New("another request has changed the value")
+	errChangedMeanwhile = errors.New("this request has changed the value while the function ran")
+)
 
 // pause lets others go first after some losses in a row.
 func pause(ctx context.Context, try int) error {
@@ -46,66 +80,81 @@ func pause(ctx context.Context, try int) error {
 	}
 }
 
-// tryUpdate is done when the new document is committed. f runs without the lock, so that it may use the session; what
-// it did is redone if the value, here or in the store, is another by then.
-func (s *Session) tryUpdate(ctx context.Context, name string, f func(string, bool) (string, error)) (done bool, err error) {
-	if err := s.enterToWrite(ctx); err != nil {
-		return false, err
-	}
-	old, ok, err := s.lookupLocked(name)
-	seen := s.rec
-	s.mu.Unlock()
+// tryUpdate commits the new document. f runs without the lock, so that it may use the session; what it did is not
+// committed if the value, here or in the store, is another by then.
+func (s *Session) tryUpdate(ctx context.Context, name string, f func(string, bool) (string, error)) error {
+	before, err := s.look(ctx, name)
 	if err != nil {
-		return false, err
+		return err
 	}
-
-	doc, err := f(old, ok)
+	doc, err := f(before.doc, before.ok)
 	if err != nil {
-		return false, err
+		return err
 	}
-
-	if err := s.enterToWrite(ctx); err != nil {
-		return false, err
-	}
-	defer s.mu.Unlock()
-	now, stillOK, err := s.lookupLocked(name)
-	if err != nil || s.rec != seen || now != old || stillOK != ok {
-		return false, err
-	}
-	return s.swapLocked(ctx, name, doc)
+	return s.locked(ctx, func() error {
+		now, err := s.lookLocked(name)
+		if err != nil {
+			return err
+		}
+		if now != before {
+			return errChangedMeanwhile
+		}
+		return s.writeLocked(func() error { return s.swapLocked(ctx, name, doc) })
+	})
 }
 
-// swapLocked commits the change with the new document. Where the record has moved on it reads that, takes the document
-// back, and is not done.
-func (s *Session) swapLocked(ctx context.Context, name, doc string) (done bool, err error) {
-	takeBack := s.rememberLocked(name)
-	if err := s.setLocked(name, doc); err != nil {
-		return false, err
+// A sight is what an update sees before it calls its function.
+type sight struct {
+	rec *store.Record
+	doc string
+	ok  bool
+}
+
+func (s *Session) look(ctx context.Context, name string) (seen sight, err error) {
+	err = s.locked(ctx, func() (err error) {
+		if err = s.mayWriteLocked(); err == nil {
+			seen, err = s.lookLocked(name)
+		}
+		return err
+	})
+	return seen, err
+}
+
+func (s *Session) lookLocked(name string) (seen sight, err error) {
+	seen.rec = s.rec
+	seen.doc, seen.ok, err = s.lookup(name)
+	return seen, err
+}
+
+// swapLocked commits the change with the new document, if the store still has the one that this request has read. If not,
+// it takes the new one back.
+func (s *Session) swapLocked(ctx context.Context, name, doc string) error {
+	takeBack := s.remember(name)
+	if err := s.draft.set(name, doc, s.m.cfg.MaxBytes); err != nil {
+		return err
 	}
-	if s.state == live {
-		s.change.IfVersion = s.rec.Version
+	wasLive := s.state == live
+	if wasLive {
+		stored, _ := s.rec.Values.Get(name)
+		s.change.IfValue = &store.Value{Name: name, JSON: stored}
 	}
-	err = s.commitLocked(ctx)
-	s.change.IfVersion = 0
+	err := s.commitLocked(ctx)
+	s.change.IfValue = nil
 	if err != nil {
 		takeBack()
 	}
-	if s.state == live && errors.Is(err, ErrConflict) {
-		return false, s.reloadLocked(ctx)
+	if wasLive && errors.Is(err, ErrConflict) {
+		return errOtherWasFaster
 	}
-	return err == nil, err
+	return err
 }
 
-// rememberLocked returns a function that restores the edit of a name as it is now.
-func (s *Session) rememberLocked(name string) (restore func()) {
-	var earlier []store.Edit
-	if at, found := s.change.Find(name); found {
-		earlier = []store.Edit{s.change.Edits[at]}
-	}
-	return func() {
-		if at, found := s.change.Find(name); found {
-			s.change.Edits = slices.Replace(s.change.Edits, at, at+1, earlier...)
-			s.size = 0
+// refresh reads the session anew, for another try.
+func (s *Session) refresh(ctx context.Context) error {
+	return s.locked(ctx, func() error {
+		if s.state != live {
+			return nil // the next try says what has become of it
 		}
-	}
+		return s.loadAgainLocked(ctx)
+	})
 }

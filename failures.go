@@ -1,0 +1,143 @@
+package session
+
+import "slices"
+
+// A response must not say that all went well when something did not. So a Session remembers each operation of its request
+// that has failed until the same one succeeds, or until Degrade says that the handler knows. A response that would be a
+// success is then refused. Handlers need not look at every error for their answer to be true.
+
+// An operation is what a method of a key or a Session does, by name where there are many of a kind.
+type operation struct {
+	kind kind
+	name string // of the value or label
+}
+
+// A kind is a kind of operation.
+type kind uint8
+
+const (
+	readValue kind = iota
+	changeValue
+	inspect // anything else that only reads: Exists, Info, Names
+	renew
+	end
+	setOwner
+	setLabel
+	setTimes // idle timeout, lifetime, persistence
+	clearValues
+	commit
+	reload
+)
+
+func reading(name string) operation { return operation{readValue, name} }
+
+func inspecting(what string) operation { return operation{inspect, what} }
+
+func changing(name string) operation { return operation{changeValue, name} }
+
+// makesGood reports whether the success of op makes up for the failure of an earlier one: of the same, or of reading a
+// value that is changed now.
+func (op operation) makesGood(failed operation) bool {
+	return op == failed || op.kind == changeValue && failed == reading(op.name)
+}
+
+// changes reports whether the operation was to change something.
+func (op operation) changes() bool {
+	return op.kind != readValue && op.kind != inspect && op.kind != reload
+}
+
+// A trouble is what a Session knows of failures.
+type trouble struct {
+	unavailable error     // why the session is failed
+	failures    []failure // operations that have failed and were not made good
+	degraded    bool      // Degrade was called
+}
+
+// A failure is an operation that has failed, and why.
+type failure struct {
+	operation
+	err error
+}
+
+// settle is settleLocked for what fails or succeeds outside the lock. It returns the error as it is.
+func (s *Session) settle(op operation, err error) error {
+	if s.m != nil && (err != nil || s.in(failing)) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.settleLocked(op, err)
+	}
+	return err
+}
+
+// settleLocked notes how an operation went. Sessions outside HTTP have no response to refuse, and a response that has
+// begun can't be refused any more.
+func (s *Session) settleLocked(op operation, err error) {
+	switch {
+	case s.x == nil, s.in(sealed | closed):
+	case err != nil:
+		s.failureLocked(op, err)
+	default:
+		s.madeGoodLocked(op)
+	}
+}
+
+// failureLocked notes that an operation has failed.
+func (s *Session) failureLocked(op operation, err error) {
+	t := s.troubleLocked()
+	if t.degraded && !op.changes() {
+		return
+	}
+	t.failures = append(slices.DeleteFunc(t.failures, func(f failure) bool { return f.operation == op }), failure{op, err})
+	s.phase.Or(failing | used) // used, so that the response looks
+}
+
+// madeGoodLocked forgets the failures that the success of an operation makes good.
+func (s *Session) madeGoodLocked(op operation) {
+	if !s.in(failing) {
+		return
+	}
+	s.failures = slices.DeleteFunc(s.failures, func(f failure) bool { return op.makesGood(f.operation) })
+	if len(s.failures) == 0 {
+		s.phase.And(^failing)
+	}
+}
+
+// overlookedLocked returns the error of the last operation that has failed and was not made good, which knows most of the
+// session; nil where there is none.
+func (s *Session) overlookedLocked() error {
+	if !s.in(failing) {
+		return nil
+	}
+	return s.failures[len(s.failures)-1].err
+}
+
+// Degrade says that the handler knows of the operations that have failed in this request, and goes on without what they
+// were to do: a page in default colors, say, where the store can't be reached. Without it, a response that would be a
+// success (a status below 400) is refused after a failure, and Config.OnError answers in its place; an operation is also
+// made good when it succeeds later in the same request. After Degrade, reads that fail refuse nothing for the rest of
+// the request, while changes that fail later still do.
+func (s *Session) Degrade() {
+	if s.x == nil || s.in(closed) {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.troubleLocked()
+	t.degraded, t.failures = true, nil
+	s.phase.And(^failing)
+}
+
+func (s *Session) troubleLocked() *trouble {
+	d := s.detailsLocked()
+	if d.trouble == nil {
+		d.trouble = new(trouble)
+	}
+	return d.trouble
+}
+
+func (s *Session) detailsLocked() *details {
+	if s.details == nil {
+		s.details = new(details)
+	}
+	return s.details
+}
