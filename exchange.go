@@ -87,9 +87,11 @@ func (x *exchange) flush() error {
 }
 
 // stopStreaming ends the request's context, where the protocol lets it, for a handler that streams on after its response
-// was refused: the client has had its answer, and may have sent the next request over the connection.
+// was refused: the client has had its answer, and may have sent the next request over the connection. One Flush is no
+// stream: httputil.ReverseProxy flushes after a Write that has failed.
 func (x *exchange) stopStreaming() {
-	if x.req.ProtoMajor == 1 {
+	const streams = 2
+	if x.undo.flushes++; x.undo.flushes == streams && x.req.ProtoMajor == 1 {
 		x.controller().SetReadDeadline(time.Unix(1, 0)) // net/http takes it for the client's going away
 		x.undo.cut = true
 	}

@@ -13,7 +13,9 @@ type undo struct {
 	inner  []*Session  // of Managers further in: what they tell the client holds, whatever becomes of this response
 	why    error       // set when the response is thrown away
 	sink   http.Header // where headers go that the handler sets after that
-	cut    bool        // the connection can't be used again
+
+	flushes int  // since then
+	cut     bool // the connection can't be used again
 }
 
 // A field is one field of a header. Set and Add leave its slice of values as it is.

@@ -1,0 +1,374 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lazysession/session"
+	"github.com/lazysession/session/store"
+)
+
+// brokenDoc is the key of a value that does not decode.
+var brokenDoc = session.NewKey[int]("text")
+
+// operations that can fail in a session that is there, and how each is asked for. The store fails at the load.
+var operationsOfASession = []struct {
+	name string
+	do   func(ctx context.Context, s *session.Session) error
+}{
+	{"ID", func(_ context.Context, s *session.Session) error {
+		if s.ID().IsZero() {
+			return session.ErrUnavailable // it has no error of its own
+		}
+		return nil
+	}},
+	{"Exists", func(_ context.Context, s *session.Session) error { _, err := s.Exists(); return err }},
+	{"Info", func(_ context.Context, s *session.Session) error { _, err := s.Info(); return err }},
+	{"Names", func(_ context.Context, s *session.Session) error { _, err := s.Names(); return err }},
+	{"Values", func(_ context.Context, s *session.Session) error { _, err := s.Values(); return err }},
+	{"Owner", func(_ context.Context, s *session.Session) error { _, err := s.Owner(); return err }},
+	{"Token", func(_ context.Context, s *session.Session) error { _, err := s.Token(); return err }},
+	{"Get", func(ctx context.Context, _ *session.Session) error { _, err := user.Get(ctx); return err }},
+	{"Lookup", func(ctx context.Context, _ *session.Session) error { _, _, err := user.Lookup(ctx); return err }},
+	{"Take", func(ctx context.Context, _ *session.Session) error { _, _, err := user.Take(ctx); return err }},
+	{"Set", func(ctx context.Context, _ *session.Session) error { return user.Set(ctx, "bob") }},
+	{"Delete", func(ctx context.Context, _ *session.Session) error { return user.Delete(ctx) }},
+	{"Update", func(ctx context.Context, _ *session.Session) error {
+		_, err := user.Update(ctx, func(string) (string, error) { return "bob", nil })
+		return err
+	}},
+	{"Add", func(ctx context.Context, _ *session.Session) error { _, err := hits.Add(ctx, 1); return err }},
+	{"Counter.Get", func(ctx context.Context, _ *session.Session) error { _, err := hits.Get(ctx); return err }},
+	{"Clear", func(_ context.Context, s *session.Session) error { return s.Clear() }},
+	{"Renew", func(_ context.Context, s *session.Session) error { return s.Renew() }},
+	{"SetOwner", func(_ context.Context, s *session.Session) error { return s.SetOwner("ann") }},
+	{"SetLabel", func(_ context.Context, s *session.Session) error { return s.SetLabel("device", "phone") }},
+	{"Persist", func(_ context.Context, s *session.Session) error { return s.Persist(true) }},
+	{"SetIdleTimeout", func(_ context.Context, s *session.Session) error { return s.SetIdleTimeout(time.Hour) }},
+	{"SetLifetime", func(_ context.Context, s *session.Session) error { return s.SetLifetime(time.Hour) }},
+	{"End", func(_ context.Context, s *session.Session) error { return s.End() }},
+}
+
+// Whichever operation fails and is overlooked, the response is no success. It is one again where the same operation
+// succeeds later, or where the handler says that it knows.
+func TestNoOperationFailsUnseen(t *testing.T) {
+	for _, op := range operationsOfASession {
+		t.Run(op.name, func(t *testing.T) {
+			for _, tt := range []struct {
+				name   string
+				after  func(ctx context.Context, s *session.Session)
+				status int
+			}{
+				{"overlooked", func(context.Context, *session.Session) {}, 503},
+				{"store back, not done again", func(ctx context.Context, s *session.Session) { must(t, s.Reload(ctx)) }, 503},
+				{"done again", func(ctx context.Context, s *session.Session) {
+					must(t, s.Reload(ctx))
+					must(t, op.do(ctx, s))
+				}, 200},
+				{"degraded", func(_ context.Context, s *session.Session) { s.Degrade() }, 200},
+			} {
+				m, s := newManager(t, nil)
+				v := &visitor{t: t, m: m}
+				v.visit(func(ctx context.Context) { must(t, user.Set(ctx, "ann")) })
+				s.onLoad = fail
+				res := v.visit(func(ctx context.Context) {
+					checkErr(t, tt.name+": "+op.name, op.do(ctx, session.FromContext(ctx)), session.ErrUnavailable)
+					s.onLoad = nil
+					tt.after(ctx, session.FromContext(ctx))
+				})
+				check(t, tt.name+": status", res.StatusCode, tt.status)
+			}
+		})
+	}
+}
+
+func TestWhatIsAFailure(t *testing.T) {
+	big := strings.Repeat("x", 100)
+	end := func(v *visitor) {
+		v.clone().visit(func(ctx context.Context) { must(v.t, session.FromContext(ctx).End()) })
+	}
+	renew := func(v *visitor) {
+		v.clone().visit(func(ctx context.Context) { must(v.t, session.FromContext(ctx).Renew()) })
+	}
+	errOfCaller := errors.New("wrong code")
+	for _, tt := range []struct {
+		name   string
+		before func(v *visitor)
+		do     func(ctx context.Context)
+		status int
+	}{
+		{"a value too large", nil, func(ctx context.Context) { user.Set(ctx, big) }, 413},
+		{"a counter too large", nil, func(ctx context.Context) { session.NewCounter(big).Add(ctx, 1) }, 413},
+		{"a label too large", nil, func(ctx context.Context) { session.FromContext(ctx).SetLabel("device", big) }, 413},
+		{"an Update too large", nil, func(ctx context.Context) {
+			user.Update(ctx, func(string) (string, error) { return big, nil })
+		}, 413},
+		{"too large, then one that fits", nil, func(ctx context.Context) { user.Set(ctx, big); user.Set(ctx, "bob") }, 200},
+		{"too large, then another name", nil, func(ctx context.Context) { user.Set(ctx, big); hits.Add(ctx, 1) }, 413},
+		{"too large, then a read of it", nil, func(ctx context.Context) { user.Set(ctx, big); user.Get(ctx) }, 413},
+		{"a value that does not decode", nil, func(ctx context.Context) { brokenDoc.Get(ctx) }, 500},
+		{"a value that is taken and does not decode", nil, func(ctx context.Context) { brokenDoc.Take(ctx) }, 500},
+		{"an Update of what does not decode", nil, func(ctx context.Context) {
+			brokenDoc.Update(ctx, func(n int) (int, error) { return n + 1, nil })
+		}, 500},
+		{"a counter over what is no integer", nil, func(ctx context.Context) { session.NewCounter("text").Get(ctx) }, 500},
+		{"an addition to what is no integer", nil, func(ctx context.Context) { session.NewCounter("text").Add(ctx, 1) }, 500},
+		{"a value that does not decode, then is set", nil, func(ctx context.Context) { brokenDoc.Get(ctx); brokenDoc.Set(ctx, 1) }, 200},
+		{"a value that can't be encoded", nil, func(ctx context.Context) { user.Set(ctx, "\xff") }, 500},
+		{"an Update that can't be encoded", nil, func(ctx context.Context) {
+			user.Update(ctx, func(string) (string, error) { return "\xff", nil })
+		}, 500},
+		{"an invalid name", nil, func(ctx context.Context) { user.Sub("").Set(ctx, "x") }, 500},
+		{"an invalid name that is read", nil, func(ctx context.Context) { user.Sub("").Get(ctx) }, 500},
+		{"an invalid owner", nil, func(ctx context.Context) { session.FromContext(ctx).SetOwner("\xff") }, 500},
+		{"an invalid idle timeout", nil, func(ctx context.Context) { session.FromContext(ctx).SetIdleTimeout(-1) }, 500},
+		{"an error of Update's own function", nil, func(ctx context.Context) {
+			_, err := user.Update(ctx, func(string) (string, error) { return "", errOfCaller })
+			checkErr(t, "Update", err, errOfCaller)
+		}, 200},
+		{"a write to an ended session", nil, func(ctx context.Context) {
+			must(t, session.FromContext(ctx).End())
+			user.Set(ctx, "bob")
+		}, 409},
+		{"a delete in an ended session", nil, func(ctx context.Context) {
+			must(t, session.FromContext(ctx).End())
+			user.Delete(ctx)
+		}, 409},
+		{"a write with a renewed token", renew, func(ctx context.Context) { user.Set(ctx, "bob") }, 409},
+		{"a read with a renewed token", renew, func(ctx context.Context) { user.Get(ctx) }, 200},
+		{"a read of an ended session", end, func(ctx context.Context) { user.Get(ctx) }, 200},
+		{"a read with a context that is done", nil, func(ctx context.Context) {
+			gone, cancel := context.WithCancel(ctx)
+			cancel()
+			user.Get(gone)
+		}, 503},
+		{"a write with a context that is done", nil, func(ctx context.Context) {
+			gone, cancel := context.WithCancel(ctx)
+			cancel()
+			user.Set(gone, "bob")
+		}, 503},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			v := newVisitor(t, &session.Config{MaxBytes: 80})
+			v.visit(func(ctx context.Context) { must(t, session.NewKey[string]("text").Set(ctx, "no number")) })
+			if tt.before != nil {
+				tt.before(v)
+			}
+			res := v.visit(tt.do)
+			check(t, "status", res.StatusCode, tt.status)
+		})
+	}
+}
+
+// A handler that answers an error itself has seen the failure.
+func TestFailureThatTheHandlerAnswers(t *testing.T) {
+	m, s := newManager(t, nil)
+	c := newVisitorWith(t, m, "red")
+	s.onLoad = fail
+	for _, status := range []int{400, 404, 500, 503} {
+		w := c.use(func(w http.ResponseWriter, r *http.Request) {
+			color.Get(r.Context())
+			http.Error(w, "sorry", status)
+		}, m).get("/")
+		check(t, "status", w.Code, status)
+		check(t, "body", w.Body.String(), "sorry\n")
+	}
+	for _, status := range []int{200, 204, 302, 304} {
+		w := c.use(func(w http.ResponseWriter, r *http.Request) {
+			color.Get(r.Context())
+			w.WriteHeader(status)
+		}, m).get("/")
+		check(t, "status", w.Code, 503)
+	}
+}
+
+// What was to be committed together with what has failed is not committed by itself.
+func TestRefusedForAFailureCommitsNothing(t *testing.T) {
+	m, s := newManager(t, &session.Config{MaxBytes: 40})
+	c := newVisitorWith(t, m, "red")
+	s.take()
+	w := c.use(func(w http.ResponseWriter, r *http.Request) {
+		must(t, color.Set(r.Context(), "blue"))
+		must(t, session.FromContext(r.Context()).Renew())
+		user.Set(r.Context(), strings.Repeat("x", 100))
+		fmt.Fprint(w, "saved")
+	}, m).get("/")
+	check(t, "status", w.Code, http.StatusRequestEntityTooLarge)
+	check(t, "store calls", s.take(), calls{loads: 1})
+	check(t, "cookies", len(w.Result().Cookies()), 0)
+	check(t, "color", colorOf(t, c, m), "red")
+}
+
+// After Degrade, reads may fail, for a page without them was decided on; changes may not.
+func TestDegradeHoldsForReads(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		late   func(ctx context.Context)
+		status int
+	}{
+		{"a read", func(ctx context.Context) { color.Get(ctx); session.FromContext(ctx).Info() }, 200},
+		{"a change", func(ctx context.Context) { color.Set(ctx, "blue") }, 503},
+		{"an end", func(ctx context.Context) { session.FromContext(ctx).End() }, 503},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			m, s := newManager(t, nil)
+			c := newVisitorWith(t, m, "red")
+			s.onLoad = fail
+			w := c.use(func(_ http.ResponseWriter, r *http.Request) {
+				user.Get(r.Context())
+				session.FromContext(r.Context()).Degrade()
+				tt.late(r.Context())
+			}, m).get("/")
+			check(t, "status", w.Code, tt.status)
+		})
+	}
+	session.FromContext(t.Context()).Degrade() // without the middleware it does nothing
+}
+
+func TestFailedReloadOfUpdateIsNotOverlooked(t *testing.T) {
+	m, s := newManager(t, nil)
+	v := &visitor{t: t, m: m}
+	v.visit(func(ctx context.Context) { must(t, user.Set(ctx, "ann")) })
+	res := v.visit(func(ctx context.Context) {
+		user.Update(ctx, func(name string) (string, error) {
+			s.onLoad = nil
+			v.clone().visit(func(ctx context.Context) { must(t, user.Set(ctx, "bob")) })
+			s.onLoad = fail
+			return name + "!", nil
+		})
+	})
+	check(t, "status", res.StatusCode, http.StatusServiceUnavailable)
+}
+
+// A write that fails leaves a visitor without a session as it was.
+func TestFailedWriteMakesNoSession(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		do   func(ctx context.Context) error
+	}{
+		{"an Update whose function errs", func(ctx context.Context) error {
+			_, err := user.Update(ctx, func(string) (string, error) { return "", errors.New("wrong code") })
+			return err
+		}},
+		{"an Update that can't be encoded", func(ctx context.Context) error {
+			_, err := user.Update(ctx, func(string) (string, error) { return "\xff", nil })
+			return err
+		}},
+		{"an Update that is too large", func(ctx context.Context) error {
+			_, err := user.Update(ctx, func(string) (string, error) { return strings.Repeat("x", 100), nil })
+			return err
+		}},
+		{"a Set that can't be encoded", func(ctx context.Context) error { return user.Set(ctx, "\xff") }},
+		{"a Set that is too large", func(ctx context.Context) error { return user.Set(ctx, strings.Repeat("x", 100)) }},
+		{"a Set of an invalid name", func(ctx context.Context) error { return user.Sub("").Set(ctx, "x") }},
+		{"a counter that is too large", func(ctx context.Context) error {
+			_, err := session.NewCounter(strings.Repeat("x", 100)).Add(ctx, 1)
+			return err
+		}},
+		{"an invalid owner", func(ctx context.Context) error { return session.FromContext(ctx).SetOwner("\xff") }},
+		{"an invalid label", func(ctx context.Context) error { return session.FromContext(ctx).SetLabel("", "x") }},
+		{"an invalid lifetime", func(ctx context.Context) error { return session.FromContext(ctx).SetLifetime(-1) }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			m, s := newManager(t, &session.Config{MaxBytes: 80})
+			w := newClient(m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if tt.do(r.Context()) == nil {
+					t.Error("got no error")
+				}
+				exists, err := session.FromContext(r.Context()).Exists()
+				check(t, "exists", exists, false)
+				must(t, err)
+				w.WriteHeader(http.StatusUnauthorized)
+			}))).get("/")
+			check(t, "store calls", s.take(), calls{})
+			check(t, "cookies", len(w.Result().Cookies()), 0)
+			check(t, "sessions", s.mem.Len(), 0)
+		})
+	}
+	t.Run("then one succeeds", func(t *testing.T) {
+		v := newVisitor(t, &session.Config{MaxBytes: 80})
+		v.visit(func(ctx context.Context) {
+			user.Set(ctx, strings.Repeat("x", 100))
+			must(t, user.Set(ctx, "ann"))
+		})
+		v.visit(func(ctx context.Context) { wantValue(t, ctx, user, "ann") })
+	})
+}
+
+func TestError(t *testing.T) {
+	for _, tt := range []struct {
+		err    error
+		status int
+	}{
+		{session.ErrUnavailable, 503},
+		{fmt.Errorf("%w: %w", session.ErrUnavailable, session.ErrOutcomeUnknown), 503},
+		{context.DeadlineExceeded, 503},
+		{context.Canceled, 503},
+		{session.ErrEnded, 409},
+		{session.ErrConflict, 409},
+		{session.ErrTooLarge, 413},
+		{session.ErrTooLate, 500},
+		{session.ErrNoMiddleware, 500},
+		{&session.ValueError{Name: "color", Err: errStore}, 500},
+		{errStore, 500},
+	} {
+		t.Run(fmt.Sprint(tt.err), func(t *testing.T) {
+			w := httptest.NewRecorder()
+			r := httptest.NewRequest("GET", "/", nil)
+			m, _ := newManager(t, nil)
+			m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				session.Error(w, r, fmt.Errorf("user=app host=db.internal: %w", tt.err))
+			})).ServeHTTP(w, r)
+			check(t, "status", w.Code, tt.status)
+			check(t, "Retry-After", w.Header().Get("Retry-After") != "", tt.status == 503)
+			if body := w.Body.String(); body == "" || strings.Contains(body, "db.internal") || strings.Contains(body, tt.err.Error()) {
+				t.Errorf("body: got %q, want a sentence that says nothing of the inside", body)
+			}
+		})
+	}
+}
+
+// A counter's additions of one request are sent as one. Where they leave int64 together, nobody else's may be forgotten.
+func TestAdditionsThatLeaveInt64Together(t *testing.T) {
+	v := newVisitor(t, nil)
+	v.visit(func(ctx context.Context) {
+		must(t, session.NewKey[int64]("hits").Set(ctx, -10))
+	})
+	v.visit(func(ctx context.Context) {
+		_, err := hits.Add(ctx, 1<<63-1)
+		must(t, err)
+		v.clone().visit(func(ctx context.Context) { hits.Add(ctx, -100) })
+		var value *session.ValueError
+		if _, err := hits.Add(ctx, 5); !errors.As(err, &value) || !errors.Is(err, store.ErrNotInteger) {
+			t.Errorf("an addition that leaves int64 with the one before: got error %v, want a ValueError", err)
+		}
+		session.FromContext(ctx).Degrade()
+	})
+	v.visit(func(ctx context.Context) {
+		n, err := hits.Get(ctx)
+		must(t, err)
+		check(t, "hits", n, 1<<63-1-110)
+	})
+}
+
+// A client that has gone is nobody's error.
+func TestClientThatHasGoneIsNoErrorInTheLog(t *testing.T) {
+	var logs logbook
+	m, _ := newManager(t, &session.Config{Logger: logs.logger()})
+	c := newVisitorWith(t, m, "red")
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	c.use(func(w http.ResponseWriter, r *http.Request) {
+		color.Get(r.Context())
+		io.WriteString(w, "hello")
+	}, m).do(c.request("/").WithContext(ctx))
+	check(t, "lines at ERROR", logs.count("level=ERROR"), 0)
+	check(t, "lines of the refusal", logs.count("response refused"), 1)
+}
