@@ -377,3 +377,91 @@ func TestRefusedChangesAreNoEvents(t *testing.T) {
 		check(t, "events", told(nil, log.take()), "")
 	})
 }
+
+// A watchedStore counts its watchers.
+type watchedStore struct {
+	*spy
+	store.Watchers
+	watching int
+}
+
+func (s *watchedStore) Watch(f func(store.Event)) (cancel func()) {
+	s.watching++
+	cancelled := s.Watchers.Watch(f)
+	return func() {
+		s.watching--
+		cancelled()
+	}
+}
+
+func TestCloseLeavesTheWatcher(t *testing.T) {
+	s := &watchedStore{spy: newSpy()}
+	m := newManagerOn(t, s, nil)
+	check(t, "watchers", s.watching, 1)
+	must(t, m.Close())
+	check(t, "watchers after Close", s.watching, 0)
+	must(t, m.Close())
+}
+
+// Where the answer to a commit or an end is lost, it may have happened: subscribers are told to look.
+func TestEventsMayBeMissedWithAnAnswer(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		do   func(m *session.Manager, s *spy)
+		want string
+	}{
+		{"creation", func(m *session.Manager, s *spy) {
+			s.onCommit = fail
+			m.Create(t.Context())
+		}, " missed"},
+		{"end", func(m *session.Manager, s *spy) {
+			s.onEnd = fail
+			m.End(t.Context(), session.ID{1})
+		}, " missed"},
+		{"creation that is refused", func(m *session.Manager, s *spy) {
+			s.onCommit = func() error { return store.ErrConflict }
+			m.Create(t.Context())
+		}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newSpy()
+				m := newManagerOn(t, unwatched{s}, nil)
+				var log eventLog
+				m.Subscribe(log.note)
+				tt.do(m, s)
+				check(t, "events", told(nil, log.take()), tt.want)
+				m.Close()
+			})
+		})
+	}
+}
+
+// An unwatched store has the three methods and no ability.
+type unwatched struct{ store.Store }
+
+// Subscribers come and go, and the Manager closes, while commits run.
+func TestSubscribeBesideCommits(t *testing.T) {
+	m := newManagerOn(t, unwatched{newSpy()}, nil)
+	start := make(chan struct{})
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			<-start
+			for range 50 {
+				if s, err := m.Create(t.Context()); err == nil {
+					m.End(t.Context(), s.ID())
+				}
+			}
+		})
+		wg.Go(func() {
+			<-start
+			for range 50 {
+				m.Subscribe(func(session.Event) {})()
+			}
+		})
+	}
+	wg.Go(func() { <-start; m.Close() })
+	close(start)
+	wg.Wait()
+}

@@ -109,7 +109,7 @@ func (s *Session) firstLoadLocked(ctx context.Context) (*store.Record, error) {
 	if s.loading.parent != nil {
 		return s.m.load(ctx, s.hash)
 	}
-	s.loading.parent, s.loading.timeout = ctx, s.m.cfg.StoreTimeout
+	s.loading.parent, s.loading.timeout = ctx, s.m.timeout
 	return s.m.loadIn(&s.loading, s.hash)
 }
 

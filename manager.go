@@ -22,15 +22,12 @@ func ParseID(s string) (ID, error) { return store.ParseID(s) }
 // A Manager is the session service: it attaches sessions to requests, and finds, lists and ends them. It may be used
 // by many goroutines at once.
 type Manager struct {
+	backend
 	cfg     *Config
-	store   store.Store
 	carrier Carrier
 	header  string // that the carrier reads, if it is one of ours
 	signer  *signer
 	now     func() time.Time // the store's clock
-	log     *slog.Logger
-	events  hub
-	watched bool // the store tells of events itself
 
 	warnInsecure sync.Once
 	stop         context.CancelFunc
@@ -48,12 +45,11 @@ func New(s store.Store, cfg *Config) (*Manager, error) {
 		return nil, err
 	}
 	m := &Manager{
+		backend: backend{store: s, timeout: cfg.StoreTimeout, log: cfg.Logger},
 		cfg:     cfg,
-		store:   s,
 		carrier: cfg.Carrier,
 		signer:  newSigner(cfg.Cookie.Name, cfg.Keys, cfg.Lifetime),
 		now:     time.Now,
-		log:     cfg.Logger,
 	}
 	setDefault[Carrier](&m.carrier, newCookieCarrier(cfg.Cookie))
 	if c, ok := m.carrier.(headerCarrier); ok {
@@ -221,99 +217,10 @@ func (m *Manager) EndOwner(ctx context.Context, owner string, except ...ID) (int
 	if !ok {
 		return 0, fmt.Errorf("session: ending the sessions of an owner in %T: %w", m.store, errors.ErrUnsupported)
 	}
-	call := m.storeCall(ctx)
-	defer call.release()
-	n, err := ender.EndOwner(call, owner, except, Revoked)
-	if n > 0 && !m.watched {
-		m.events.tell(Event{Kind: Missed}) // which ones ended, such a store doesn't say
-	}
-	return n, fromStore(err)
+	return m.endOwner(ctx, ender, owner, except)
 }
 
 // Subscribe calls f for every session created, renewed or ended, on any node that the store hears of, until cancel is
 // called. Events of one session come in order. f runs in a goroutine of its own: it may be slow, and a panic in it is
 // logged; when it falls far behind, events are dropped and a Missed event takes their place.
 func (m *Manager) Subscribe(f func(Event)) (cancel func()) { return m.events.subscribe(f) }
-
-// storeCall returns the context for one store call, which the end of ctx does not cancel: a commit must not be lost with
-// its client, and a load that is given up costs a database connection. The caller releases it.
-func (m *Manager) storeCall(ctx context.Context) *storeContext {
-	return &storeContext{parent: ctx, timeout: m.cfg.StoreTimeout}
-}
-
-var errForeignRecord = errors.New("the store returned a record other than the one asked for")
-
-// load returns the record of a token.
-func (m *Manager) load(ctx context.Context, token store.Token) (*store.Record, error) {
-	return m.loadIn(m.storeCall(ctx), token)
-}
-
-// loadIn is load in the context of a store call, which it releases.
-func (m *Manager) loadIn(call *storeContext, token store.Token) (*store.Record, error) {
-	defer call.release()
-	rec, err := m.store.Load(call, token)
-	if err == nil && (rec == nil || rec.Token != token) {
-		err = m.refuseForeign(call, rec)
-	}
-	return rec, err
-}
-
-// commit applies a change to the record of a token, and returns the record after it. The client's going away does not
-// cancel it.
-func (m *Manager) commit(ctx context.Context, token store.Token, id ID, change *store.Change) (*store.Record, error) {
-	call := m.storeCall(ctx)
-	defer call.release()
-	rec, err := m.store.Commit(call, token, change)
-	if err != nil {
-		return nil, err
-	}
-	if change.Renews() {
-		token = change.RenewTo
-	}
-	if rec == nil && !change.WantsRecord() {
-		return nil, nil
-	}
-	if rec == nil || rec.Token != token || rec.ID != id {
-		return nil, m.refuseForeign(call, rec)
-	}
-	m.tellOfCommit(rec, change)
-	return rec, nil
-}
-
-// refuseForeign reports a record of somebody else: a fault of the store, a pooled connection's late answer, say, which
-// must not show one visitor what is another's.
-func (m *Manager) refuseForeign(ctx context.Context, rec *store.Record) error {
-	var got ID
-	if rec != nil {
-		got = rec.ID
-	}
-	m.log.LogAttrs(ctx, slog.LevelError, "session: record refused",
-		slog.String("got", got.String()), slog.Any("error", errForeignRecord))
-	return errForeignRecord
-}
-
-// end removes a record. e says which, and why.
-func (m *Manager) end(ctx context.Context, e store.Event) error {
-	call := m.storeCall(ctx)
-	defer call.release()
-	if err := m.store.End(call, e.ID, e.Reason); err != nil {
-		return fromStore(err)
-	}
-	if !m.watched {
-		m.events.tell(e)
-	}
-	return nil
-}
-
-// tellOfCommit tells subscribers of a store that doesn't do so itself.
-func (m *Manager) tellOfCommit(rec *store.Record, change *store.Change) {
-	if m.watched {
-		return
-	}
-	if change.Created {
-		m.events.tell(Event{Kind: Created, ID: rec.ID, Owner: rec.Owner})
-	}
-	if change.Renews() {
-		m.events.tell(Event{Kind: Renewed, ID: rec.ID, Owner: rec.Owner})
-	}
-}
