@@ -2,7 +2,6 @@ package session
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -85,7 +84,8 @@ func wantsJSON(r *http.Request) bool {
 // and with its length, whatever the handler does meanwhile.
 type answer struct {
 	header http.Header // of the response itself
-	status int
+	why    error
+	status int // 0 until the header is written
 	body   bytes.Buffer
 }
 
@@ -98,17 +98,17 @@ func (a *answer) WriteHeader(status int) {
 }
 
 func (a *answer) Write(b []byte) (int, error) {
-	a.WriteHeader(http.StatusOK)
+	status, _ := answerTo(a.why) // what was refused is no success unless OnError says so
+	a.WriteHeader(status)
 	return a.body.Write(b)
 }
 
 // sendTo sends the answer as a whole.
 func (a *answer) sendTo(w http.ResponseWriter) {
-	status := cmp.Or(a.status, http.StatusOK)
-	if status != http.StatusNoContent && status != http.StatusNotModified {
+	if a.status != http.StatusNoContent && a.status != http.StatusNotModified {
 		a.header.Set("Content-Length", strconv.Itoa(a.body.Len()))
 	}
-	w.WriteHeader(status)
+	w.WriteHeader(a.status)
 	if a.body.Len() > 0 {
 		w.Write(a.body.Bytes()) // a client that has gone misses nothing
 	}

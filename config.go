@@ -40,8 +40,8 @@ type Config struct {
 	// is ended in the same step. Defaults to 0: no limit.
 	MaxPerOwner int
 
-	// MaxBytes limits the names and values of one session together, in bytes of JSON. A Set beyond it returns
-	// ErrTooLarge. It is judged by what the request sees, so requests at the same time may each use what is left.
+	// MaxBytes limits the values and labels of one session with their names together, in bytes (values as JSON). A Set or
+	// SetLabel beyond it returns ErrTooLarge. It is judged by what the request sees, so requests at the same time may each use what is left.
 	// Defaults to 64 KiB.
 	MaxBytes int
 
@@ -53,10 +53,11 @@ type Config struct {
 	// takes the place of one that the context has.
 	Services *service.Registry
 
-	// OnError answers a request whose session could not be committed. It gets the ResponseWriter below the Manager's, with
-	// nothing written to it (an OnError that writes nothing answers 200 as well), and an error that wraps
-	// ErrUnavailable, ErrEnded, ErrConflict or a ValueError. It is called by the request's goroutine. Defaults to a log
-	// record and a plain answer: 503, 409 or 500, as JSON where the client asks for it, else as text.
+	// OnError answers a request whose session could not be committed, or one of whose operations has failed and was
+	// overlooked (see Session.Degrade), and gets why: an error that Error knows an answer to. What it writes is gathered
+	// and sent whole when it returns. Without a WriteHeader the status is that of Error, and where nothing is written,
+	// Error answers. The header is as it was before the handler. What OnError changes in the session is committed with it. It is called by the request's goroutine. When it
+	// panics, the default answers and the panic passes on. Defaults to Error.
 	OnError func(w http.ResponseWriter, r *http.Request, err error)
 
 	// Logger gets what operators should know. No token is ever logged. Defaults to slog.Default().

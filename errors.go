@@ -18,7 +18,7 @@ var (
 	ErrEnded = errors.New("session: session has ended")
 	// ErrConflict says that a change lost against others each time it was tried; nothing of it was applied.
 	ErrConflict = errors.New("session: conflict")
-	// ErrTooLarge says that the session's values would exceed Config.MaxBytes; they stay as they were.
+	// ErrTooLarge says that the session's values and labels would exceed Config.MaxBytes; they stay as they were.
 	ErrTooLarge = errors.New("session: values too large")
 	// ErrOutcomeUnknown says, together with ErrUnavailable, that changes were sent to the store and no answer came: they
 	// may have been applied or not. They are not sent again, for a counter would count twice.
@@ -28,7 +28,7 @@ var (
 )
 
 // A ValueError says which value could not be used: one that does not decode into the key's type, since a deploy changed
-// it, say; one that can't be encoded; or one whose name is none. Other values are not affected.
+// it, say; one that can't be encoded; or one whose name is not valid. Other values are not affected.
 type ValueError struct {
 	Name string // of the value
 	Err  error  // why

@@ -173,28 +173,32 @@ func (x *exchange) refuse(why error) {
 
 // answer returns what OnError answers. When OnError panics, the standard answer is sent and the panic passes on.
 func (x *exchange) answer(why error) *answer {
-	a := &answer{header: x.w.Header()}
+	onError := x.session.m.cfg.OnError
+	if onError == nil {
+		x.session.phase.Or(refused)
+		return x.standardAnswer(why)
+	}
+	a := &answer{header: x.w.Header(), why: why}
 	returned := false
 	defer func() {
 		x.session.phase.Or(refused)
 		if !returned {
-			a = &answer{header: x.w.Header()}
-			x.standardAnswer(a, why)
-			a.sendTo(x.w)
+			x.standardAnswer(why).sendTo(x.w)
 		}
 	}()
-	if f := x.session.m.cfg.OnError; f != nil {
-		f(a, &x.req, why)
-		x.logLost(x.session.commitChangesOfOnError())
-	} else {
-		x.standardAnswer(a, why)
-	}
+	onError(a, &x.req, why)
+	x.logLost(x.session.commitChangesOfOnError())
 	returned = true
+	if a.status == 0 {
+		return x.standardAnswer(why)
+	}
 	return a
 }
 
-func (x *exchange) standardAnswer(w http.ResponseWriter, why error) {
-	answerError(w, &x.req, why, "session: response refused")
+func (x *exchange) standardAnswer(why error) *answer {
+	a := &answer{header: x.w.Header(), why: why}
+	answerError(a, &x.req, why, "session: response refused")
+	return a
 }
 
 // finish commits what is left when the handler has returned.

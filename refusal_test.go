@@ -275,12 +275,13 @@ func TestOnErrorAnswers(t *testing.T) {
 		status  int
 		length  string
 	}{
-		{"nothing", func(w http.ResponseWriter) {}, 200, "0"},
-		{"a body", func(w http.ResponseWriter) { fmt.Fprint(w, "sorry") }, 200, "5"},
+		{"nothing", func(w http.ResponseWriter) {}, 503, "66"},
+		{"a body", func(w http.ResponseWriter) { fmt.Fprint(w, "sorry") }, 503, "5"},
+		{"a success of its own", func(w http.ResponseWriter) { w.WriteHeader(200); fmt.Fprint(w, "sorry") }, 200, "5"},
 		{"a status twice", func(w http.ResponseWriter) { w.WriteHeader(503); w.WriteHeader(500) }, 503, "0"},
 		{"an early hint first", func(w http.ResponseWriter) { w.WriteHeader(103); w.WriteHeader(503) }, 503, "0"},
 		{"no content", func(w http.ResponseWriter) { w.WriteHeader(204) }, 204, ""},
-		{"a wrong length", func(w http.ResponseWriter) { w.Header().Set("Content-Length", "99"); fmt.Fprint(w, "sorry") }, 200, "5"},
+		{"a wrong length", func(w http.ResponseWriter) { w.Header().Set("Content-Length", "99"); fmt.Fprint(w, "sorry") }, 503, "5"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h, _ := refusing(t, &session.Config{OnError: func(w http.ResponseWriter, _ *http.Request, _ error) { tt.onError(w) }},
