@@ -31,6 +31,7 @@ func TestPackageStandsOnFew(t *testing.T) {
 	want := []string{
 		"github.com/gorilla/securecookie",
 		module + "/internal/ctxkey",
+		module + "/internal/jsonvalue",
 		module + "/service",
 		module + "/store",
 	}

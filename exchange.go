@@ -87,10 +87,10 @@ func (x *exchange) flush() error {
 }
 
 // stopStreaming ends the request's context, where the protocol lets it, for a handler that streams on after its response
-// was refused: the client has had its answer, and may have sent the next request over the connection. One Flush is no
-// stream: httputil.ReverseProxy flushes after a Write that has failed.
+// was refused: the client has had its answer, and may have sent the next request over the connection. A few flushes are
+// no stream: httputil.ReverseProxy flushes once after a Write that has failed, and once by a timer.
 func (x *exchange) stopStreaming() {
-	const streams = 2
+	const streams = 8
 	if x.undo.flushes++; x.undo.flushes == streams && x.req.ProtoMajor == 1 {
 		x.controller().SetReadDeadline(time.Unix(1, 0)) // net/http takes it for the client's going away
 		x.undo.cut = true

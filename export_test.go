@@ -9,10 +9,6 @@ import (
 
 // What the tests of the external package need of the inside.
 
-func Encode[T any](v T) (string, error) { return encode(v) }
-
-func DecodeCommon(doc string, p any) (ok bool) { return decodeCommon(doc, p) }
-
 // NewStoreContext returns the context of a store call, how to end it, and how to ask whether its timer was started.
 func NewStoreContext(parent context.Context, timeout time.Duration) (ctx context.Context, release func(), timed func() bool) {
 	c := &storeContext{parent: parent, timeout: timeout}

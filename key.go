@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/lazysession/session/internal/jsonvalue"
 )
 
 // A Key is the typed name of a session value. Make keys once, as package variables; any number of goroutines may use
@@ -112,7 +114,7 @@ func (k Key[T]) Update(ctx context.Context, f func(T) (T, error)) (T, error) {
 }
 
 func (k Key[T]) encode(v T) (string, error) {
-	doc, err := encode(v)
+	doc, err := jsonvalue.Encode(v)
 	if err != nil {
 		return "", &ValueError{Name: k.name.text, Err: err}
 	}
@@ -120,7 +122,7 @@ func (k Key[T]) encode(v T) (string, error) {
 }
 
 func (k Key[T]) decode(doc string) (T, error) {
-	v, err := decode[T](doc)
+	v, err := jsonvalue.Decode[T](doc)
 	if err != nil {
 		return v, &ValueError{Name: k.name.text, Err: err}
 	}

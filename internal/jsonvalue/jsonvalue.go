@@ -1,4 +1,6 @@
-package session
+// Package jsonvalue turns Go values into the JSON documents that sessions keep, and back. The types that most values have
+// go without reflection, and what comes back is what was given, or an error.
+package jsonvalue
 
 import (
 	"encoding/base64"
@@ -11,8 +13,8 @@ import (
 	"unicode/utf8"
 )
 
-// encode returns v as a JSON document. The types that most values have go without reflection.
-func encode[T any](v T) (string, error) {
+// Encode returns v as a JSON document. It refuses what JSON can't hold or encoding/json would change.
+func Encode[T any](v T) (string, error) {
 	var buf [64]byte
 	b, ok, err := appendCommon(buf[:0], v)
 	if err != nil {
@@ -134,8 +136,8 @@ func appendRaw(b []byte, v json.RawMessage) ([]byte, bool, error) {
 	return append(b, v...), true, nil
 }
 
-// decode reads a JSON document into a T. The types that most values have go without reflection.
-func decode[T any](doc string) (T, error) {
+// Decode reads a JSON document into a T.
+func Decode[T any](doc string) (T, error) {
 	var v T
 	// The conversion to any doesn't escape, so that v stays off the heap.
 	if ok := decodeCommon(doc, any(&v)); ok {
