@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/lazysession/session/internal/signed"
 )
 
 // Cookie describes the session cookie (RFC 6265bis). The zero Cookie is the safest there is: "__Host-session", Secure,
@@ -77,7 +79,7 @@ func (c Cookie) check() error {
 const maxNameAndValue = 4096
 
 func (c Cookie) checkName() error {
-	if longest := maxNameAndValue - maxSignedLen; len(c.Name) > longest {
+	if longest := maxNameAndValue - signed.MaxLen; len(c.Name) > longest {
 		return fmt.Errorf("session: cookie name %.40q… has %d bytes: want at most %d", c.Name, len(c.Name), longest)
 	}
 	if strings.IndexFunc(c.Name, notTokenChar) >= 0 {

@@ -32,6 +32,7 @@ func TestPackageStandsOnFew(t *testing.T) {
 		"github.com/gorilla/securecookie",
 		module + "/internal/ctxkey",
 		module + "/internal/jsonvalue",
+		module + "/internal/signed",
 		module + "/service",
 		module + "/store",
 	}

@@ -246,12 +246,12 @@ func (s *Session) forgetOthersLocked(h http.Header) {
 }
 
 func (s *Session) sendTokenLocked(h http.Header) {
-	signed, err := s.tokenToSendLocked()
+	token, err := s.tokenToSendLocked()
 	if err != nil { // can't be: the token that the client sent was valid
 		s.m.log.LogAttrs(s.ctx, slog.LevelError, "session: signing", slog.Any("error", err))
 		return
 	}
-	s.m.carrier.Send(h, signed, s.maxAgeLocked())
+	s.m.carrier.Send(h, token, s.maxAgeLocked())
 	s.warnIfInsecureLocked()
 }
 
@@ -259,7 +259,7 @@ func (s *Session) sendTokenLocked(h http.Header) {
 // is the new one: the old one may open nothing any more.
 func (s *Session) tokenToSendLocked() (string, error) {
 	if s.unsure {
-		return s.m.signer.sign(s.next, s.rec.Lifetime), nil
+		return s.m.signer.Sign(s.next, s.rec.Lifetime), nil
 	}
 	return s.signLocked(s.rec.Lifetime)
 }

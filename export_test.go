@@ -3,8 +3,6 @@ package session
 import (
 	"context"
 	"time"
-
-	"github.com/lazysession/session/store"
 )
 
 // What the tests of the external package need of the inside.
@@ -15,28 +13,7 @@ func NewStoreContext(parent context.Context, timeout time.Duration) (ctx context
 	return c, c.release, func() bool { return c.timed.Load() != nil }
 }
 
-// SignedWith signs a token and returns what is used again for the next one.
-func SignedWith(key []byte, name string, raw [32]byte) any {
-	s := newPen(key).idle.New().(*penState)
-	s.sign(name, raw, time.Now())
-	return s
-}
-
 const (
-	QueueLen      = queueLen
-	MaxCandidates = maxCandidates
-	MaxLoads      = maxLoads
-	ClockSlack    = clockSlack
+	QueueLen = queueLen
+	MaxLoads = maxLoads
 )
-
-// A KnownTokens is a knownTokens.
-type KnownTokens struct{ knownTokens }
-
-// A Fingerprint is a fingerprint.
-type Fingerprint = fingerprint
-
-func (k *KnownTokens) Find(p Fingerprint, now store.Instant) (store.Token, bool) {
-	return k.find(p, now)
-}
-
-func (k *KnownTokens) Add(p Fingerprint, t store.Token, now store.Instant) { k.add(p, t, now) }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/lazysession/session"
+	"github.com/lazysession/session/internal/signed"
 )
 
 // Whatever stands in the header: no panic, no error, and no session but the one whose token stands under the cookie's
@@ -17,7 +18,7 @@ func FuzzCookieHeader(f *testing.F) {
 		"__Host-session= ALICE", "\t __Host-session=ALICE\t ", `__Host-session="ALICE"`, "__host-session=ALICE", "=ALICE",
 		"__Host-session=.ALICE", "__Host-session=ALICE\r\n", "__Host-session=x; __Host-session=BOB", "x__Host-session=BOB",
 		"__Host-session=ALICEBOB", "__Host-session=" + strings.Repeat("A", 300), "\x00=\xff; __Host-session=ALICE\x00",
-		strings.Repeat("__Host-session=ALICE;", session.MaxCandidates), strings.Repeat("__Host-session=ALICE;", session.MaxCandidates+1),
+		strings.Repeat("__Host-session=ALICE;", signed.MaxCandidates), strings.Repeat("__Host-session=ALICE;", signed.MaxCandidates+1),
 	} {
 		f.Add(line, "")
 		f.Add("a=b", line)
@@ -35,7 +36,7 @@ func FuzzCookieHeader(f *testing.F) {
 		values := underTheName(lines)
 		hasAlice, hasBob := contains(values, alice), contains(values, bob)
 		switch {
-		case hasAlice && hasBob, len(values) > session.MaxCandidates:
+		case hasAlice && hasBob, len(values) > signed.MaxCandidates:
 			check(t, "who, with two tokens or too many", got.who, "")
 		case got.who == "alice":
 			check(t, "alice's token stands under the name", hasAlice || resembles(values, alice), true)

@@ -3,13 +3,11 @@ package session_test
 import (
 	"context"
 	"net/http/httptest"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/lazysession/session"
-	"github.com/lazysession/session/store"
 	"github.com/lazysession/session/store/mem"
 )
 
@@ -81,51 +79,6 @@ func TestKnownTokenIsSignedAnew(t *testing.T) {
 	opened, err := m.Open(t.Context(), signed)
 	must(t, err)
 	check(t, "ID", opened.ID(), made.ID())
-}
-
-// Tokens that share a slot push each other out, and are never taken for each other.
-func TestKnownTokensOfOneSlot(t *testing.T) {
-	var known session.KnownTokens
-	tokens := make([]session.Fingerprint, 3)
-	for i := range tokens {
-		tokens[i][31] = byte(i)
-		known.Add(tokens[i], store.Token{byte(i)}, 0)
-	}
-	for i, print := range tokens {
-		got, ok := known.Find(print, 0)
-		check(t, "known", ok, i == len(tokens)-1)
-		if ok {
-			check(t, "hash", got, store.Token{byte(i)})
-		}
-	}
-}
-
-func TestKnownTokensConcurrently(t *testing.T) {
-	var known session.KnownTokens
-	var wg sync.WaitGroup
-	for g := range 8 {
-		wg.Go(func() {
-			for i := range 1000 {
-				print := session.Fingerprint{byte(i), byte(g)}
-				known.Add(print, store.Token{byte(i), byte(g)}, 0)
-				if got, ok := known.Find(print, 0); ok && got != (store.Token{byte(i), byte(g)}) {
-					t.Errorf("%v: got the hash %x of another", print, got[:2])
-				}
-			}
-		})
-	}
-	wg.Wait()
-}
-
-// The signature of a known token is judged again, its age with it, before it could be older than clocks may differ.
-func TestKnownTokenIsForgotten(t *testing.T) {
-	var known session.KnownTokens
-	known.Add(session.Fingerprint{1}, store.Token{1}, 0)
-	last := store.Instant(0).Add(session.ClockSlack - time.Microsecond)
-	_, ok := known.Find(session.Fingerprint{1}, last)
-	check(t, "known at last", ok, true)
-	_, ok = known.Find(session.Fingerprint{1}, last.Add(time.Microsecond))
-	check(t, "known after", ok, false)
 }
 
 // A session may be held open until its token's signature is too old for a request. The token that it then hands out is

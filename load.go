@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/lazysession/session/internal/signed"
 	"github.com/lazysession/session/store"
 )
 
@@ -24,22 +25,22 @@ func (s *Session) findLocked(ctx context.Context) error {
 	}
 	d.at = store.InstantOf(s.m.now())
 	tokens := s.x.tokens(s.found[:0])
-	signed, hash, why := s.m.signer.pick(tokens, d.at)
+	token, why := s.m.signer.Pick(tokens)
 	switch why {
-	case accepted:
-		s.loadLocked(ctx, signed, hash)
+	case signed.Accepted:
+		s.loadLocked(ctx, token)
 		return nil
-	case ambiguous:
-		return s.chooseLocked(ctx, s.m.signer.verified(tokens, d.at))
+	case signed.Several:
+		return s.chooseLocked(ctx, s.m.signer.Verified(tokens))
 	}
 	s.absentLocked(why)
 	return nil
 }
 
 // absentLocked says that the request has no session that could be used, and why.
-func (s *Session) absentLocked(why refusal) {
+func (s *Session) absentLocked(why signed.Refusal) {
 	s.state, s.refusal = absent, why
-	if why != noToken {
+	if why != signed.NoToken {
 		s.debugRefused(why.String())
 	}
 }
@@ -50,19 +51,19 @@ const maxLoads = 4
 // chooseLocked finds the one live session among several valid tokens. A deploy that changes the cookie's Domain or Path
 // leaves browsers with a cookie of each scope, of which one soon is dead. Two live ones are refused both, for nobody can
 // say which the visitor means and which an attacker has planted.
-func (s *Session) chooseLocked(ctx context.Context, tokens []validToken) error {
+func (s *Session) chooseLocked(ctx context.Context, tokens []signed.Token) error {
 	if len(tokens) > maxLoads {
-		s.absentLocked(ambiguous)
+		s.absentLocked(signed.Several)
 		return nil
 	}
-	var found validToken
+	var found signed.Token
 	var rec *store.Record
 	wasRetired := false
 	for _, token := range tokens {
-		r, err := s.m.load(ctx, token.hash)
+		r, err := s.m.load(ctx, token.Hash)
 		switch {
 		case err == nil && rec != nil:
-			s.absentLocked(ambiguous)
+			s.absentLocked(signed.Several)
 			return nil
 		case err == nil:
 			found, rec = token, r
@@ -75,20 +76,20 @@ func (s *Session) chooseLocked(ctx context.Context, tokens []validToken) error {
 	}
 	switch {
 	case rec != nil:
-		s.state, s.signed, s.hash = live, found.signed, found.hash
+		s.state, s.signed, s.hash = live, found.Signed, found.Hash
 		s.draft = draft{rec: rec}
 		s.several, s.action = true, sendToken
 	case wasRetired:
 		s.state = retired
 	default:
-		s.absentLocked(badToken)
+		s.absentLocked(signed.Invalid)
 	}
 	return nil
 }
 
 // loadLocked loads the record of a token.
-func (s *Session) loadLocked(ctx context.Context, signed string, hash store.Token) {
-	s.signed, s.hash = signed, hash
+func (s *Session) loadLocked(ctx context.Context, token signed.Token) {
+	s.signed, s.hash = token.Signed, token.Hash
 	rec, err := s.firstLoadLocked(ctx)
 	switch {
 	case err == nil:
@@ -136,7 +137,7 @@ func (s *Session) createLocked() (made bool, err error) {
 		return false, err
 	}
 	s.signed = ""
-	id := newIdentity(&s.raw)
+	id := signed.NewIdentity(&s.raw)
 	s.hash = store.HashToken(s.raw[:])
 	cfg := s.m.cfg
 	s.change = store.Change{Created: true, ID: id, Touched: true, IdleTimeout: cfg.IdleTimeout, Lifetime: cfg.Lifetime}
@@ -201,7 +202,7 @@ func (s *Session) retryLocked(ctx context.Context) error {
 		return s.retryRenewalLocked(ctx)
 	}
 	wasLive, creates := s.rec != nil, s.rec == nil && s.action == sendToken
-	s.loadLocked(ctx, s.signed, s.hash)
+	s.loadLocked(ctx, signed.Token{Signed: s.signed, Hash: s.hash})
 	switch {
 	case s.state == failed:
 		return s.unavailable

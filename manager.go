@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/lazysession/session/internal/signed"
 	"github.com/lazysession/session/service"
 	"github.com/lazysession/session/store"
 )
@@ -26,7 +27,7 @@ type Manager struct {
 	cfg     *Config
 	carrier Carrier
 	header  string // that the carrier reads, if it is one of ours
-	signer  *signer
+	signer  *signed.Signer
 	now     func() time.Time // the store's clock
 
 	warnInsecure sync.Once
@@ -48,7 +49,7 @@ func New(s store.Store, cfg *Config) (*Manager, error) {
 		backend: backend{store: s, timeout: cfg.StoreTimeout, log: cfg.Logger},
 		cfg:     cfg,
 		carrier: cfg.Carrier,
-		signer:  newSigner(cfg.Cookie.Name, cfg.Keys, cfg.Lifetime),
+		signer:  signed.New(cfg.Cookie.Name, cfg.Keys, cfg.Lifetime),
 		now:     time.Now,
 	}
 	setDefault[Carrier](&m.carrier, newCookieCarrier(cfg.Cookie))
@@ -150,14 +151,14 @@ func (m *Manager) Create(ctx context.Context) (*Session, error) {
 // Open returns the session of a signed token (Session.Token). A token that is forged, unknown, renewed or expired is
 // ErrEnded; ErrUnavailable says that the store could not tell.
 func (m *Manager) Open(ctx context.Context, signed string) (*Session, error) {
-	hash, ok := m.signer.verify(signed, store.InstantOf(m.now()))
-	if !ok {
+	token, _ := m.signer.Pick([]string{signed})
+	if token.Signed == "" {
 		return nil, fmt.Errorf("%w: no valid token", ErrEnded)
 	}
 	s := &Session{m: m, ctx: ctx, details: new(details)}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.loadLocked(ctx, signed, hash)
+	s.loadLocked(ctx, token)
 	switch s.state {
 	case live:
 		return s, nil

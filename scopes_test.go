@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/lazysession/session"
+	"github.com/lazysession/session/internal/signed"
 )
 
 // A deploy that changes the cookie's scope leaves browsers with a cookie of each. The live one counts, and the browser is
@@ -118,13 +119,13 @@ func TestSeveralTokensWhileTheStoreIsDown(t *testing.T) {
 func TestEndWithManyTokens(t *testing.T) {
 	m, s := newManager(t, nil)
 	a, _ := issue(t, m, "alice")
-	line := strings.Repeat(cookieName+"=forged; ", session.MaxCandidates) + cookieName + "=" + a
+	line := strings.Repeat(cookieName+"=forged; ", signed.MaxCandidates) + cookieName + "=" + a
 	w := ask(m, line, func(ctx context.Context) { must(t, session.FromContext(ctx).End()) })
 	check(t, "status", w.Code, http.StatusOK)
 	check(t, "sessions after End", s.mem.Len(), 0)
 
 	line = ""
-	for i := range session.MaxCandidates + 1 {
+	for i := range signed.MaxCandidates + 1 {
 		token, _ := issue(t, m, fmt.Sprint(i))
 		line += cookieName + "=" + token + "; "
 	}
@@ -132,7 +133,7 @@ func TestEndWithManyTokens(t *testing.T) {
 		checkErr(t, "End of too many", session.FromContext(ctx).End(), session.ErrConflict)
 	})
 	check(t, "status", w.Code, http.StatusConflict)
-	check(t, "sessions", s.mem.Len(), session.MaxCandidates+1)
+	check(t, "sessions", s.mem.Len(), signed.MaxCandidates+1)
 }
 
 // A logout with two cookies whose store calls fail has logged nobody out.

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/lazysession/session/internal/signed"
 	"github.com/lazysession/session/store"
 )
 
@@ -44,16 +45,16 @@ func (s *Session) in(phase uint32) bool { return s.phase.Load()&phase != 0 }
 type details struct {
 	at     store.Instant // of the first use, by the store's clock
 	signed string        // the token, as the client sent it
-	raw    rawToken      // of a session that was made or renewed here
+	raw    signed.Raw    // of a session that was made or renewed here
 	hash   store.Token   // of the token
 	draft                // what the session holds; rec is kept when it has failed, for what must be told and for Reload
-	next   rawToken      // whose hash is change.RenewTo
+	next   signed.Raw    // whose hash is change.RenewTo
 
 	action  tokenAction
-	refusal refusal // why it is absent, where the request's tokens were refused
-	unsure  bool    // a renewal to next was sent and had no answer
-	made    bool    // the session was made by this request
-	several bool    // the request has dead tokens beside the one in use: the client is told to forget what it can
+	refusal signed.Refusal // why it is absent, where the request's tokens were refused
+	unsure  bool           // a renewal to next was sent and had no answer
+	made    bool           // the session was made by this request
+	several bool           // the request has dead tokens beside the one in use: the client is told to forget what it can
 
 	*trouble // nil until something has failed
 
@@ -211,7 +212,7 @@ func (s *Session) Renew() error {
 		case s.in(sealed):
 			return fmt.Errorf("%w: a new token needs a cookie", ErrTooLate)
 		}
-		s.next = newRawToken()
+		s.next = signed.NewRaw()
 		s.change.RenewTo = store.HashToken(s.next[:])
 		return nil
 	})
@@ -233,7 +234,7 @@ func (s *Session) endLocked() error {
 	case fresh:
 		s.markEndedLocked(keepToken)
 	case absent:
-		if s.refusal >= ambiguous {
+		if s.refusal >= signed.Several {
 			return s.endAllLocked()
 		}
 	case live:
@@ -249,13 +250,13 @@ func (s *Session) endLocked() error {
 // endAllLocked ends every session that the request has a token of, where there are several and so none was used: a visitor
 // who logs out must not come back when one of the cookies is gone.
 func (s *Session) endAllLocked() error {
-	tokens := s.m.signer.verified(s.x.tokens(s.found[:0]), s.at)
-	if len(tokens) > maxCandidates {
+	tokens := s.m.signer.Verified(s.x.tokens(s.found[:0]))
+	if len(tokens) > signed.MaxCandidates {
 		return fmt.Errorf("%w: the request has valid tokens of %d sessions, more than the %d that End takes",
-			ErrConflict, len(tokens), maxCandidates)
+			ErrConflict, len(tokens), signed.MaxCandidates)
 	}
 	for _, token := range tokens {
-		rec, err := s.m.load(s.ctx, token.hash)
+		rec, err := s.m.load(s.ctx, token.Hash)
 		switch {
 		case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrRetired):
 			continue
@@ -285,7 +286,7 @@ func (s *Session) Token() (signed string, err error) {
 		case err != nil || view == nil:
 			return err
 		case s.change.Renews():
-			signed = s.m.signer.sign(s.next, view.Lifetime)
+			signed = s.m.signer.Sign(s.next, view.Lifetime)
 			return nil
 		}
 		signed, err = s.signLocked(view.Lifetime)
@@ -300,20 +301,20 @@ func (s *Session) signLocked(lifetime time.Duration) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return s.m.signer.sign(raw, lifetime), nil
+	return s.m.signer.Sign(raw, lifetime), nil
 }
 
 var errUnsigned = errors.New("session: the token's signature is no longer valid")
 
 // rawLocked returns the token itself, which is taken from its signed form only where it is to be signed anew. However old
 // the signature has become meanwhile: it was valid when the session was opened.
-func (s *Session) rawLocked() (rawToken, error) {
+func (s *Session) rawLocked() (signed.Raw, error) {
 	if s.signed == "" {
 		return s.raw, nil
 	}
-	raw, ok := s.m.signer.open(s.signed, s.m.signer.ageless)
+	raw, ok := s.m.signer.Open(s.signed)
 	if !ok {
-		return rawToken{}, errUnsigned
+		return signed.Raw{}, errUnsigned
 	}
 	s.raw, s.signed = raw, ""
 	return raw, nil

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gorilla/securecookie"
 	"github.com/lazysession/session"
+	"github.com/lazysession/session/internal/signed"
 	"github.com/lazysession/session/store"
 )
 
@@ -273,10 +274,10 @@ func TestSeveralTokensInOneRequest(t *testing.T) {
 		{"a valid one, then a forged one", []string{a, "forged"}, "alice", 1},
 		{"two live ones around a forged one", []string{a, "forged", b}, "", 2},
 		{"more valid ones than are looked for", manyValid, "", 0},
-		{"a valid one among as many as are allowed", append(forged(session.MaxCandidates-1), a), "alice", 1},
-		{"a valid one among too many", append(forged(session.MaxCandidates), a), "", 0},
-		{"the same as often as is allowed", again(session.MaxCandidates, a), "alice", 1},
-		{"the same too often", again(session.MaxCandidates+1, a), "", 0},
+		{"a valid one among as many as are allowed", append(forged(signed.MaxCandidates-1), a), "alice", 1},
+		{"a valid one among too many", append(forged(signed.MaxCandidates), a), "", 0},
+		{"the same as often as is allowed", again(signed.MaxCandidates, a), "alice", 1},
+		{"the same too often", again(signed.MaxCandidates+1, a), "", 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s.take()
@@ -380,8 +381,8 @@ func TestTokenAges(t *testing.T) {
 		exists   bool
 	}{
 		{"within the lifetime", nil, lifetime - time.Second, true, true},
-		{"past it, within the clocks' slack", nil, lifetime + session.ClockSlack - time.Second, true, false},
-		{"past the slack", nil, lifetime + session.ClockSlack + 2*time.Second, false, false},
+		{"past it, within the clocks' slack", nil, lifetime + signed.ClockSlack - time.Second, true, false},
+		{"past the slack", nil, lifetime + signed.ClockSlack + 2*time.Second, false, false},
 		{"a shorter lifetime", lives(time.Minute), 2 * time.Minute, true, false},
 		{"a lifetime of 30 days, on day 29", lives(30 * 24 * time.Hour), 29 * 24 * time.Hour, true, true},
 		{"a lifetime of 30 days, on day 31", lives(30 * 24 * time.Hour), 31 * 24 * time.Hour, true, false},

@@ -1,4 +1,4 @@
-package session
+package signed
 
 import (
 	"crypto/sha256"
@@ -15,17 +15,17 @@ import (
 
 // knownFor is how long a token is known, and so how much older than it may its signature can get. Clocks of nodes may
 // differ by as much.
-const knownFor = clockSlack
+const knownFor = ClockSlack
 
-// At most segmentCount times segmentSlots tokens are known, of 80 bytes each. Few take few segments: a table of all
+// At most segmentCount times segmentSlots tokens are known, of 80 bytes each. A few take few segments: a table of all
 // slots would be a megabyte of pointers for the garbage collector to look through, however few visitors there are.
 const (
 	segmentCount = 1 << 12
 	segmentSlots = 1 << 5
 )
 
-// knownTokens are fingerprints of signed tokens. A new one takes the place of another that has the same slot: who signs
-// in can't fill it up, and who can't never gets in. Goroutines may share it.
+// knownTokens are fingerprints of signed tokens. An entry replaces the one in its slot, so they never take more room. Only
+// verified tokens enter. Goroutines may share it.
 type knownTokens struct {
 	segments [segmentCount]atomic.Pointer[segment] // nil until something is in it
 }
@@ -48,8 +48,8 @@ func printOf(signed string) (p fingerprint, ok bool) {
 	if !ok {
 		return fingerprint{}, false
 	}
-	var room [128]byte
-	return sha256.Sum256(append(room[:0], body...)), true
+	var buf [128]byte
+	return sha256.Sum256(append(buf[:0], body...)), true
 }
 
 func (p *fingerprint) segment() int { return int(binary.LittleEndian.Uint16(p[:])) % segmentCount }

@@ -1,4 +1,4 @@
-package session
+package signed
 
 import (
 	"crypto/hmac"
@@ -29,20 +29,20 @@ func newPen(key []byte) *pen {
 //	base64(time "|" base64(token) "|" HMAC-SHA256(key, name "|" time "|" base64(token)))
 //
 // which is what securecookie.Encode returns for a key that does not encrypt.
-func (p *pen) sign(name string, t rawToken) string {
+func (p *pen) sign(name string, t Raw) string {
 	s := p.idle.Get().(*penState)
 	defer p.idle.Put(s)
 	return s.sign(name, t, time.Now())
 }
 
-// A penState is what one goroutine at a time signs with: the MAC, and room for what is signed.
+// A penState is what one goroutine at a time signs with: the MAC, and a buffer for what is signed.
 type penState struct {
-	mac  hash.Hash
-	room []byte
+	mac hash.Hash
+	buf []byte
 }
 
-func (s *penState) sign(name string, t rawToken, now time.Time) string {
-	b := append(s.room[:0], name...)
+func (s *penState) sign(name string, t Raw, now time.Time) string {
+	b := append(s.buf[:0], name...)
 	b = append(b, '|')
 	b = strconv.AppendInt(b, now.Unix(), 10)
 	b = append(b, '|')
@@ -57,6 +57,6 @@ func (s *penState) sign(name string, t rawToken, now time.Time) string {
 	// The token belongs to the client and to one request: nothing of it stays here.
 	s.mac.Reset()
 	clear(b)
-	s.room = b
+	s.buf = b
 	return signed
 }
