@@ -18,6 +18,7 @@ import (
 type exchange struct {
 	w       http.ResponseWriter
 	begun   bool     // the response has, and its changes are committed
+	streams bool     // it began with a Flush
 	undo    *undo    // nil where the header was empty, and the response is not thrown away
 	lines   []string // of the header that the carrier reads, if it is one of ours
 	session Session
@@ -76,25 +77,11 @@ func (x *exchange) WriteString(s string) (int, error) {
 }
 
 func (x *exchange) flush() error {
-	wasRefused := x.refusal() != nil
+	x.streams = x.streams || !x.begun
 	if err := x.begin(http.StatusOK); err != nil {
-		if wasRefused {
-			x.stopStreaming()
-		}
 		return err
 	}
 	return x.controller().Flush()
-}
-
-// stopStreaming ends the request's context, where the protocol lets it, for a handler that streams on after its response
-// was refused: the client has had its answer, and may have sent the next request over the connection. A few flushes are
-// no stream: httputil.ReverseProxy flushes once after a Write that has failed, and once by a timer.
-func (x *exchange) stopStreaming() {
-	const streams = 8
-	if x.undo.flushes++; x.undo.flushes == streams && x.req.ProtoMajor == 1 {
-		x.controller().SetReadDeadline(time.Unix(1, 0)) // net/http takes it for the client's going away
-		x.undo.cut = true
-	}
 }
 
 // hijack commits, and then lets the connection go. A token can't be sent over a connection that is no longer HTTP.
@@ -159,13 +146,18 @@ func (x *exchange) keep(inner *Session) {
 }
 
 // refuse throws the handler's output away and answers in its place: completely, so that the client need not wait for a
-// handler that goes on.
+// handler that goes on. A handler that streams may go on until its client leaves; in HTTP/1.1 the client is told to, for
+// its next request would have to wait for this one's end.
 func (x *exchange) refuse(why error) {
+	streams := x.streams || strings.HasPrefix(x.w.Header().Get("Content-Type"), "text/event-stream")
 	if x.undo == nil {
 		x.undo = new(undo)
 	}
 	x.undo.why = why
 	x.undo.restore(x.w.Header())
+	if streams && x.req.ProtoMajor == 1 {
+		x.w.Header().Set("Connection", "close")
+	}
 	x.writeSessionHeaders()
 	x.answer(why).sendTo(x.w)
 	x.controller().Flush() // where it can't, the answer goes out when the handler returns

@@ -62,7 +62,7 @@ func (x *exchange) release(r *http.Request) {
 
 // endAbort passes a panic on, unless it is http.ErrAbortHandler: so httputil.ReverseProxy ends a handler whose writes fail.
 func (x *exchange) endAbort(p any) {
-	if p != nil && (p != http.ErrAbortHandler || x.undo.cut) {
+	if p != nil && p != http.ErrAbortHandler {
 		panic(p)
 	}
 }

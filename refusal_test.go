@@ -98,20 +98,36 @@ func TestRefusalOfAStreamingHandler(t *testing.T) {
 	}
 }
 
-// A handler that streams until its context is done, and looks at no error, does not hold the connection for ever.
-func TestRefusedHandlerThatStreamsOnIsStopped(t *testing.T) {
-	stopped := make(chan bool)
-	h, _ := refusing(t, nil, func(w http.ResponseWriter, r *http.Request) {
-		defer close(stopped)
-		for r.Context().Err() == nil {
-			fmt.Fprint(w, "data: 1\n\n")
-			w.(http.Flusher).Flush()
-		}
-	})
-	srv, browser := startServer(t, http1, h)
-	resp, body := fetch(t, browser, srv.URL)
-	wantRefusal(t, resp, body)
-	<-stopped
+// A handler that streams until its context is done, and looks at no error, does not hold up the client's next request.
+func TestRefusedHandlerThatStreamsOnIsLeft(t *testing.T) {
+	for _, begin := range []struct {
+		name string
+		do   func(w http.ResponseWriter)
+	}{
+		{"Flush", func(w http.ResponseWriter) { w.(http.Flusher).Flush() }},
+		{"events", func(w http.ResponseWriter) { w.Header().Set("Content-Type", "text/event-stream; charset=utf-8") }},
+	} {
+		t.Run(begin.name, func(t *testing.T) {
+			stopped := make(chan bool)
+			h, _ := refusing(t, nil, func(w http.ResponseWriter, r *http.Request) {
+				defer close(stopped)
+				begin.do(w)
+				for r.Context().Err() == nil {
+					fmt.Fprint(w, "data: 1\n\n")
+					w.(http.Flusher).Flush()
+				}
+			})
+			mux := http.NewServeMux()
+			mux.Handle("/stream", h)
+			mux.HandleFunc("/next", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Context().Err()) })
+			srv, browser := startServer(t, http1, mux)
+			resp, body := fetch(t, browser, srv.URL+"/stream")
+			wantRefusal(t, resp, body)
+			_, body = fetch(t, browser, srv.URL+"/next")
+			check(t, "context of the next request", body, "<nil>")
+			<-stopped
+		})
+	}
 }
 
 // Other panics of a handler pass on, also after a refusal.

@@ -13,9 +13,6 @@ type undo struct {
 	inner  []*Session  // of Managers further in: what they tell the client holds, whatever becomes of this response
 	why    error       // set when the response is thrown away
 	sink   http.Header // where headers go that the handler sets after that
-
-	flushes int  // since then
-	cut     bool // the connection can't be used again
 }
 
 // A field is one field of a header. Set and Add leave its slice of values as it is.
