@@ -15,9 +15,10 @@ import (
 // Config says how a Manager works. The zero Config, and nil, mean the defaults; New copies it, so later changes have no
 // effect.
 type Config struct {
-	// Keys sign the cookies, newest first, each of at least 32 random bytes. The first signs, all verify: to rotate
-	// without logging anybody out, add the new key at the end on every node, then move it to the front, and drop the
-	// old one when the last session signed with it has ended: after the longest lifetime that a session was given.
+	// Keys sign the cookies, newest first, each of at least 32 random bytes (ParseKeys reads them from a text). The first
+	// signs, all verify: to rotate without logging anybody out, add the new key at the end on every node, then move it
+	// to the front, and drop the old one when the last session signed with it has ended: after the longest lifetime that
+	// a session was given.
 	//
 	// Defaults to one random key, which only a store that dies with the process allows (store.Volatile).
 	Keys [][]byte
@@ -116,9 +117,12 @@ func (c *Config) checkKeys(s store.Store) error {
 		errs = append(errs, fmt.Errorf("session: no Keys: a store that outlives the process (%T) needs at least one", s))
 	}
 	for i, key := range c.Keys {
-		if len(key) < minKeyLen {
-			errs = append(errs, fmt.Errorf("session: Keys[%d] has %d bytes: want at least %d", i, len(key), minKeyLen))
+		if err := checkKeyLen(key); err != nil {
+			errs = append(errs, fmt.Errorf("session: Keys[%d] %w", i, err))
 		}
+	}
+	if len(errs) > 0 {
+		errs = append(errs, errMakeKey)
 	}
 	return errors.Join(errs...)
 }
