@@ -1,0 +1,27 @@
+package session
+
+import (
+	"context"
+	"errors"
+
+	"github.com/lazysession/session/store"
+)
+
+// Ping reports whether the store answers, within Config.StoreTimeout: for a page that says whether this server is ready.
+// A store that is no store.Pinger is asked for a session that nobody has. The error wraps ErrUnavailable.
+func (m *Manager) Ping(ctx context.Context) error {
+	call := m.storeCall(ctx)
+	defer call.release()
+	if p, ok := m.store.(store.Pinger); ok {
+		return fromStore(p.Ping(call))
+	}
+	return m.pingByLoad(call)
+}
+
+func (m *Manager) pingByLoad(ctx context.Context) error {
+	_, err := m.store.Load(ctx, store.Token(newRawToken()))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return fromStore(err)
+}
