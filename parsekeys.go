@@ -14,7 +14,8 @@ import (
 //
 //	openssl rand -base64 32
 //
-// A key of less than 32 bytes, a key that is neither, and a text without one are errors, all in one. They show no key.
+// A key of less than 32 bytes, a key in neither and a text without a key are errors, all of them told at once. They never
+// show a key.
 func ParseKeys(text string) ([][]byte, error) {
 	var keys [][]byte
 	var errs []error
@@ -30,16 +31,16 @@ func ParseKeys(text string) ([][]byte, error) {
 		}
 	}
 	if len(keys) == 0 {
-		errs = append(errs, errors.New("session: no key in the text"))
+		return nil, errors.New("session: no key in the text: " + makeKey)
 	}
 	if len(errs) > 0 {
-		return nil, errors.Join(append(errs, errMakeKey)...)
+		return nil, errors.Join(errs...)
 	}
 	return keys, nil
 }
 
-// errMakeKey ends every error about keys that are missing or unfit.
-var errMakeKey = errors.New("session: this makes a key: openssl rand -base64 32")
+// makeKey ends every error about a key that is missing or unfit.
+const makeKey = "openssl rand -base64 32 makes one"
 
 func betweenKeys(r rune) bool { return r == '\n' || r == '\r' || r == ',' }
 
@@ -47,7 +48,7 @@ func betweenKeys(r rune) bool { return r == '\n' || r == '\r' || r == ',' }
 func parseKey(text string) ([]byte, error) {
 	key, err := decodeKey(text)
 	if err != nil {
-		return nil, errors.New("is neither base64 nor hexadecimal")
+		return nil, errors.New("is neither base64 nor hexadecimal: " + makeKey)
 	}
 	return key, checkKeyLen(key)
 }
@@ -66,7 +67,7 @@ func notHexDigit(r rune) bool { return !strings.ContainsRune("0123456789abcdefAB
 
 func checkKeyLen(key []byte) error {
 	if len(key) < minKeyLen {
-		return fmt.Errorf("has %d bytes: want at least %d", len(key), minKeyLen)
+		return fmt.Errorf("has %d bytes: want at least %d; %s", len(key), minKeyLen, makeKey)
 	}
 	return nil
 }

@@ -66,11 +66,7 @@ func TestParseKeysTellsMistakes(t *testing.T) {
 
 func wantKeyError(t *testing.T, err error, want string) {
 	t.Helper()
-	for _, part := range []string{want, "openssl rand -base64 32"} {
-		if err == nil || !strings.Contains(err.Error(), part) {
-			t.Errorf("error: got %v, want it to say %q", err, part)
-		}
-	}
+	wantText(t, err, want, "openssl rand -base64 32")
 }
 
 func TestNewSaysHowToMakeAKey(t *testing.T) {
@@ -84,5 +80,15 @@ func TestNewSaysHowToMakeAKey(t *testing.T) {
 	_, err = session.New(newSpy(), &session.Config{Keys: [][]byte{make([]byte, 32)}, MaxBytes: -1})
 	if strings.Contains(err.Error(), "openssl") {
 		t.Errorf("the error of another mistake speaks of keys: %v", err)
+	}
+}
+
+// wantText checks that an error says each of some texts.
+func wantText(t *testing.T, err error, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if err == nil || !strings.Contains(err.Error(), part) {
+			t.Errorf("error: got %v, want it to say %q", err, part)
+		}
 	}
 }
