@@ -73,6 +73,10 @@ func (s *Session) add(ctx context.Context, name string, delta int64) (sum int64,
 		return 0, err
 	}
 	defer s.mu.Unlock()
+	return s.addLocked(name, delta)
+}
+
+func (s *Session) addLocked(name string, delta int64) (sum int64, err error) {
 	doc, _, err := s.lookupLocked(name)
 	if err != nil {
 		return 0, err
