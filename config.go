@@ -30,7 +30,8 @@ type Config struct {
 	// clients.
 	Carrier Carrier
 
-	// IdleTimeout ends a session that was not used for so long. Defaults to 30 minutes.
+	// IdleTimeout ends a session that was not used for so long. One beyond Lifetime is a mistake, for it would never end
+	// a session; see Session.Remember. Defaults to 30 minutes, or to Lifetime where that is less.
 	IdleTimeout time.Duration
 
 	// Lifetime ends any session so long after it was created. Lowering it also ends the sessions that were given the
@@ -86,8 +87,8 @@ func (c *Config) withDefaults(s store.Store) (*Config, error) {
 		return nil, err
 	}
 	c.Keys = cloneKeys(c.Keys)
-	setDefault(&c.IdleTimeout, defaultIdleTimeout)
 	setDefault(&c.Lifetime, defaultLifetime)
+	setDefault(&c.IdleTimeout, min(defaultIdleTimeout, c.Lifetime))
 	setDefault(&c.MaxBytes, defaultMaxBytes)
 	setDefault(&c.StoreTimeout, defaultStoreTimeout)
 	setDefault(&c.Logger, slog.Default())
@@ -114,15 +115,12 @@ func (c *Config) checkStore(s store.Store) error {
 func (c *Config) checkKeys(s store.Store) error {
 	var errs []error
 	if len(c.Keys) == 0 && s != nil && !isVolatile(s) {
-		errs = append(errs, fmt.Errorf("session: no Keys: a store that outlives the process (%T) needs at least one", s))
+		errs = append(errs, fmt.Errorf("session: no Keys: a store that outlives the process (%T) needs one; %s", s, makeKey))
 	}
 	for i, key := range c.Keys {
 		if err := checkKeyLen(key); err != nil {
 			errs = append(errs, fmt.Errorf("session: Keys[%d] %w", i, err))
 		}
-	}
-	if len(errs) > 0 {
-		errs = append(errs, errMakeKey)
 	}
 	return errors.Join(errs...)
 }
@@ -150,10 +148,24 @@ func (c *Config) checkNumbers() error {
 	return errors.Join(
 		defaultOrTimeout("IdleTimeout", c.IdleTimeout),
 		defaultOrTimeout("Lifetime", c.Lifetime),
+		c.checkIdleWithin(),
 		notNegative("MaxPerOwner", c.MaxPerOwner),
 		notNegative("MaxBytes", c.MaxBytes),
 		notNegative("StoreTimeout", c.StoreTimeout),
 	)
+}
+
+// checkIdleWithin returns an error for an idle timeout that could never end a session: most likely one of two lines was
+// forgotten.
+func (c *Config) checkIdleWithin() error {
+	lifetime, which := c.Lifetime, ""
+	if lifetime == 0 {
+		lifetime, which = defaultLifetime, ", the default"
+	}
+	if lifetime < 0 || c.IdleTimeout <= lifetime {
+		return nil
+	}
+	return fmt.Errorf("session: IdleTimeout of %v is beyond Lifetime (%v%s): no session would idle out", c.IdleTimeout, lifetime, which)
 }
 
 func defaultOrTimeout(name string, d time.Duration) error {
