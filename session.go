@@ -51,6 +51,7 @@ type details struct {
 	lost   error         // why a change was lost; nil if none was
 	size   int           // bytes of rec's values with change; counted at the first write, 0 before
 	tell   tell          // what the response tells the client
+	loggedOut bool // this request has ended its session: only a Flash may be added after
 
 	refusal refusal // why it is absent, where the request's tokens were refused
 
@@ -151,7 +152,10 @@ func (s *Session) enterToWrite(ctx context.Context) error {
 	if err := s.enterToChange(ctx); err != nil {
 		return err
 	}
-	err := s.createLocked()
+	err := ErrEnded
+	if !s.loggedOut {
+		err = s.createLocked()
+	}
 	if err != nil {
 		s.mu.Unlock()
 	}
@@ -210,8 +214,8 @@ func (s *Session) Renew() error {
 
 // End ends the session: when it returns nil, the session is gone in the store, for every node, and the response removes
 // the cookie, unless it has begun. Changes not yet committed are dropped. Afterwards there are no values, and changes
-// return ErrEnded. Ending what does not exist or has ended is no error; ErrEnded says that another request has renewed
-// this one's token, which may end nothing any more.
+// return ErrEnded, except Flash.Add, which makes a new session. Ending what does not exist or has ended is no error;
+// ErrEnded says that another request has renewed this one's token, which may end nothing any more.
 func (s *Session) End() error {
 	if err := s.enterToChange(s.ctx); err != nil {
 		return err
@@ -222,7 +226,7 @@ func (s *Session) End() error {
 		s.lost = ErrEnded // the renewed session lives on: nothing may say "logged out"
 		return ErrEnded
 	case fresh:
-		s.endedLocked(tellNothing)
+		s.logOutLocked(s.tell)
 	case absent:
 		if s.refusal == ambiguous {
 			return s.endAllLocked()
@@ -232,7 +236,7 @@ func (s *Session) End() error {
 		if s.lost != nil {
 			return s.lost
 		}
-		s.endedLocked(tellRemove)
+		s.logOutLocked(tellRemove)
 	}
 	return nil
 }
@@ -253,8 +257,14 @@ func (s *Session) endAllLocked() error {
 			return s.lost
 		}
 	}
-	s.endedLocked(tellRemove)
+	s.logOutLocked(tellRemove)
 	return nil
+}
+
+// logOutLocked is endedLocked by this request itself.
+func (s *Session) logOutLocked(t tell) {
+	s.endedLocked(t)
+	s.loggedOut = true
 }
 
 func (s *Session) endedLocked(t tell) {
