@@ -40,18 +40,18 @@ func (s *Session) in(phase uint32) bool { return s.phase.Load()&phase != 0 }
 
 // details are what a Session has that is used. They are apart so that one which is not stays small.
 type details struct {
-	at     store.Instant // of the first use, by the store's clock
-	signed string        // the token, as the client sent it
-	raw    rawToken      // of a session that was made or renewed here
-	token  store.Token   // the token's hash
-	rec    *store.Record // of a live session; kept when it has failed, for what must be told and for Reload
-	change store.Change  // what this request did and has not committed
-	next   rawToken      // whose hash is change.RenewTo
-	err    error         // why it is failed
-	lost   error         // why a change was lost; nil if none was
-	size   int           // bytes of rec's values with change; counted at the first write, 0 before
-	tell   tell          // what the response tells the client
-	loggedOut bool // this request has ended its session: only a Flash may be added after
+	at        store.Instant // of the first use, by the store's clock
+	signed    string        // the token, as the client sent it
+	raw       rawToken      // of a session that was made or renewed here
+	token     store.Token   // the token's hash
+	rec       *store.Record // of a live session; kept when it has failed, for what must be told and for Reload
+	change    store.Change  // what this request did and has not committed
+	next      rawToken      // whose hash is change.RenewTo
+	err       error         // why it is failed
+	lost      error         // why a change was lost; nil if none was
+	size      int           // bytes of rec's values with change; counted at the first write, 0 before
+	tell      tell          // what the response tells the client
+	loggedOut bool          // this request has ended its session: only a Flash may be added after
 
 	refusal refusal // why it is absent, where the request's tokens were refused
 
