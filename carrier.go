@@ -28,10 +28,19 @@ type headerCarrier interface {
 
 // tokensLocked returns every token in the request.
 func (s *Session) tokensLocked() []string {
-	if c, ok := s.m.carrier.(headerCarrier); ok {
+	carrier := s.carrier()
+	if c, ok := carrier.(headerCarrier); ok {
 		return c.appendFrom(s.found[:0], s.x.lines)
 	}
-	return s.m.carrier.AppendTokens(s.found[:0], &s.x.req)
+	return carrier.AppendTokens(s.found[:0], &s.x.req)
+}
+
+// carrier returns the Carrier of the session's request.
+func (s *Session) carrier() Carrier {
+	if s.m.auto != nil && !s.x.overTLS {
+		return s.m.auto.overHTTP
+	}
+	return s.m.carrier
 }
 
 // TokenHeader is the response header in which BearerHeader sends a new token; empty when the session has ended.

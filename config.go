@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/lazysession/session/service"
@@ -25,6 +27,13 @@ type Config struct {
 
 	// Cookie is the session cookie. Its defaults are the safe ones.
 	Cookie Cookie
+
+	// TrustedProxies are the addresses of proxies in front of this server whose X-Forwarded-Proto Cookie.Secure:
+	// SecureAuto believes: that of a request whose RemoteAddr is one of them. Of several values the last counts, which
+	// that proxy itself has written. So middleware that replaces RemoteAddr by the visitor's address belongs inside the
+	// Manager's Handler. A peer of a Unix socket has no address, and is not believed; where it is a proxy, a handler
+	// outside can give its requests one. Defaults to none.
+	TrustedProxies []netip.Prefix
 
 	// Carrier is how the token travels between client and server. Defaults to the cookie; BearerHeader serves API
 	// clients.
@@ -82,11 +91,12 @@ func (c *Config) withDefaults(s store.Store) (*Config, error) {
 	}
 	c = &checked
 	c.Cookie = c.Cookie.withDefaults()
-	err := errors.Join(c.checkStore(s), c.checkKeys(s), c.checkNumbers(), c.Cookie.check())
+	err := errors.Join(c.checkStore(s), c.checkKeys(s), c.checkNumbers(), c.Cookie.check(), c.checkProxies())
 	if err != nil {
 		return nil, err
 	}
 	c.Keys = cloneKeys(c.Keys)
+	c.TrustedProxies = slices.Clone(c.TrustedProxies)
 	setDefault(&c.Lifetime, defaultLifetime)
 	setDefault(&c.IdleTimeout, min(defaultIdleTimeout, c.Lifetime))
 	setDefault(&c.MaxBytes, defaultMaxBytes)
@@ -142,6 +152,16 @@ func cloneKeys(keys [][]byte) [][]byte {
 		clones[i] = append([]byte(nil), key...)
 	}
 	return clones
+}
+
+func (c *Config) checkProxies() error {
+	var errs []error
+	for i, p := range c.TrustedProxies {
+		if !p.IsValid() {
+			errs = append(errs, fmt.Errorf("session: TrustedProxies[%d] is no prefix of addresses", i))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (c *Config) checkNumbers() error {

@@ -25,7 +25,8 @@ type Manager struct {
 	cfg     *Config
 	store   store.Store
 	carrier Carrier
-	header  string // that the carrier reads, if it is one of ours
+	auto    *secureAuto // for SecureAuto; else nil
+	header  string      // that the carrier reads, if it is one of ours
 	signer  *signer
 	now     func() time.Time // the store's clock
 	log     *slog.Logger
@@ -51,11 +52,13 @@ func New(s store.Store, cfg *Config) (*Manager, error) {
 		cfg:     cfg,
 		store:   s,
 		carrier: cfg.Carrier,
-		signer:  newSigner(cfg.Cookie.Name, cfg.Keys, cfg.Lifetime),
+		signer:  newSigner(cfg.Cookie.overTLS().Name, cfg.Keys, cfg.Lifetime),
 		now:     time.Now,
 		log:     cfg.Logger,
 	}
-	setDefault[Carrier](&m.carrier, newCookieCarrier(cfg.Cookie))
+	if m.carrier == nil {
+		m.carrier, m.auto = newCookieCarrier(cfg.Cookie.overTLS()), newSecureAuto(cfg)
+	}
 	if c, ok := m.carrier.(headerCarrier); ok {
 		m.header = c.Vary()
 	}

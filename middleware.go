@@ -33,6 +33,7 @@ type middleware struct {
 func (h *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{w: w}
 	x.lines = r.Header[h.m.header] // now, for the handler may change the map while others look for the session
+	x.overTLS = h.m.auto != nil && h.m.auto.overTLS(r)
 	x.session.m, x.session.x, x.session.ctx = h.m, x, r.Context()
 	x.req = *r.WithContext((*requestContext)(x)) // the copy that WithContext makes stays on the stack
 
@@ -55,6 +56,7 @@ func (x *exchange) release(r *http.Request) {
 type exchange struct {
 	w       http.ResponseWriter
 	begun   bool     // the response has, and its changes are committed
+	overTLS bool     // the request came over TLS; known for SecureAuto only
 	thrown  *thrown  // set where the handler's output is thrown away
 	lines   []string // of the header that the carrier reads, if it is one of ours
 	session Session

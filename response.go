@@ -183,10 +183,10 @@ func (s *Session) seal(status int) (touched bool, err error) {
 func (s *Session) informClient(h http.Header) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	addVary(h, s.m.carrier.Vary(), s.vary[:0])
+	addVary(h, s.carrier().Vary(), s.vary[:0])
 	switch {
 	case s.tell == tellRemove:
-		s.m.carrier.Remove(h)
+		s.carrier().Remove(h)
 	case s.tell == tellToken && s.rec != nil:
 		s.sendTokenLocked(h)
 	default:
@@ -201,8 +201,9 @@ func (s *Session) sendTokenLocked(h http.Header) {
 		s.m.log.LogAttrs(s.ctx, slog.LevelError, "session: signing", slog.Any("error", err))
 		return
 	}
-	s.m.carrier.Send(h, signed, s.maxAgeLocked())
+	s.carrier().Send(h, signed, s.maxAgeLocked())
 	s.warnIfInsecureLocked()
+	s.warnIfUntrustedLocked()
 }
 
 // told reports whether the response's header tells the client of a token or of its end.
@@ -245,7 +246,7 @@ func (s *Session) commitLast() error {
 
 // warnIfInsecureLocked says, once, why nobody can log in over plain http: browsers drop a Secure cookie without a word.
 func (s *Session) warnIfInsecureLocked() {
-	if _, ok := s.m.carrier.(cookieCarrier); !ok || s.m.cfg.Cookie.Secure != Always || overTLS(&s.x.req) {
+	if _, ok := s.m.carrier.(cookieCarrier); !ok || s.m.cfg.Cookie.Secure != SecureAlways || overTLS(&s.x.req) {
 		return
 	}
 	s.m.warnInsecure.Do(func() {
