@@ -33,6 +33,8 @@ type Manager struct {
 	events  hub
 	watched bool // the store tells of events itself
 
+	ownServices *service.Registry // nil where Config.Services was given
+
 	warnInsecure sync.Once
 	stop         context.CancelFunc
 	sweeping     sync.WaitGroup
@@ -44,6 +46,7 @@ type Manager struct {
 //
 // Where the store is a store.Sweeper, the Manager removes its expired records in the background, until Close.
 func New(s store.Store, cfg *Config) (*Manager, error) {
+	ownServices := cfg == nil || cfg.Services == nil
 	cfg, err := cfg.withDefaults(s)
 	if err != nil {
 		return nil, err
@@ -64,6 +67,9 @@ func New(s store.Store, cfg *Config) (*Manager, error) {
 	}
 	if c, ok := s.(store.Clock); ok {
 		m.now = c.Now
+	}
+	if ownServices {
+		m.ownServices = cfg.Services
 	}
 	if err := m.provide(); err != nil {
 		return nil, err
