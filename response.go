@@ -1,13 +1,11 @@
 package session
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"maps"
-	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -59,18 +57,6 @@ func (x *exchange) flush() error {
 		return err
 	}
 	return x.controller().Flush()
-}
-
-// hijack commits, and then lets the connection go. A token can't be sent over a connection that is no longer HTTP.
-func (x *exchange) hijack() (net.Conn, *bufio.ReadWriter, error) {
-	begun := x.begun
-	if err := x.begin(http.StatusSwitchingProtocols); err != nil {
-		return nil, nil, err
-	}
-	if !begun && x.session.told() {
-		return nil, nil, fmt.Errorf("%w: a hijacked connection sends no cookie: make or renew the session before the upgrade", ErrTooLate)
-	}
-	return x.controller().Hijack()
 }
 
 func (x *exchange) readFrom(r io.Reader) (int64, error) {
