@@ -13,7 +13,10 @@ func (m *Manager) Ping(ctx context.Context) error {
 	call := m.storeCall(ctx)
 	defer call.release()
 	if p, ok := m.store.(store.Pinger); ok {
-		return fromStore(p.Ping(call))
+		err := p.Ping(call)
+		if !errors.Is(err, errors.ErrUnsupported) { // which a store says that stands before one that is no Pinger
+			return fromStore(err)
+		}
 	}
 	return m.pingByLoad(call)
 }

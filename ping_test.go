@@ -31,6 +31,7 @@ func TestPing(t *testing.T) {
 		{"by a store that can", pinger{s, func(context.Context) error { return nil }}, fail, nil},
 		{"by a store that can, and fails", pinger{s, failing}, nil, errStore},
 		{"by a load", s, nil, nil},
+		{"by a load, behind a store that only might", pinger{s, func(context.Context) error { return errors.ErrUnsupported }}, nil, nil},
 		{"by a load that fails", s, fail, errStore},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
