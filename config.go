@@ -185,7 +185,8 @@ func (c *Config) checkIdleWithin() error {
 	if lifetime < 0 || c.IdleTimeout <= lifetime {
 		return nil
 	}
-	return fmt.Errorf("session: IdleTimeout of %v is beyond Lifetime (%v%s): no session would idle out", c.IdleTimeout, lifetime, which)
+	return fmt.Errorf("session: IdleTimeout of %v is beyond Lifetime (%v%s): no session would idle out",
+		c.IdleTimeout, lifetime, which)
 }
 
 func defaultOrTimeout(name string, d time.Duration) error {
