@@ -66,9 +66,8 @@ func (s *Session) SetLabel(name, text string) error {
 }
 
 // Persist says whether the cookie outlives the browser ("remember me"); it then lasts as long as the session's lifetime.
-// The session itself still ends after its idle timeout: to be remembered for a month, it needs SetLifetime and
-// SetIdleTimeout as well.
-// It makes a session where there is none, and returns ErrTooLate once the response has begun.
+// The session itself still ends after its idle timeout: Remember sets all three. It makes a session where there is none,
+// and returns ErrTooLate once the response has begun.
 func (s *Session) Persist(on bool) error {
 	return s.write(s.ctx, operation{setTimes, "persistence"}, func() error {
 		if s.rec != nil && s.rec.Persistent == on {
@@ -84,7 +83,8 @@ func (s *Session) Persist(on bool) error {
 }
 
 // SetIdleTimeout sets after how long without use this session ends, instead of Config.IdleTimeout. It counts from now, and
-// from each use after. It makes a session where there is none.
+// from each use after. One beyond the session's lifetime is no mistake here: the session then ends with its lifetime. It
+// makes a session where there is none.
 func (s *Session) SetIdleTimeout(d time.Duration) error {
 	return s.write(s.ctx, operation{setTimes, "idle timeout"}, func() error {
 		if err := checkTimeout("idle timeout", d); err != nil {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/lazysession/session/service"
@@ -15,9 +17,10 @@ import (
 // Config says how a Manager works. The zero Config, and nil, mean the defaults; New copies it, so later changes have no
 // effect.
 type Config struct {
-	// Keys sign the cookies, newest first, each of at least 32 random bytes. The first signs, all verify: to rotate
-	// without logging anybody out, add the new key at the end on every node, then move it to the front, and drop the
-	// old one when the last session signed with it has ended: after the longest lifetime that a session was given.
+	// Keys sign the cookies, newest first, each of at least 32 random bytes (ParseKeys reads them from a text). The first
+	// signs, all verify: to rotate without logging anybody out, add the new key at the end on every node, then move it
+	// to the front, and drop the old one when the last session signed with it has ended: after the longest lifetime that
+	// a session was given.
 	//
 	// Defaults to one random key, which only a store that dies with the process allows (store.Volatile).
 	Keys [][]byte
@@ -25,11 +28,19 @@ type Config struct {
 	// Cookie is the session cookie. Its defaults are the safe ones.
 	Cookie Cookie
 
+	// TrustedProxies are the addresses of proxies in front of this server whose X-Forwarded-Proto Cookie.Secure:
+	// SecureAuto believes: that of a request whose RemoteAddr is one of them. Of several values the last counts, which
+	// that proxy itself has written. So middleware that replaces RemoteAddr by the visitor's address belongs inside the
+	// Manager's Handler. A peer of a Unix socket has no address, and is not believed; where it is a proxy, a handler
+	// outside can give its requests one. Defaults to none.
+	TrustedProxies []netip.Prefix
+
 	// Carrier is how the token travels between client and server. Defaults to the cookie; BearerHeader serves API
 	// clients.
 	Carrier Carrier
 
-	// IdleTimeout ends a session that was not used for so long. Defaults to 30 minutes.
+	// IdleTimeout ends a session that was not used for so long. One beyond Lifetime is a mistake, for it would never end
+	// a session; see Session.Remember. Defaults to 30 minutes, or to Lifetime where that is less.
 	IdleTimeout time.Duration
 
 	// Lifetime ends any session so long after it was created. Lowering it also ends the sessions that were given the
@@ -49,8 +60,8 @@ type Config struct {
 	StoreTimeout time.Duration
 
 	// Services is the registry that handlers query. The Manager provides itself in it; where that is taken by another
-	// Manager, under the cookie's name. Defaults to a registry of the Manager's own, which
-	// takes the place of one that the context has.
+	// Manager, under the cookie's name. It takes the place of one that the context has. Defaults to a registry of the
+	// Manager's own, which has nothing but the Manager: what is not found there is looked for in the context's.
 	Services *service.Registry
 
 	// OnError answers a request whose session could not be committed, or one of whose operations has failed and was
@@ -81,13 +92,14 @@ func (c *Config) withDefaults(s store.Store) (*Config, error) {
 	}
 	c = &checked
 	c.Cookie = c.Cookie.withDefaults()
-	err := errors.Join(c.checkStore(s), c.checkKeys(s), c.checkNumbers(), c.Cookie.check())
+	err := errors.Join(c.checkStore(s), c.checkKeys(s), c.checkNumbers(), c.Cookie.check(), c.checkProxies())
 	if err != nil {
 		return nil, err
 	}
 	c.Keys = cloneKeys(c.Keys)
-	setDefault(&c.IdleTimeout, defaultIdleTimeout)
+	c.TrustedProxies = slices.Clone(c.TrustedProxies)
 	setDefault(&c.Lifetime, defaultLifetime)
+	setDefault(&c.IdleTimeout, min(defaultIdleTimeout, c.Lifetime))
 	setDefault(&c.MaxBytes, defaultMaxBytes)
 	setDefault(&c.StoreTimeout, defaultStoreTimeout)
 	setDefault(&c.Logger, slog.Default())
@@ -114,11 +126,11 @@ func (c *Config) checkStore(s store.Store) error {
 func (c *Config) checkKeys(s store.Store) error {
 	var errs []error
 	if len(c.Keys) == 0 && s != nil && !isVolatile(s) {
-		errs = append(errs, fmt.Errorf("session: no Keys: a store that outlives the process (%T) needs at least one", s))
+		errs = append(errs, fmt.Errorf("session: no Keys: a store that outlives the process (%T) needs one; %s", s, makeKey))
 	}
 	for i, key := range c.Keys {
-		if len(key) < minKeyLen {
-			errs = append(errs, fmt.Errorf("session: Keys[%d] has %d bytes: want at least %d", i, len(key), minKeyLen))
+		if err := checkKeyLen(key); err != nil {
+			errs = append(errs, fmt.Errorf("session: Keys[%d] %w", i, err))
 		}
 	}
 	return errors.Join(errs...)
@@ -143,14 +155,39 @@ func cloneKeys(keys [][]byte) [][]byte {
 	return clones
 }
 
+func (c *Config) checkProxies() error {
+	var errs []error
+	for i, p := range c.TrustedProxies {
+		if !p.IsValid() {
+			errs = append(errs, fmt.Errorf("session: TrustedProxies[%d] is no prefix of addresses", i))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 func (c *Config) checkNumbers() error {
 	return errors.Join(
 		defaultOrTimeout("IdleTimeout", c.IdleTimeout),
 		defaultOrTimeout("Lifetime", c.Lifetime),
+		c.checkIdleWithin(),
 		notNegative("MaxPerOwner", c.MaxPerOwner),
 		notNegative("MaxBytes", c.MaxBytes),
 		notNegative("StoreTimeout", c.StoreTimeout),
 	)
+}
+
+// checkIdleWithin returns an error for an idle timeout that could never end a session: most likely one of two lines was
+// forgotten.
+func (c *Config) checkIdleWithin() error {
+	lifetime, which := c.Lifetime, ""
+	if lifetime == 0 {
+		lifetime, which = defaultLifetime, ", the default"
+	}
+	if lifetime < 0 || c.IdleTimeout <= lifetime {
+		return nil
+	}
+	return fmt.Errorf("session: IdleTimeout of %v is beyond Lifetime (%v%s): no session would idle out",
+		c.IdleTimeout, lifetime, which)
 }
 
 func defaultOrTimeout(name string, d time.Duration) error {

@@ -17,7 +17,7 @@ import (
 // HttpOnly, SameSite=Lax, Path=/, gone with the browser.
 type Cookie struct {
 	// Name defaults to "__Host-session"; for a cookie that can't carry that prefix (Domain, another Path or
-	// InsecureForDevelopment), to "session".
+	// InsecureForDevelopment), to "session". With SecureAuto, it is the name over plain http, and has a prefix over TLS.
 	Name string
 
 	// Path defaults to "/".
@@ -29,7 +29,7 @@ type Cookie struct {
 	// SameSite defaults to http.SameSiteLaxMode.
 	SameSite http.SameSite
 
-	// Secure says whether the cookie travels over TLS only. Defaults to Always.
+	// Secure says whether the cookie travels over TLS only. Defaults to SecureAlways.
 	Secure SecurePolicy
 
 	// Partitioned keys the cookie to the top-level site (CHIPS). Defaults to false.
@@ -44,8 +44,24 @@ type Cookie struct {
 type SecurePolicy uint8
 
 const (
-	// Always marks the cookie Secure. Behind a proxy that ends TLS this is right as well.
-	Always SecurePolicy = iota
+	// SecureAlways marks the cookie Secure. Behind a proxy that ends TLS this is right as well.
+	SecureAlways SecurePolicy = iota
+
+	// SecureAuto marks the cookie Secure where the request came over TLS, and lets it travel in the clear where it did
+	// not: for a program that others host, which can't know. It came over TLS if this server's connection did
+	// (http.Request.TLS), or if a proxy that Config.TrustedProxies names says so. Where it is known that all visitors
+	// come over TLS, SecureAlways is better.
+	//
+	// There are two cookies then. Over TLS it is "__Host-session", or "__Secure-session" with a Domain or another Path;
+	// over plain http it is "session"; a Name of your own takes the place of "session" in each. Over TLS only the
+	// prefixed one is read, which browsers take from nobody but the site over TLS: what an attacker on a plain
+	// connection has planted or read opens nothing there.
+	//
+	// What it gives up: over plain http anybody on the way can read the cookie and so take over that session, or plant
+	// one. A visitor who changes from http to https has no session there, for the two share none. And a proxy that
+	// TrustedProxies does not name costs its visitors the Secure attribute; a warning in the log says so.
+	SecureAuto
+
 	// InsecureForDevelopment lets the cookie travel in the clear, for plain http on a developer's machine.
 	InsecureForDevelopment
 )
@@ -68,7 +84,7 @@ func (c Cookie) withDefaults() Cookie {
 }
 
 // hostOnly reports whether the cookie meets the conditions of the __Host- prefix (RFC 6265bis, section 4.1.3.2).
-func (c Cookie) hostOnly() bool { return c.Secure == Always && c.Domain == "" && c.Path == "/" }
+func (c Cookie) hostOnly() bool { return c.Secure == SecureAlways && c.Domain == "" && c.Path == "/" }
 
 // check returns everything for which browsers would drop or change the cookie without a word.
 func (c Cookie) check() error {
@@ -79,17 +95,20 @@ func (c Cookie) check() error {
 const maxNameAndValue = 4096
 
 func (c Cookie) checkName() error {
-	if longest := maxNameAndValue - signed.MaxLen; len(c.Name) > longest {
-		return fmt.Errorf("session: cookie name %.40q… has %d bytes: want at most %d", c.Name, len(c.Name), longest)
+	longest := maxNameAndValue - signed.MaxLen
+	if name := c.overTLS().Name; len(name) > longest {
+		return fmt.Errorf("session: cookie name %.40q… has %d bytes: want at most %d", name, len(name), longest)
 	}
 	if strings.IndexFunc(c.Name, notTokenChar) >= 0 {
 		return fmt.Errorf("session: cookie name %q: want letters, digits and !#$%%&'*+-.^_`|~", c.Name)
 	}
 	// RFC 6265bis, section 5.7: prefixes are compared without regard to case.
 	switch prefix := strings.ToLower(c.Name); {
+	case c.Secure == SecureAuto && (strings.HasPrefix(prefix, "__host-") || strings.HasPrefix(prefix, "__secure-")):
+		return fmt.Errorf("session: cookie name %q: SecureAuto puts the prefix before it, where the request came over TLS", c.Name)
 	case strings.HasPrefix(prefix, "__host-") && !c.hostOnly():
 		return fmt.Errorf("session: cookie name %q: the prefix needs Secure, Path \"/\" and no Domain", c.Name)
-	case strings.HasPrefix(prefix, "__http-") && c.Secure != Always, strings.HasPrefix(prefix, "__secure-") && c.Secure != Always:
+	case strings.HasPrefix(prefix, "__http-") && c.Secure != SecureAlways, strings.HasPrefix(prefix, "__secure-") && c.Secure != SecureAlways:
 		return fmt.Errorf("session: cookie name %q: the prefix needs Secure", c.Name)
 	}
 	return nil
@@ -136,15 +155,15 @@ func (c Cookie) checkDomain() error {
 func (c Cookie) checkSecure() error {
 	var errs []error
 	if c.Secure > InsecureForDevelopment {
-		errs = append(errs, fmt.Errorf("session: cookie Secure is %d: want Always or InsecureForDevelopment", c.Secure))
+		errs = append(errs, fmt.Errorf("session: cookie Secure is %d: want SecureAlways, SecureAuto or InsecureForDevelopment", c.Secure))
 	}
-	if c.SameSite == http.SameSiteNoneMode && c.Secure != Always {
+	if c.SameSite == http.SameSiteNoneMode && c.Secure != SecureAlways {
 		errs = append(errs, errors.New("session: cookie SameSite=None needs Secure"))
 	}
 	if c.SameSite < 0 || c.SameSite > http.SameSiteNoneMode {
 		errs = append(errs, fmt.Errorf("session: cookie SameSite is %d: want one of net/http's modes", c.SameSite))
 	}
-	if c.Partitioned && c.Secure != Always {
+	if c.Partitioned && c.Secure != SecureAlways {
 		errs = append(errs, errors.New("session: cookie Partitioned needs Secure"))
 	}
 	return errors.Join(errs...)
@@ -234,7 +253,7 @@ func (c Cookie) line(value string, maxAge int) string {
 		Path:        c.Path,
 		Domain:      c.Domain,
 		MaxAge:      maxAge,
-		Secure:      c.Secure == Always,
+		Secure:      c.Secure == SecureAlways,
 		HttpOnly:    true, // no knob: a script has no business with it
 		SameSite:    c.SameSite,
 		Partitioned: c.Partitioned,

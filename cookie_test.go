@@ -299,10 +299,10 @@ func TestSecureCookieOverPlainHTTPIsLoggedOnce(t *testing.T) {
 		secure session.SecurePolicy
 		lines  int
 	}{
-		{"over TLS", "https://example.com/", nil, session.Always, 0},
-		{"behind a proxy that says https", "http://example.com/", http.Header{"X-Forwarded-Proto": {"https"}}, session.Always, 0},
-		{"behind a proxy that says proto=https", "http://example.com/", http.Header{"Forwarded": {"for=192.0.2.1;proto=https"}}, session.Always, 0},
-		{"over plain http", "http://example.com/", nil, session.Always, 1},
+		{"over TLS", "https://example.com/", nil, session.SecureAlways, 0},
+		{"behind a proxy that says https", "http://example.com/", http.Header{"X-Forwarded-Proto": {"https"}}, session.SecureAlways, 0},
+		{"behind a proxy that says proto=https", "http://example.com/", http.Header{"Forwarded": {"for=192.0.2.1;proto=https"}}, session.SecureAlways, 0},
+		{"over plain http", "http://example.com/", nil, session.SecureAlways, 1},
 		{"for development", "http://example.com/", nil, session.InsecureForDevelopment, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -39,7 +39,8 @@
 //
 // Requests send what they did, not what they saw: two that set different names never lose each other's work, and a
 // Counter's additions all count, whichever node they come from. [Key.Update] is for changes that depend on the value.
-// Two that Set the same name: the later commit wins.
+// Two that Set the same name: the later commit wins. [Counter.Next] gives each count its own number, and a [Flash] keeps
+// messages that are shown once.
 //
 // # What is promised
 //
@@ -70,5 +71,6 @@
 // # Stores
 //
 // Package store/mem keeps sessions in the process, store/postgres in a database that any number of servers share. The
-// contract for others is package store, with store/storetest as its test suite. Package sessiontest helps to test handlers.
+// contract for others is package store, with store/storetest as its test suite. Package sessiontest helps to test
+// handlers, with a client that keeps cookies, a clock and a store that breaks when it is told to.
 package session

@@ -3,21 +3,16 @@ package session_test
 import (
 	"fmt"
 	"net/http"
-	"net/http/cookiejar"
 	"net/http/httptest"
 	"strings"
+
+	"github.com/lazysession/session/sessiontest"
 )
 
-// A browser keeps cookies and follows redirects. The examples use it in place of a real one.
-type browser struct {
-	site http.Handler
-	jar  *cookiejar.Jar
-}
+// A browser follows redirects. The examples use it in place of a real one.
+type browser struct{ *sessiontest.Client }
 
-func newBrowser(site http.Handler) *browser {
-	jar, _ := cookiejar.New(nil) // without options there is no error
-	return &browser{site, jar}
-}
+func newBrowser(site http.Handler) *browser { return &browser{sessiontest.NewClient(site)} }
 
 // visit sends requests like "GET /books" and prints the answers.
 func (b *browser) visit(requests ...string) {
@@ -32,12 +27,5 @@ func (b *browser) visit(requests ...string) {
 }
 
 func (b *browser) send(method, path string) *httptest.ResponseRecorder {
-	r := httptest.NewRequest(method, "https://example.com"+path, nil)
-	for _, c := range b.jar.Cookies(r.URL) {
-		r.AddCookie(c)
-	}
-	rec := httptest.NewRecorder()
-	b.site.ServeHTTP(rec, r)
-	b.jar.SetCookies(r.URL, rec.Result().Cookies())
-	return rec
+	return b.Do(httptest.NewRequest(method, path, nil))
 }

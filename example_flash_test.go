@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"errors"
 	"fmt"
 	"log"
 	"net/http"
@@ -9,30 +10,40 @@ import (
 	"github.com/lazysession/session/store/mem"
 )
 
-var notice = session.NewKey[string]("notice")
+var notices = session.NewFlash("notices")
 
 func saveProfile(w http.ResponseWriter, r *http.Request) {
-	if err := notice.Set(r.Context(), "Your profile is saved."); err != nil {
+	if err := notices.Add(r.Context(), "info", "Your profile is saved."); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
 	http.Redirect(w, r, "/profile", http.StatusSeeOther) // the notice is stored before the redirect goes out
 }
 
-func showProfile(w http.ResponseWriter, r *http.Request) {
-	text, ok, err := notice.Take(r.Context())
+func closeProfile(w http.ResponseWriter, r *http.Request) {
+	err := session.FromContext(r.Context()).End()
+	err = errors.Join(err, notices.Add(r.Context(), "warning", "You have logged out.")) // in a new session, without a name
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	if ok {
-		fmt.Fprint(w, text, " ")
+	http.Redirect(w, r, "/profile", http.StatusSeeOther)
+}
+
+func showProfile(w http.ResponseWriter, r *http.Request) {
+	messages, err := notices.Take(r.Context())
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	for _, m := range messages {
+		fmt.Fprintf(w, "[%s] %s ", m.Kind, m.Text)
 	}
 	fmt.Fprintln(w, "This is you.")
 }
 
-// Show a message once, on the page after a redirect.
-func ExampleKey_Take() {
+// Show a message once, on the page after a redirect, also after a logout.
+func ExampleFlash() {
 	m, err := session.New(mem.New(nil), nil)
 	if err != nil {
 		log.Fatal(err)
@@ -40,11 +51,13 @@ func ExampleKey_Take() {
 	defer m.Close()
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /profile", saveProfile)
+	mux.HandleFunc("POST /logout", closeProfile)
 	mux.HandleFunc("GET /profile", showProfile)
 
-	ann := newBrowser(m.Handler(mux))
-	ann.visit("POST /profile", "GET /profile")
+	newBrowser(m.Handler(mux)).visit("POST /profile", "GET /profile", "POST /logout", "GET /profile")
 	// Output:
-	// Your profile is saved. This is you.
+	// [info] Your profile is saved. This is you.
+	// This is you.
+	// [warning] You have logged out. This is you.
 	// This is you.
 }

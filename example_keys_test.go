@@ -23,7 +23,7 @@ func start(s store.Store, keys ...[]byte) *session.Manager {
 
 // Replace the signing key without logging anybody out. Each step is a deploy to all servers.
 func ExampleConfig_keys() {
-	// In a program keys are random and secret: openssl rand 32
+	// In a program keys are random and secret, and come from outside: session.ParseKeys(os.Getenv("SESSION_KEYS"))
 	oldKey, newKey := bytes.Repeat([]byte("o"), 32), bytes.Repeat([]byte("n"), 32)
 	ctx, db := context.Background(), mem.New(nil)
 

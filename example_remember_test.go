@@ -15,12 +15,7 @@ func logInAndRemember(w http.ResponseWriter, r *http.Request) {
 	s := session.FromContext(r.Context())
 	err := errors.Join(s.Renew(), s.SetOwner(r.FormValue("user")))
 	if r.FormValue("remember") == "yes" {
-		const month = 30 * 24 * time.Hour
-		err = errors.Join(err,
-			s.Persist(true),         // the cookie outlives the browser,
-			s.SetLifetime(month),    // for as long as the session may live,
-			s.SetIdleTimeout(month), // which must not idle out before
-		)
+		err = errors.Join(err, s.Remember(30*24*time.Hour)) // used or not, and also when the browser quits
 	}
 	info, err2 := s.Info()
 	if err := errors.Join(err, err2); err != nil {
@@ -31,7 +26,7 @@ func logInAndRemember(w http.ResponseWriter, r *http.Request) {
 }
 
 // Remember a visitor who asks for it.
-func ExampleSession_Persist() {
+func ExampleSession_Remember() {
 	m, err := session.New(mem.New(nil), nil)
 	if err != nil {
 		log.Fatal(err)

@@ -1,11 +1,8 @@
 package session
 
 import (
-	"bufio"
-	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -19,6 +16,7 @@ type exchange struct {
 	w       http.ResponseWriter
 	begun   bool     // the response has, and its changes are committed
 	streams bool     // it began with a Flush
+	overTLS bool     // the request came over TLS; known for SecureAuto only
 	undo    *undo    // nil where the header was empty, and the response is not thrown away
 	lines   []string // of the header that the carrier reads, if it is one of ours
 	session Session
@@ -28,11 +26,20 @@ type exchange struct {
 // tokens returns every token in the request. Carriers from outside get it with the context from before this session: one
 // that logs with it, by a log handler that asks for the session's ID, would else wait for the lock that is held here.
 func (x *exchange) tokens(room []string) []string {
-	m := x.session.m
-	if c, ok := m.carrier.(headerCarrier); ok {
+	carrier := x.carrier()
+	if c, ok := carrier.(headerCarrier); ok {
 		return c.appendFrom(room, x.lines)
 	}
-	return m.carrier.AppendTokens(room, x.req.WithContext(x.session.ctx))
+	return carrier.AppendTokens(room, x.req.WithContext(x.session.ctx))
+}
+
+// carrier returns how the request's token travels.
+func (x *exchange) carrier() Carrier {
+	m := x.session.m
+	if m.auto != nil && !x.overTLS {
+		return m.auto.overHTTP
+	}
+	return m.carrier
 }
 
 // Header returns the header of the response; after the handler's output was thrown away, one that goes nowhere.
@@ -82,18 +89,6 @@ func (x *exchange) flush() error {
 		return err
 	}
 	return x.controller().Flush()
-}
-
-// hijack commits, and then lets the connection go. A token can't be sent over a connection that is no longer HTTP.
-func (x *exchange) hijack() (net.Conn, *bufio.ReadWriter, error) {
-	begun := x.begun
-	if err := x.begin(http.StatusSwitchingProtocols); err != nil {
-		return nil, nil, err
-	}
-	if !begun && x.session.told() {
-		return nil, nil, fmt.Errorf("%w: a hijacked connection sends no cookie: make or renew the session before the upgrade", ErrTooLate)
-	}
-	return x.controller().Hijack()
 }
 
 func (x *exchange) readFrom(r io.Reader) (int64, error) {
@@ -215,11 +210,11 @@ func (x *exchange) logLost(err error) {
 func (s *Session) informClient(h http.Header) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	addVary(h, s.m.carrier.Vary(), s.vary[:0])
+	addVary(h, s.x.carrier().Vary(), s.vary[:0])
 	switch {
 	case s.action == removeToken:
 		s.forgetOthersLocked(h)
-		s.m.carrier.Remove(h)
+		s.x.carrier().Remove(h)
 	case s.action == sendToken && s.rec != nil:
 		s.forgetOthersLocked(h)
 		s.sendTokenLocked(h)
@@ -232,7 +227,7 @@ func (s *Session) informClient(h http.Header) {
 // forgetOthersLocked has the client remove tokens that it keeps beside the one in use. It comes before the token that is to
 // stay, for clients that can't tell one scope from another.
 func (s *Session) forgetOthersLocked(h http.Header) {
-	if c, ok := s.m.carrier.(cookieCarrier); ok && s.several {
+	if c, ok := s.x.carrier().(cookieCarrier); ok && s.several {
 		c.removeOthers(h, s.x.req.Host)
 	}
 }
@@ -243,8 +238,9 @@ func (s *Session) sendTokenLocked(h http.Header) {
 		s.m.log.LogAttrs(s.ctx, slog.LevelError, "session: signing", slog.Any("error", err))
 		return
 	}
-	s.m.carrier.Send(h, token, s.maxAgeLocked())
+	s.x.carrier().Send(h, token, s.maxAgeLocked())
 	s.warnIfInsecureLocked()
+	s.warnIfUntrustedLocked()
 }
 
 // tokenToSendLocked returns the signed token that the client is to have. After a renewal that may have been made or not, it
@@ -275,7 +271,7 @@ func (s *Session) maxAgeLocked() time.Duration {
 
 // warnIfInsecureLocked says, once, why nobody can log in over plain http: browsers drop a Secure cookie without a word.
 func (s *Session) warnIfInsecureLocked() {
-	if _, ok := s.m.carrier.(cookieCarrier); !ok || s.m.cfg.Cookie.Secure != Always || overTLS(&s.x.req) {
+	if _, ok := s.m.carrier.(cookieCarrier); !ok || s.m.cfg.Cookie.Secure != SecureAlways || overTLS(&s.x.req) {
 		return
 	}
 	s.m.warnInsecure.Do(func() {

@@ -2,6 +2,8 @@ package session_test
 
 import (
 	"bufio"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -313,49 +315,111 @@ func TestWebSocketWhoseCommitFails(t *testing.T) {
 
 // Gorilla's way to upgrade: the handler takes the connection and writes the response itself, without our headers.
 func TestDirectHijack(t *testing.T) {
+	commit := func(r *http.Request) error { return session.FromContext(r.Context()).Commit(r.Context()) }
 	tests := []struct {
-		name  string
-		known bool
-		do    func(r *http.Request) error
-		want  error
+		name    string
+		known   bool
+		do      func(r *http.Request) error
+		cookies int // of the response that the handler writes
 	}{
-		{"not used", false, func(*http.Request) error { return nil }, nil},
-		{"read, no session", false, func(r *http.Request) error { _, err := color.Get(r.Context()); return err }, nil},
-		{"new session", false, func(r *http.Request) error { return color.Set(r.Context(), "red") }, session.ErrTooLate},
-		{"read", true, func(r *http.Request) error { _, err := color.Get(r.Context()); return err }, nil},
-		{"changed", true, func(r *http.Request) error { return color.Set(r.Context(), "blue") }, nil},
-		{"renewed", true, func(r *http.Request) error { return session.FromContext(r.Context()).Renew() }, session.ErrTooLate},
-		{"ended", true, func(r *http.Request) error { return session.FromContext(r.Context()).End() }, session.ErrTooLate},
+		{"not used", false, func(*http.Request) error { return nil }, 0},
+		{"read, no session", false, func(r *http.Request) error { _, err := color.Get(r.Context()); return err }, 0},
+		{"new session", false, func(r *http.Request) error { return color.Set(r.Context(), "red") }, 1},
+		{"new session, committed", false, func(r *http.Request) error { return errors.Join(color.Set(r.Context(), "red"), commit(r)) }, 1},
+		{"read", true, func(r *http.Request) error { _, err := color.Get(r.Context()); return err }, 0},
+		{"changed", true, func(r *http.Request) error { return color.Set(r.Context(), "blue") }, 0},
+		{"renewed", true, func(r *http.Request) error { return session.FromContext(r.Context()).Renew() }, 1},
+		{"ended", true, func(r *http.Request) error { return session.FromContext(r.Context()).End() }, 1},
 	}
 	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			m, _ := newManager(t, nil)
-			mux := http.NewServeMux()
-			mux.HandleFunc("/login", func(w http.ResponseWriter, r *http.Request) { must(t, color.Set(r.Context(), "red")) })
-			mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-				must(t, test.do(r))
-				conn, _, err := w.(http.Hijacker).Hijack()
-				checkErr(t, "Hijack", err, test.want)
-				if err != nil {
-					http.Error(w, "reload first", http.StatusForbidden)
-					return
+		for way, answer := range waysToAnswer {
+			t.Run(test.name+", "+way, func(t *testing.T) {
+				m, _ := newManager(t, nil)
+				mux := http.NewServeMux()
+				mux.HandleFunc("/login", func(w http.ResponseWriter, r *http.Request) { must(t, color.Set(r.Context(), "red")) })
+				mux.HandleFunc("/exists", func(w http.ResponseWriter, r *http.Request) {
+					ok, err := session.FromContext(r.Context()).Exists()
+					must(t, err)
+					fmt.Fprint(w, ok)
+				})
+				mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+					must(t, test.do(r))
+					conn, rw, err := w.(http.Hijacker).Hijack()
+					if err != nil {
+						t.Errorf("Hijack: %v", err)
+						return
+					}
+					defer conn.Close()
+					answer(t, w.Header(), conn, rw)
+				})
+				srv, browser := startServer(t, http1, m.Handler(mux))
+				if test.known {
+					fetch(t, browser, srv.URL+"/login")
 				}
-				defer conn.Close()
-				fmt.Fprint(conn, "HTTP/1.1 200 OK\r\nContent-Length: 8\r\nConnection: close\r\n\r\nhijacked")
-			})
-			srv, browser := startServer(t, http1, m.Handler(mux))
-			if test.known {
-				fetch(t, browser, srv.URL+"/login")
-			}
-			resp, body := fetch(t, browser, srv.URL)
-			if test.want == nil {
+				resp, body := fetch(t, browser, srv.URL)
 				check(t, "body", body, "hijacked")
-				return
-			}
-			check(t, "status", resp.StatusCode, http.StatusForbidden)
-			check(t, "cookies with the refusal", len(resp.Cookies()), 1)
-		})
+				check(t, "cookies", len(resp.Cookies()), test.cookies)
+				_, exists := fetch(t, browser, srv.URL+"/exists")
+				has := (test.known || test.cookies > 0) && test.name != "ended"
+				check(t, "there is a session", exists, fmt.Sprint(has))
+			})
+		}
 	}
+}
+
+// waysToAnswer are those in which hijackers write a response.
+var waysToAnswer = map[string]func(t *testing.T, h http.Header, conn net.Conn, rw *bufio.ReadWriter){
+	"at once": func(t *testing.T, _ http.Header, conn net.Conn, _ *bufio.ReadWriter) {
+		n, err := io.WriteString(conn, hijackedAnswer)
+		must(t, err)
+		check(t, "bytes", n, len(hijackedAnswer))
+	},
+	"through the buffer": func(t *testing.T, _ http.Header, _ net.Conn, rw *bufio.ReadWriter) {
+		for line := range strings.Lines(hijackedAnswer) {
+			rw.WriteString(line)
+		}
+		must(t, rw.Flush())
+	},
+	"line by line": func(t *testing.T, _ http.Header, conn net.Conn, _ *bufio.ReadWriter) {
+		for line := range strings.Lines(hijackedAnswer) {
+			_, err := io.WriteString(conn, line)
+			must(t, err)
+		}
+	},
+	"with our header": func(t *testing.T, h http.Header, _ net.Conn, rw *bufio.ReadWriter) {
+		status, rest, _ := strings.Cut(hijackedAnswer, "\r\n")
+		rw.WriteString(status + "\r\n")
+		must(t, h.Write(rw))
+		rw.WriteString(rest)
+		must(t, rw.Flush())
+	},
+}
+
+const hijackedAnswer = "HTTP/1.1 200 OK\r\nContent-Length: 8\r\nConnection: close\r\n\r\nhijacked"
+
+// The cookie has nowhere to go, and the handler has to know.
+func TestHijackerThatWritesNoResponse(t *testing.T) {
+	m, _ := newManager(t, nil)
+	srv, browser := startServer(t, http1, m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		must(t, color.Set(r.Context(), "red"))
+		conn, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			t.Errorf("Hijack: %v", err)
+			return
+		}
+		defer conn.Close()
+		for _, text := range []string{"220 ready\r\n", "HTTP/1.1 20"} {
+			_, err = io.WriteString(conn, text)
+			checkErr(t, "Write", err, session.ErrTooLate)
+		}
+		_, err = io.WriteString(conn, hijackedAnswer)
+		must(t, err)
+		_, ok := conn.(interface{ NetConn() net.Conn }).NetConn().(*tls.Conn)
+		check(t, "the connection below is the server's", ok, true)
+	})))
+	resp, body := fetch(t, browser, srv.URL)
+	check(t, "body", body, "hijacked")
+	check(t, "cookies", len(resp.Cookies()), 1)
 }
 
 // startProxy starts a ReverseProxy, behind a Manager, in front of a handler.
@@ -413,13 +477,9 @@ func TestWebSocketThroughReverseProxy(t *testing.T) {
 	m, _ := newManager(t, nil)
 	other, _ := newManager(t, nil)
 	u, browser := startProxy(t, http1, m, other.Handler(visit(t, echo(t))))
-	// The proxy hijacks, so that a new visitor's cookie could not be sent. It comes with the refusal.
-	_, resp, err := websocket.Dial(t.Context(), u, &websocket.DialOptions{HTTPClient: browser})
-	if err == nil || resp == nil {
-		t.Fatalf("dialling as a new visitor: got response %v and error %v, want a response that refuses", resp, err)
-	}
-	check(t, "status of a new visitor", resp.StatusCode, http.StatusBadGateway)
-	check(t, "cookies of a new visitor", len(resp.Cookies()), 1)
+	resp := say(t, browser, u, "one", "two")
+	check(t, "status of a new visitor", resp.StatusCode, http.StatusSwitchingProtocols)
+	check(t, "cookies of a new visitor, from here and there", len(resp.Cookies()), 2)
 
 	resp = say(t, browser, u, "one", "two")
 	check(t, "status of a known visitor", resp.StatusCode, http.StatusSwitchingProtocols)

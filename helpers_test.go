@@ -6,7 +6,6 @@ import (
 	"iter"
 	"log/slog"
 	"net/http"
-	"net/http/cookiejar"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"github.com/lazysession/session"
+	"github.com/lazysession/session/sessiontest"
 	"github.com/lazysession/session/store"
 	"github.com/lazysession/session/store/mem"
 )
@@ -30,7 +30,7 @@ type spy struct {
 
 	onLoad, onCommit, onEnd func() error
 
-	ahead atomic.Int64 // of time.Now
+	clock sessiontest.Clock
 
 	mu sync.Mutex
 	// mu locks the remaining field.
@@ -91,10 +91,10 @@ func (s *spy) EndOwner(ctx context.Context, owner string, except []store.ID, why
 	return s.mem.EndOwner(ctx, owner, except, why)
 }
 
-func (s *spy) Now() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) }
+func (s *spy) Now() time.Time { return s.clock.Now() }
 
 // advance moves the store's clock.
-func (s *spy) advance(d time.Duration) { s.ahead.Add(int64(d)) }
+func (s *spy) advance(d time.Duration) { s.clock.Advance(d) }
 
 func (s *spy) note(change *store.Change) {
 	s.mu.Lock()
@@ -157,48 +157,43 @@ func newManagerOn(t testing.TB, s store.Store, cfg *session.Config) *session.Man
 	return m
 }
 
-// A client is a browser without a network: it keeps cookies, and asks a handler over what looks like TLS.
+// A client is a browser whose handler may change, so that one visitor can meet several.
 type client struct {
+	*sessiontest.Client
 	handler http.Handler
-	jar     http.CookieJar
 }
 
 func newClient(h http.Handler) *client {
-	jar, _ := cookiejar.New(nil) // never fails
-	return &client{handler: h, jar: jar}
+	c := &client{handler: h}
+	c.Client = sessiontest.NewClient(c.current())
+	return c
+}
+
+// current is the handler of the moment.
+func (c *client) current() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { c.handler.ServeHTTP(w, r) })
+}
+
+// tab returns a client that shares the cookies, and meets no handler yet.
+func (c *client) tab() *client {
+	tab := new(client)
+	tab.Client = c.On(tab.current())
+	return tab
 }
 
 // get asks for a path of https://example.com.
-func (c *client) get(path string) *httptest.ResponseRecorder {
-	return c.do(httptest.NewRequest("GET", "https://example.com"+path, nil))
-}
+func (c *client) get(path string) *httptest.ResponseRecorder { return c.Get(path) }
 
-// do adds the cookies to r, serves it, and keeps those of the response.
-func (c *client) do(r *http.Request) *httptest.ResponseRecorder {
-	w := httptest.NewRecorder()
-	c.serve(w, r)
-	return w
-}
+// do serves r with the client's cookies.
+func (c *client) do(r *http.Request) *httptest.ResponseRecorder { return c.Do(r) }
 
 // serve is do with a recorder of the caller's, which may be the recorder of a request that panics.
-func (c *client) serve(w *httptest.ResponseRecorder, r *http.Request) {
-	for _, cookie := range c.jar.Cookies(r.URL) {
-		r.AddCookie(cookie)
-	}
-	c.handler.ServeHTTP(w, r)
-	c.jar.SetCookies(r.URL, w.Result().Cookies())
-}
+func (c *client) serve(w *httptest.ResponseRecorder, r *http.Request) { c.Serve(w, r) }
 
 // request returns a GET with the client's cookies.
-func (c *client) request(path string) *http.Request {
-	r := httptest.NewRequest("GET", "https://example.com"+path, nil)
-	for _, cookie := range c.jar.Cookies(r.URL) {
-		r.AddCookie(cookie)
-	}
-	return r
-}
+func (c *client) request(path string) *http.Request { return c.Request("GET", path, nil) }
 
-// use replaces the handler, so that one visitor can meet several.
+// use replaces the handler.
 func (c *client) use(f http.HandlerFunc, m *session.Manager) *client {
 	c.handler = m.Handler(f)
 	return c
@@ -276,8 +271,7 @@ func newVisitorWith(t *testing.T, m *session.Manager, text string) *client {
 func colorOf(t *testing.T, c *client, m *session.Manager) string {
 	t.Helper()
 	var text string
-	next := &client{jar: c.jar}
-	next.use(func(w http.ResponseWriter, r *http.Request) {
+	c.tab().use(func(w http.ResponseWriter, r *http.Request) {
 		var err error
 		text, err = color.Get(r.Context())
 		must(t, err)

@@ -64,8 +64,8 @@ func (k Key[T]) Delete(ctx context.Context) error {
 	return FromContext(ctx).delete(ctx, k.name)
 }
 
-// Take returns the value and removes it: for flash messages, which are shown once. Two requests at once may both take
-// it; what must be spent once only, a one-time code, say, is a case for Update. A value that does not decode is
+// Take returns the value and removes it; for messages that are shown once there is Flash. Two requests at once may both
+// take it: what must be spent once only, a one-time code, say, is a case for Update. A value that does not decode is
 // removed as well, and a ValueError.
 func (k Key[T]) Take(ctx context.Context) (T, bool, error) {
 	s := FromContext(ctx)

@@ -26,9 +26,12 @@ type Manager struct {
 	backend
 	cfg     *Config
 	carrier Carrier
-	header  string // that the carrier reads, if it is one of ours
+	auto    *secureAuto // for SecureAuto; else nil
+	header  string      // that the carrier reads, if it is one of ours
 	signer  *signed.Signer
 	now     func() time.Time // the store's clock
+
+	ownServices *service.Registry // nil where Config.Services was given
 
 	warnInsecure sync.Once
 	stop         context.CancelFunc
@@ -41,6 +44,7 @@ type Manager struct {
 //
 // Where the store is a store.Sweeper, the Manager removes its expired records in the background, until Close.
 func New(s store.Store, cfg *Config) (*Manager, error) {
+	ownServices := cfg == nil || cfg.Services == nil
 	cfg, err := cfg.withDefaults(s)
 	if err != nil {
 		return nil, err
@@ -49,10 +53,15 @@ func New(s store.Store, cfg *Config) (*Manager, error) {
 		backend: backend{store: s, timeout: cfg.StoreTimeout, log: cfg.Logger},
 		cfg:     cfg,
 		carrier: cfg.Carrier,
-		signer:  signed.New(cfg.Cookie.Name, cfg.Keys, cfg.Lifetime),
+		signer:  signed.New(cfg.Cookie.overTLS().Name, cfg.Keys, cfg.Lifetime),
 		now:     time.Now,
 	}
-	setDefault[Carrier](&m.carrier, newCookieCarrier(cfg.Cookie))
+	if m.carrier == nil {
+		m.carrier, m.auto = newCookieCarrier(cfg.Cookie.overTLS()), newSecureAuto(cfg)
+	}
+	if ownServices {
+		m.ownServices = cfg.Services
+	}
 	if c, ok := m.carrier.(headerCarrier); ok {
 		m.header = c.Vary()
 	}

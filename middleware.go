@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/lazysession/session/internal/ctxkey"
+	"github.com/lazysession/session/service"
 )
 
 // Handler wraps next so that its requests have a session: FromContext and keys find it. With chi: r.Use(m.Handler).
@@ -38,6 +39,7 @@ type middleware struct {
 func (h *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{w: w, undo: undoOf(w.Header())}
 	x.lines = r.Header[h.m.header] // now, for the handler may change the map while others look for the session
+	x.overTLS = h.m.auto != nil && h.m.auto.overTLS(r)
 	x.session.m, x.session.x, x.session.ctx = h.m, x, r.Context()
 	x.req = *r.WithContext((*requestContext)(x)) // the copy that WithContext makes stays on the stack
 
@@ -78,13 +80,18 @@ func (c *requestContext) Done() <-chan struct{} { return c.parent().Done() }
 
 func (c *requestContext) Err() error { return c.parent().Err() }
 
-// Value knows the session, under the key of FromContext and under its Manager, and the registry of services.
+// Value knows the session, under the key of FromContext and under its Manager, and the registry of services; under that
+// of the Manager's own, where services are looked for which it does not have.
 func (c *requestContext) Value(key any) any {
 	switch key := key.(type) {
 	case contextKey:
 		return &c.session
 	case ctxkey.Registry:
 		return c.session.m.cfg.Services
+	case *service.Registry:
+		if key == c.session.m.ownServices {
+			return c.parent()
+		}
 	case *Manager:
 		if key == c.session.m {
 			return &c.session

@@ -262,7 +262,7 @@ func TestFirstUseAtTheEndOfARequest(t *testing.T) {
 
 func totalVisits(t *testing.T, c *client, m *session.Manager) (n int64) {
 	t.Helper()
-	next := &client{jar: c.jar}
+	next := c.tab()
 	next.use(func(w http.ResponseWriter, r *http.Request) {
 		var err error
 		n, err = visits.Get(r.Context())

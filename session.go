@@ -56,6 +56,8 @@ type details struct {
 	made    bool           // the session was made by this request
 	several bool           // the request has dead tokens beside the one in use: the client is told to forget what it can
 
+	loggedOut bool // this request has ended its session: only a Flash may be added after
+
 	*trouble // nil until something has failed
 
 	// Room for what a request that reads needs, so that it needs no allocation of its own.
@@ -137,6 +139,14 @@ func (s *Session) write(ctx context.Context, op operation, f func() error) error
 }
 
 func (s *Session) writeLocked(f func() error) error {
+	if s.loggedOut {
+		return ErrEnded
+	}
+	return s.createdLocked(f)
+}
+
+// createdLocked runs f on a session that is made if there is none, and unmade if f fails.
+func (s *Session) createdLocked(f func() error) error {
 	made, err := s.createLocked()
 	if err == nil {
 		err = f()
@@ -220,7 +230,7 @@ func (s *Session) Renew() error {
 
 // End ends the session: when it returns nil, the session is gone in the store, for every node, and the response removes
 // the cookie, unless it has begun. Changes not yet committed are dropped. Afterwards there are no values, and changes
-// return ErrEnded. Ending what does not exist or has ended is no error; ErrEnded says that another request has renewed
+// return ErrEnded, except Flash.Add, which makes a new session. Ending what does not exist or has ended is no error; ErrEnded says that another request has renewed
 // this one's token, which may end nothing any more. Where the request has tokens of several live sessions, so that none
 // of them was used, all of them are ended; with more of them than End takes, it ends none and returns ErrConflict.
 func (s *Session) End() error {
@@ -232,7 +242,7 @@ func (s *Session) endLocked() error {
 	case retired:
 		return ErrEnded // the renewed session lives on: nothing may say "logged out"
 	case fresh:
-		s.markEndedLocked(keepToken)
+		s.logOutLocked(s.action)
 	case absent:
 		if s.refusal >= signed.Several {
 			return s.endAllLocked()
@@ -242,7 +252,7 @@ func (s *Session) endLocked() error {
 		if err != nil {
 			return err
 		}
-		s.markEndedLocked(removeToken)
+		s.logOutLocked(removeToken)
 	}
 	return nil
 }
@@ -268,8 +278,14 @@ func (s *Session) endAllLocked() error {
 		}
 	}
 	s.several = true
-	s.markEndedLocked(removeToken)
+	s.logOutLocked(removeToken)
 	return nil
+}
+
+// logOutLocked is markEndedLocked by this request itself.
+func (s *Session) logOutLocked(a tokenAction) {
+	s.markEndedLocked(a)
+	s.loggedOut = true
 }
 
 func (s *Session) markEndedLocked(a tokenAction) {

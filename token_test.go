@@ -390,12 +390,13 @@ func TestTokenAges(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				m, s := newManager(t, &session.Config{Keys: [][]byte{keyA}, Lifetime: lifetime, IdleTimeout: 90 * 24 * time.Hour})
+				m, s := newManager(t, &session.Config{Keys: [][]byte{keyA}, Lifetime: lifetime})
 				_, alice := issue(t, m, "alice")
 				if tt.prepare != nil {
 					must(t, tt.prepare(alice))
-					must(t, alice.Commit(t.Context()))
 				}
+				must(t, alice.SetIdleTimeout(90*24*time.Hour))
+				must(t, alice.Commit(t.Context()))
 				token, err := alice.Token()
 				must(t, err)
 				s.take()

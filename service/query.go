@@ -21,13 +21,31 @@ func Query[T any](ctx context.Context) (T, error) {
 // QueryNamed is [Query] for a service provided with [ProvideNamed]. The empty name is no name.
 func QueryNamed[T any](ctx context.Context, name string) (svc T, err error) {
 	k := keyOf[T](name)
-	r := FromContext(ctx)
-	if r == nil {
-		return svc, fmt.Errorf("%w: %v: no registry in the context", ErrNotProvided, k)
-	}
-	e, err := r.find(k)
+	e, err := find(ctx, k)
 	if err != nil {
 		return svc, err
 	}
 	return e.(*entryOf[T]).get(ctx)
+}
+
+// find returns the entry under k of the registry of ctx. Where there is none, and a context has put that registry before
+// another which it does not know, as a session.Manager does, it answers to the registry as a key with the
+// context.Context in which to go on.
+func find(ctx context.Context, k key) (entry, error) {
+	r := FromContext(ctx)
+	if r == nil {
+		return nil, fmt.Errorf("%w: %v: no registry in the context", ErrNotProvided, k)
+	}
+	for r != nil {
+		e, root, err := r.find(k)
+		if e != nil || err != nil {
+			return e, err
+		}
+		next, ok := ctx.Value(root).(context.Context)
+		if !ok {
+			break
+		}
+		ctx, r = next, FromContext(next)
+	}
+	return nil, about(ErrNotProvided, k)
 }

@@ -40,18 +40,18 @@ func NewRegistry(parent *Registry) *Registry {
 	return &Registry{parent: parent}
 }
 
-// find returns the entry under k of the nearest registry that has one.
-func (r *Registry) find(k key) (entry, error) {
-	for ; r != nil; r = r.parent {
+// find returns the entry under k of the nearest registry that has one; where none has, nil and the last one asked.
+func (r *Registry) find(k key) (e entry, root *Registry, err error) {
+	for ; r != nil; root, r = r, r.parent {
 		c := r.load()
 		if c.closed {
-			return nil, about(ErrClosed, k)
+			return nil, nil, about(ErrClosed, k)
 		}
 		if e, ok := c.entries[k]; ok {
-			return e, nil
+			return e, nil, nil
 		}
 	}
-	return nil, about(ErrNotProvided, k)
+	return nil, root, nil
 }
 
 // add publishes e, whose service is c's if it is already there.

@@ -20,7 +20,11 @@
 // hand: it sees what the visitor's next request would see, and changes nothing, not even when the session was last
 // seen.
 //
-// Both work with any Manager, also one on a database, and with the cookie as well as session.BearerHeader. A
+// A [Client] is a visitor over several requests: it keeps the cookies, and speaks https by itself.
+//
+// A [BrokenStore] fails, hangs or loses its replies when it is told to: it shows what your pages say then.
+//
+// The first two work with any Manager, also one on a database, and with the cookie as well as session.BearerHeader. A
 // session.Carrier of your own needs requests of your own; [After] reads what they carry.
 //
 // # Time

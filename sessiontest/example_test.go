@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"testing"
 	"time"
 
@@ -47,6 +49,59 @@ func Example() {
 		}
 	}
 	_ = TestLogout
+}
+
+// A visitor who logs out, over several requests.
+func ExampleClient() {
+	m, err := session.New(mem.New(nil), nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer m.Close()
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
+		if err := user.Set(r.Context(), r.FormValue("user")); err != nil {
+			http.Error(w, "no login", http.StatusServiceUnavailable)
+		}
+	})
+	mux.HandleFunc("POST /logout", logout)
+	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
+		name, _ := user.Get(r.Context())
+		fmt.Fprintf(w, "Hello, %q.", name)
+	})
+
+	ann := sessiontest.NewClient(m.Handler(mux))
+	ann.Post("/login", url.Values{"user": {"Ann"}})
+	fmt.Println(ann.Get("/").Body)
+	ann.Post("/logout", nil)
+	fmt.Println(ann.Get("/").Body)
+	// Output:
+	// Hello, "Ann".
+	// Hello, "".
+}
+
+// What visitors are told while the store is away.
+func ExampleBroken() {
+	s := sessiontest.Broken(mem.New(nil))
+	m, err := session.New(s, &session.Config{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer m.Close()
+	c := sessiontest.NewClient(m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user.Set(r.Context(), "Ann") // an error that is overlooked
+		fmt.Fprint(w, "Saved.")
+	})))
+
+	s.Fail(nil, sessiontest.Commit)
+	fmt.Println(c.Get("/").Code)
+	s.Mend()
+	fmt.Println(c.Get("/").Body)
+	// Output:
+	// 503
+	// Saved.
 }
 
 // Your own Manager, on a store whose time you move.

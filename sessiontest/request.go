@@ -22,7 +22,7 @@ func NewRequest(
 	if fill == nil {
 		return req
 	}
-	res, made, err := serveFill(t.Context(), m, fill)
+	res, made, err := serveFill(m, newHidden(t.Context(), req), fill)
 	if err != nil {
 		t.Fatalf("sessiontest: filling the session: %v", err)
 	}
@@ -37,18 +37,22 @@ func NewRequest(
 // serveFill runs fill as the handler of a request, and returns the response to it and whether there was a session in the
 // end.
 func serveFill(
-	ctx context.Context, m *session.Manager, fill func(context.Context) error,
+	m *session.Manager, req *http.Request, fill func(context.Context) error,
 ) (res *http.Response, made bool, err error) {
 	rec := httptest.NewRecorder()
 	m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		made, err = fillAndCommit(r.Context(), m, fill)
-	})).ServeHTTP(rec, newHidden(ctx))
+	})).ServeHTTP(rec, req)
 	return rec.Result(), made, err
 }
 
-// newHidden returns a request of this package's own. It comes over TLS, so that nobody is warned of a Secure cookie.
-func newHidden(ctx context.Context) *http.Request {
-	return httptest.NewRequestWithContext(ctx, http.MethodGet, "https://sessiontest.invalid/", nil)
+// newHidden returns a request of this package's own that comes the way of another, for the cookie may depend on it
+// (session.SecureAuto). It says that it came over TLS where only a warning about a Secure cookie hangs on it.
+func newHidden(ctx context.Context, like *http.Request) *http.Request {
+	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "http://sessiontest.invalid/", nil)
+	r.TLS, r.RemoteAddr = like.TLS, like.RemoteAddr
+	r.Header.Set("Forwarded", "proto=https")
+	return r
 }
 
 // fillAndCommit commits by hand, since the middleware would tell a failure to Config.OnError alone.

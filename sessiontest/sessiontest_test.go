@@ -16,7 +16,6 @@ import (
 	"github.com/lazysession/session"
 	"github.com/lazysession/session/service"
 	"github.com/lazysession/session/sessiontest"
-	"github.com/lazysession/session/store"
 	"github.com/lazysession/session/store/mem"
 )
 
@@ -66,6 +65,7 @@ var carriers = []struct {
 }{
 	{"cookie", session.Config{}},
 	{"cookie of another name", session.Config{Cookie: session.Cookie{Name: "sid", Secure: session.InsecureForDevelopment}}},
+	{"cookie that follows the request", session.Config{Cookie: session.Cookie{Secure: session.SecureAuto}}},
 	{"persistent cookie", session.Config{Cookie: session.Cookie{Persistent: true}}},
 	{"bearer", session.Config{Carrier: session.BearerHeader()}},
 }
@@ -116,7 +116,7 @@ func TestNewRequestOfANewVisitor(t *testing.T) {
 			if len(req.Header) != 0 {
 				t.Errorf("header: got %v, want none", req.Header)
 			}
-			for info := range m.Sessions(t.Context(), session.Filter{}) {
+			for info := range m.Sessions(t.Context(), session.Filter{All: true}) {
 				t.Errorf("session in the store: got %v, want none", info.ID)
 			}
 		})
@@ -346,7 +346,9 @@ func TestNewLeavesTheConfigAlone(t *testing.T) {
 func TestFatal(t *testing.T) {
 	broken := errors.New("disk on fire")
 	down := func(t testing.TB) *session.Manager {
-		m, err := session.New(failing{mem.New(nil), broken}, &session.Config{Keys: [][]byte{make([]byte, 32)}})
+		s := sessiontest.Broken(mem.New(nil))
+		s.Fail(broken, sessiontest.Load, sessiontest.Commit)
+		m, err := session.New(s, &session.Config{Keys: [][]byte{make([]byte, 32)}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -384,18 +386,6 @@ func TestFatal(t *testing.T) {
 			}
 		})
 	}
-}
-
-// failing is a store that can't be reached.
-type failing struct {
-	store.Store
-	err error
-}
-
-func (s failing) Load(context.Context, store.Token) (*store.Record, error) { return nil, s.err }
-
-func (s failing) Commit(context.Context, store.Token, *store.Change) (*store.Record, error) {
-	return nil, s.err
 }
 
 // fatal returns what do says when it ends its test.

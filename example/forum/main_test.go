@@ -75,10 +75,10 @@ func TestAddressesToOpen(t *testing.T) {
 }
 
 func TestCookieIsSafeOverTLS(t *testing.T) {
-	if got := (settings{tlsCert: "c", tlsKey: "k"}).cookie().Secure; got != session.Always {
+	if got := (settings{tlsCert: "c", tlsKey: "k"}).cookie().Secure; got != session.SecureAlways {
 		t.Errorf("over TLS, Secure is %v, want Always", got)
 	}
-	if got := (settings{behindTLS: true}).cookie().Secure; got != session.Always {
+	if got := (settings{behindTLS: true}).cookie().Secure; got != session.SecureAlways {
 		t.Errorf("behind a proxy with TLS, Secure is %v, want Always", got)
 	}
 	if got := (settings{}).cookie().Secure; got != session.InsecureForDevelopment {

@@ -1,0 +1,86 @@
+package session
+
+import (
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+)
+
+// overTLS returns the cookie of requests that came over TLS.
+func (c Cookie) overTLS() Cookie {
+	if c.Secure != SecureAuto {
+		return c
+	}
+	c.Secure = SecureAlways
+	if c.hostOnly() {
+		c.Name = "__Host-" + c.Name
+	} else {
+		c.Name = "__Secure-" + c.Name
+	}
+	return c
+}
+
+// A secureAuto is what a Manager needs for SecureAuto beside the cookie of requests over TLS.
+type secureAuto struct {
+	overHTTP Carrier        // of the cookie of other requests
+	proxies  []netip.Prefix // whose word counts
+
+	warnUntrusted sync.Once
+}
+
+// newSecureAuto returns nil where the cookie is the same for all requests.
+func newSecureAuto(cfg *Config) *secureAuto {
+	if cfg.Cookie.Secure != SecureAuto {
+		return nil
+	}
+	return &secureAuto{overHTTP: newCookieCarrier(cfg.Cookie), proxies: cfg.TrustedProxies}
+}
+
+// overTLS reports whether the client sent r over TLS, as far as can be relied on.
+func (a *secureAuto) overTLS(r *http.Request) bool {
+	return r.TLS != nil || a.trusts(r.RemoteAddr) && forwardedOverTLS(r.Header)
+}
+
+func (a *secureAuto) trusts(remoteAddr string) bool {
+	if len(a.proxies) == 0 {
+		return false
+	}
+	peer, err := netip.ParseAddrPort(remoteAddr)
+	if err != nil {
+		return false
+	}
+	addr := peer.Addr().Unmap().WithZone("") // no prefix has a zone
+	for _, p := range a.proxies {
+		if p.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}
+
+// forwardedOverTLS reports whether the nearest proxy says so: the last of several values, since what a client or another
+// proxy has sent stands before.
+func forwardedOverTLS(h http.Header) bool {
+	lines := h["X-Forwarded-Proto"]
+	if len(lines) == 0 {
+		return false
+	}
+	last := lines[len(lines)-1]
+	last = last[strings.LastIndexByte(last, ',')+1:]
+	return strings.EqualFold(strings.TrimSpace(last), "https")
+}
+
+// warnIfUntrustedLocked says, once, why a visitor who came over TLS may have got a cookie that is not Secure.
+func (s *Session) warnIfUntrustedLocked() {
+	auto := s.m.auto
+	if auto == nil || s.x.overTLS || !forwardedOverTLS(s.x.req.Header) {
+		return
+	}
+	auto.warnUntrusted.Do(func() {
+		s.m.log.LogAttrs(s.ctx, slog.LevelWarn, "session: a cookie without Secure was issued, though the request says"+
+			" X-Forwarded-Proto: https. If a proxy of yours has sent it, name its address in Config.TrustedProxies",
+			slog.String("cookie", s.m.cfg.Cookie.Name), slog.String("peer", s.x.req.RemoteAddr))
+	})
+}
