@@ -46,9 +46,9 @@ type Options struct {
 	// MaxBytes is how much memory the sessions may take together. With more, those unused longest are ended
 	// (store.Evicted), but never the session that needs the room: one that is larger than MaxBytes stays alone.
 	//
-	// A session counts with the bytes of its values, their names, its labels and its owner, and a fixed amount for each:
-	// 256 bytes for the session, 128 for an owner, 320 for labels and 64 for each of them, and 2 to 6 for each value.
-	// Tokens that renewals replaced are not counted; there are at most as many as MaxSessions.
+	// A session counts with the bytes of its values and their names, of its labels and its owner, and with what keeping
+	// them takes: 256 bytes for the session, 2 to 6 for a value, 128 for an owner, 320 for labels and 64 for each of them.
+	// Tokens that renewals replaced are not counted: MaxSessions bounds how many are remembered.
 	// Defaults to 1 GiB; negative: no limit.
 	MaxBytes int64
 	// Now is the clock, for tests. Defaults to time.Now.

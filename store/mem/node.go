@@ -16,8 +16,8 @@ type node struct {
 	size       uint32 // what usage counts
 }
 
-// What a session takes besides its texts: its node, its places in the tables, and what maps need for an entry. They are
-// what the allocator gives out, rounded up.
+// What a session takes besides its texts: its node, its places in the tables, and entries of maps. As measured, and
+// rounded up by a fifth.
 const (
 	sessionSize = 256
 	ownerSize   = 128 // for an owner

@@ -21,13 +21,17 @@ func (c *commit) makeRoom() (*store.Record, error) {
 	}
 }
 
-// endOthers ends others until there is room, or until it comes too late for one: then apply has to look again.
+// endOthers ends as many others as lack in room now, or less if it comes too late for one. Another change may take the
+// room meanwhile: apply has to look again.
 func (c *commit) endOthers() {
-	for !c.tally.fits(c.more) {
+	for lack := c.tally.lack(c.more); lack.sessions > 0 || lack.bytes > 0; {
 		gone := c.giveUp(c.now.Instant, c.spare)
 		if len(gone) == 0 {
 			runtime.Gosched()
 			return
+		}
+		for _, n := range gone {
+			lack.sub(n.usage())
 		}
 		c.gone = append(c.gone, gone...)
 	}

@@ -35,11 +35,16 @@ func (t *tally) admit(more usage) bool {
 	return true
 }
 
-// fits reports whether there is room for more.
-func (t *tally) fits(more usage) bool {
+// lack returns what would have to go before more is admitted.
+func (t *tally) lack(more usage) usage {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.fitsLocked(more)
+	if t.fitsLocked(more) {
+		return usage{}
+	}
+	used := t.used
+	used.add(more)
+	return usage{beyond(used.sessions, t.limit.sessions), beyond(used.bytes, t.limit.bytes)}
 }
 
 // fitsLocked lets in what needs no more room than before, and a session that is the only one, whatever its size: there
@@ -67,5 +72,13 @@ func (u *usage) add(o usage) { u.sessions, u.bytes = u.sessions+o.sessions, u.by
 func (u *usage) sub(o usage) { u.sessions, u.bytes = u.sessions-o.sessions, u.bytes-o.bytes }
 
 func (u usage) within(limit usage) bool {
-	return (limit.sessions == 0 || u.sessions <= limit.sessions) && (limit.bytes == 0 || u.bytes <= limit.bytes)
+	return beyond(u.sessions, limit.sessions) == 0 && beyond(u.bytes, limit.bytes) == 0
+}
+
+// beyond returns by how much a limit is exceeded; 0 is none.
+func beyond(n, limit int64) int64 {
+	if limit == 0 {
+		return 0
+	}
+	return max(0, n-limit)
 }
