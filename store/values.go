@@ -92,6 +92,9 @@ func (v Values) Size() int {
 	return size
 }
 
+// Footprint returns how many bytes of memory the values take. Unlike Size it looks at none of them.
+func (v Values) Footprint() int { return len(v.packed) }
+
 // A packer builds Values from names that come in order.
 type packer []byte
 

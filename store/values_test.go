@@ -27,6 +27,48 @@ func TestMakeValuesKeepsOneOfAName(t *testing.T) {
 	}
 }
 
+// TestMakeValuesAtTheEdges packs lengths at which the length itself takes a byte more, in and out of order and doubled.
+func TestMakeValuesAtTheEdges(t *testing.T) {
+	lengths := []int{0, 1, 126, 127, 128, 129, 255, 16_383, 16_384}
+	want := map[string]string{}
+	var vs []store.Value
+	for _, nameLength := range lengths[1:7] {
+		for _, docLength := range lengths {
+			name := strings.Repeat("n", nameLength-1) + string(rune('a'+len(want)%9))
+			want[name] = strings.Repeat("d", docLength)
+			vs = append(vs, store.Value{Name: name, JSON: want[name]})
+		}
+	}
+	sorted := store.MakeValues(slices.Clone(vs))
+	slices.Reverse(vs)
+	for order, vs := range map[string][]store.Value{
+		"sorted": slices.SortedFunc(slices.Values(vs), func(a, b store.Value) int { return store.CompareNames(a.Name, b.Name) }),
+		"back":   slices.Clone(vs),
+		"twice":  slices.Concat(vs, vs),
+	} {
+		got := store.MakeValues(vs)
+		if got != sorted || got.Len() != len(want) || !maps.Equal(maps.Collect(got.All()), want) {
+			t.Errorf("%s: got %d values, want %d", order, got.Len(), len(want))
+		}
+		for name, doc := range want {
+			if other, ok := got.Get(name); !ok || other != doc {
+				t.Errorf("%s: value of a name of %d bytes: got %d bytes, %v, want %d", order, len(name), len(other), ok, len(doc))
+			}
+		}
+	}
+}
+
+func TestValuesFootprint(t *testing.T) {
+	v := store.MakeValues([]store.Value{{"a", strings.Repeat("1", 127)}, {"b", strings.Repeat("1", 128)}})
+	const lengths = 2 + 1 + 2 // of the names, and of the documents
+	if got, want := v.Footprint(), v.Size()+lengths; got != want {
+		t.Errorf("Footprint: got %d, want %d", got, want)
+	}
+	if n := (store.Values{}).Footprint(); n != 0 {
+		t.Errorf("Footprint of none: got %d, want 0", n)
+	}
+}
+
 func TestValuesGet(t *testing.T) {
 	long, empty := strings.Repeat("n", 255), store.Values{}
 	v := store.MakeValues([]store.Value{{"a", "1"}, {long, `"long"`}, {"z", strings.Repeat("[", 70_000)}})

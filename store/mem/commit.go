@@ -2,6 +2,7 @@ package mem
 
 import (
 	"context"
+	"errors"
 
 	"github.com/lazysession/session/store"
 )
@@ -14,14 +15,13 @@ func (s *Store) Commit(ctx context.Context, token store.Token, change *store.Cha
 	c := commit{Store: s, Change: change, now: s.clock.usage()}
 	c.from = s.shards.place(token)
 	c.to = c.from
+	c.locks.add(c.from.shard)
 	if c.Renews() {
 		c.to = s.shards.place(change.RenewTo)
+		c.locks.add(c.to.shard)
 	}
 	record, err := c.run()
 	s.departed(c.gone...)
-	if err == nil && change.Created {
-		s.makeRoom(c.now.Instant)
-	}
 	return record, err
 }
 
@@ -30,33 +30,49 @@ type commit struct {
 	*Store
 	*store.Change
 	now      moment
-	from, to place   // where the token stands, and where it will
-	group    *group  // of the owner that is set, locked; nil: none is
-	gone     []*node // what left an owner
+	from, to place     // where the token stands, and where it will
+	group    *group    // of the owner that is set, locked; nil: none is
+	locks    lockSet   // the shards that the change needs
+	made     *node     // what a creation makes
+	crowd    []*node   // what the owner that is set has too many of
+	more     usage     // what the change takes in addition
+	spare    *store.ID // which session is not to make room; nil: any may
+	gone     []*node   // what left an owner
 }
+
+// Why apply has to be called again.
+var (
+	errLocks = errors.New("mem: more shards are needed")
+	errRoom  = errors.New("mem: more room is needed")
+)
 
 // run applies the change, under the lock of the owner that it sets.
 func (c *commit) run() (*store.Record, error) {
-	if c.Owner == nil || *c.Owner == "" {
-		return c.applyOrExpire()
+	if c.Owner != nil && *c.Owner != "" {
+		group := c.owners.lock(*c.Owner)
+		defer group.unlock()
+		c.group = &group
 	}
-	group := c.owners.lock(*c.Owner)
-	defer group.unlock()
-	c.group = &group
-	record, err := c.applyOrExpire()
-	if err == nil && c.MaxPerOwner > 0 {
-		c.trim(record.ID)
+	record, err := c.try()
+	if err == errRoom {
+		return c.makeRoom()
 	}
 	return record, err
 }
 
-// applyOrExpire is apply, and once more where only an expired session stood in the way.
-func (c *commit) applyOrExpire() (*store.Record, error) {
-	record, err := c.apply()
-	if err == store.ErrConflict && c.Created && c.expireID() {
-		return c.apply()
+// try is apply, again where more shards had to be locked, or where only an expired session stood in the way.
+func (c *commit) try() (*store.Record, error) {
+	for {
+		record, err := c.apply()
+		switch {
+		case err == errLocks:
+			for _, n := range c.crowd {
+				c.locks.add(c.shards.of(n))
+			}
+		case err != store.ErrConflict || !c.Created || !c.expireID():
+			return record, err
+		}
 	}
-	return record, err
 }
 
 // expireID removes an expired session that has the ID of the new one: it counts as absent. It stands in any shard, so
@@ -73,8 +89,8 @@ func (c *commit) expireID() bool {
 
 // apply makes the change in one step that nobody sees half of.
 func (c *commit) apply() (*store.Record, error) {
-	lockBoth(c.from.shard, c.to.shard)
-	defer unlockBoth(c.from.shard, c.to.shard)
+	c.locks.lock(&c.shards)
+	defer c.locks.unlock(&c.shards)
 	if c.closed.Load() {
 		return nil, ErrClosed
 	}
@@ -85,6 +101,9 @@ func (c *commit) apply() (*store.Record, error) {
 	if c.Renews() && !c.free(&c.to) {
 		return nil, store.ErrConflict
 	}
+	if !c.findCrowd(old) {
+		return nil, errLocks
+	}
 	n, err := c.next(old)
 	if err != nil {
 		return nil, err
@@ -92,7 +111,7 @@ func (c *commit) apply() (*store.Record, error) {
 	if old == nil {
 		return c.create(n)
 	}
-	return c.change(old, n), nil
+	return c.change(old, n)
 }
 
 // current returns the node to be changed, nil if one is to be created, or why neither can be done.
@@ -125,31 +144,57 @@ func (c *commit) free(at *place) bool {
 
 // next returns the node that takes the place of old.
 func (c *commit) next(old *node) (*node, error) {
+	if c.made != nil {
+		return c.made, nil
+	}
 	n := &node{used: c.now.use}
 	if old == nil {
 		record, err := c.New(c.from.token, c.now.Instant)
-		if err == nil {
-			n.Record = *record
+		if err != nil {
+			return nil, err
 		}
-		return n, err
+		n.Record = *record
+		n.measure()
+		c.made = n
+		return n, nil
 	}
 	n.Record = old.Record
-	return n, c.ApplyTo(&n.Record, c.now.Instant)
+	err := c.ApplyTo(&n.Record, c.now.Instant)
+	n.measure()
+	return n, err
+}
+
+// admit takes the room that n needs in place of old, and of the crowd.
+func (c *commit) admit(old, n *node) bool {
+	c.more = n.usage()
+	if old != nil {
+		c.more.sub(old.usage())
+	}
+	for _, n := range c.crowd {
+		c.more.sub(n.usage())
+	}
+	return c.tally.admit(c.more)
 }
 
 func (c *commit) create(n *node) (*store.Record, error) {
-	if !c.ids.add(n) {
-		return nil, store.ErrConflict
+	if err := c.ids.add(n, func() bool { return c.admit(nil, n) }); err != nil {
+		return nil, err
 	}
+	defer c.evictCrowd()
 	c.to.add(n)
-	c.count.Add(1)
 	c.join(n)
 	c.Tell(store.Event{Kind: store.Created, ID: n.ID, Owner: n.Owner})
 	c.retire(n)
 	return &n.Record, nil
 }
 
-func (c *commit) change(old, n *node) *store.Record {
+func (c *commit) change(old, n *node) (*store.Record, error) {
+	if !c.admit(old, n) {
+		c.from.use(old, c.clock.usage()) // so that others are idler
+		c.spare = &old.ID
+		return nil, errRoom
+	}
+	defer c.evictCrowd()
 	if c.Renews() {
 		c.from.remove(old)
 		c.to.add(n)
@@ -162,7 +207,7 @@ func (c *commit) change(old, n *node) *store.Record {
 		c.left(old)
 	}
 	c.retire(n)
-	return &n.Record
+	return &n.Record, nil
 }
 
 // join tells the owner that is set of its session: before any watcher, so that not even one that panics leaves a session

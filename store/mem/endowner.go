@@ -1,7 +1,6 @@
 package mem
 
 import (
-	"cmp"
 	"context"
 	"slices"
 
@@ -29,18 +28,4 @@ func (s *Store) EndOwner(ctx context.Context, owner string, except []store.ID, w
 func (s *Store) endOwned(g *group, n *node, why store.Reason, now store.Instant) bool {
 	_, live := s.endIf(n.ID, func(n *node) bool { return n.Owner == g.owner }, why, now)
 	return live
-}
-
-// trim ends the oldest sessions of the owner until there are no more than MaxPerOwner, and never the one that came.
-func (c *commit) trim(came store.ID) {
-	others := slices.DeleteFunc(c.owned(c.group), func(n *node) bool { return n.ID == came || n.Expired(c.now.Instant) })
-	excess := len(others) + 1 - c.MaxPerOwner
-	if excess <= 0 {
-		return
-	}
-	slices.SortStableFunc(others, func(a, b *node) int { return cmp.Compare(a.Created, b.Created) })
-	for _, n := range others[:excess] {
-		c.endOwned(c.group, n, store.Evicted, c.now.Instant)
-	}
-	c.owned(c.group)
 }

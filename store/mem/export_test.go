@@ -11,15 +11,21 @@ import (
 // NodeSize is what a session costs besides its values and the tables.
 const NodeSize = unsafe.Sizeof(node{})
 
+// Limits returns how many sessions and bytes there may be; 0: any number.
+func (s *Store) Limits() (sessions, bytes int64) { return s.tally.limit.sessions, s.tally.limit.bytes }
+
 // Check returns what is inconsistent in a store that nobody uses meanwhile.
 func (s *Store) Check() error {
-	nodes := 0
+	nodes, bytes := 0, int64(0)
 	for i := range s.shards.all {
-		n, err := s.checkShard(&s.shards.all[i])
+		n, size, err := s.checkShard(&s.shards.all[i])
 		if err != nil {
 			return fmt.Errorf("shard %d: %w", i, err)
 		}
-		nodes += n
+		nodes, bytes = nodes+n, bytes+size
+	}
+	if bytes != s.Bytes() {
+		return fmt.Errorf("the sessions take %d bytes, Bytes() = %d", bytes, s.Bytes())
 	}
 	inIDs := 0
 	for i := range s.ids.all {
@@ -31,33 +37,35 @@ func (s *Store) Check() error {
 	return s.checkOwners()
 }
 
-func (s *Store) checkShard(sh *shard) (int, error) {
-	listed := 0
+func (s *Store) checkShard(sh *shard) (listed int, bytes int64, err error) {
 	for n := sh.uses.oldest; n != nil; n = n.next {
 		listed++
+		measured := &node{Record: n.Record}
+		measured.measure()
+		bytes += int64(measured.size)
 		at := s.shards.place(n.Token)
 		switch {
 		case at.shard != sh || at.find() != n:
-			return 0, fmt.Errorf("session %v: not found by its token", n.ID)
+			return 0, 0, fmt.Errorf("session %v: not found by its token", n.ID)
 		case s.ids.find(n.ID) != n:
-			return 0, fmt.Errorf("session %v: not found by its ID", n.ID)
+			return 0, 0, fmt.Errorf("session %v: not found by its ID", n.ID)
 		case sh.deadlines[n.pos] != n:
-			return 0, fmt.Errorf("session %v: not at %d among the deadlines", n.ID, n.pos)
+			return 0, 0, fmt.Errorf("session %v: not at %d among the deadlines", n.ID, n.pos)
 		case n.pos > 0 && sh.deadlines[(n.pos-1)/2].Expires() > n.Expires():
-			return 0, fmt.Errorf("session %v: expires before its parent in the heap", n.ID)
+			return 0, 0, fmt.Errorf("session %v: expires before its parent in the heap", n.ID)
 		case n.next == nil && sh.uses.newest != n, n.next != nil && n.next.prev != n:
-			return 0, fmt.Errorf("session %v: broken list", n.ID)
+			return 0, 0, fmt.Errorf("session %v: broken list", n.ID)
 		case n.Owner != "" && !s.hinted(n):
-			return 0, fmt.Errorf("session %v: unknown to its owner", n.ID)
+			return 0, 0, fmt.Errorf("session %v: unknown to its owner", n.ID)
 		}
 	}
 	if listed != sh.tokens.count || listed != len(sh.deadlines) {
-		return 0, fmt.Errorf("%d by use, %d by token, %d by deadline", listed, sh.tokens.count, len(sh.deadlines))
+		return 0, 0, fmt.Errorf("%d by use, %d by token, %d by deadline", listed, sh.tokens.count, len(sh.deadlines))
 	}
 	if len(sh.retired.until) != len(sh.retired.queue) {
-		return 0, fmt.Errorf("%d retired tokens, %d queued", len(sh.retired.until), len(sh.retired.queue))
+		return 0, 0, fmt.Errorf("%d retired tokens, %d queued", len(sh.retired.until), len(sh.retired.queue))
 	}
-	return listed, nil
+	return listed, bytes, nil
 }
 
 func (s *Store) hinted(n *node) bool {

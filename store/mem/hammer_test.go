@@ -16,11 +16,11 @@ import (
 // TestHammer does everything at once, and looks at the store when all is quiet: nothing lost, nothing half, no deadlock.
 func TestHammer(t *testing.T) {
 	clock := newClock()
-	s := mem.New(&mem.Options{MaxSessions: 300, Now: clock.now})
+	s := mem.New(&mem.Options{MaxSessions: 300, MaxBytes: 300 * 350, Now: clock.now})
 	journal := newJournal(t, s)
 	var workers sync.WaitGroup
 	for i := range 8 {
-		h := &hammer{s: s, clock: clock, rand: rand.New(rand.NewPCG(uint64(i), 1)), ctx: t.Context()}
+		h := newHammer(t, s, clock, uint64(i))
 		workers.Go(func() {
 			for range 4000 {
 				if err := h.blow(); err != nil {
@@ -31,8 +31,8 @@ func TestHammer(t *testing.T) {
 		})
 	}
 	workers.Wait()
-	if s.Len() > 300 {
-		t.Errorf("Len() = %d, want 300 at most", s.Len())
+	if s.Len() > 300 || s.Bytes() > 300*350 {
+		t.Errorf("Len() = %d, Bytes() = %d, want %d and %d at most", s.Len(), s.Bytes(), 300, 300*350)
 	}
 	wantConsistent(t, s)
 	journal.check(s.Len())
@@ -106,6 +106,10 @@ type hammer struct {
 	clock *clock
 	rand  *rand.Rand
 	ctx   context.Context
+}
+
+func newHammer(t *testing.T, s *mem.Store, clock *clock, seed uint64) *hammer {
+	return &hammer{s: s, clock: clock, rand: rand.New(rand.NewPCG(seed, 1)), ctx: t.Context()}
 }
 
 func (h *hammer) token() store.Token { return token(h.rand.IntN(hammerTokens)) }

@@ -39,16 +39,19 @@ func (x *ids) find(id store.ID) *node {
 	return sh.index.find(hash, id[:])
 }
 
-// add adds a node unless its ID is taken.
-func (x *ids) add(n *node) bool {
+// add adds a node unless its ID is taken, or it is not admitted.
+func (x *ids) add(n *node, admit func() bool) error {
 	sh, hash := x.shard(n.ID)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if sh.index.find(hash, n.ID[:]) != nil {
-		return false
+		return store.ErrConflict
+	}
+	if !admit() {
+		return errRoom
 	}
 	sh.index.add(n)
-	return true
+	return nil
 }
 
 func (x *ids) replace(n *node) {

@@ -1,6 +1,8 @@
 package mem_test
 
 import (
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/lazysession/session/store"
@@ -35,6 +37,70 @@ func TestListWhileRenewing(t *testing.T) {
 	if len(seen) != sessions {
 		t.Errorf("List yields %d sessions, want %d", len(seen), sessions)
 	}
+	wantConsistent(t, s)
+}
+
+func TestListStops(t *testing.T) {
+	s := mem.New(nil)
+	for n := 1; n <= 1000; n++ {
+		commit(t, s, token(n), creationFor("ann", n))
+	}
+	for _, filter := range []store.Filter{{All: true}, {Owner: "ann"}} {
+		yielded := 0
+		for range s.List(t.Context(), filter) {
+			if yielded++; yielded == 3 {
+				break
+			}
+		}
+		if yielded != 3 {
+			t.Errorf("List with %+v went on to %d after a break at 3", filter, yielded)
+		}
+	}
+	create(t, s, 1001, 1001)
+	wantConsistent(t, s)
+}
+
+// TestListUnderLoad lists while everything else happens: what lives all the time is in every list, once.
+func TestListUnderLoad(t *testing.T) {
+	s := mem.New(nil)
+	const lasting, workers, lists, cycles = 200, 3, 20, 300
+	for n := 1; n <= lasting; n++ {
+		commit(t, s, token(n), creationFor("ann", n))
+	}
+	var listed atomic.Bool
+	var cycled atomic.Int32
+	var working sync.WaitGroup
+	for i := range workers {
+		working.Go(func() {
+			for n := 1000 * (i + 1); !listed.Load(); n++ {
+				cycled.Add(1)
+				commit(t, s, token(n), creationFor("ann", n))
+				commit(t, s, token(n), &store.Change{RenewTo: token(-n), Owner: new("bob")})
+				commit(t, s, token(n%lasting+1), &store.Change{Edits: []store.Edit{{Name: "n", Op: store.Add, Delta: 1}}})
+				if err := s.End(t.Context(), id(n), store.LoggedOut); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for list := 0; list < lists || cycled.Load() < cycles; list++ {
+		for _, filter := range []store.Filter{{All: true}, {Owner: "ann"}} {
+			seen := map[store.ID]int{}
+			for r, err := range s.List(t.Context(), filter) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				seen[r.ID]++
+			}
+			for n := 1; n <= lasting; n++ {
+				if seen[id(n)] != 1 {
+					t.Errorf("List with %+v yields session %d %d times, want once", filter, n, seen[id(n)])
+				}
+			}
+		}
+	}
+	listed.Store(true)
+	working.Wait()
 	wantConsistent(t, s)
 }
 

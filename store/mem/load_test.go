@@ -154,5 +154,8 @@ func TestDefaults(t *testing.T) {
 		if err := s.Ping(t.Context()); err != nil {
 			t.Errorf("Ping: %v", err)
 		}
+		if sessions, bytes := s.Limits(); sessions != 1<<20 || bytes != 1<<30 {
+			t.Errorf("there may be %d sessions and %d bytes, want %d and %d", sessions, bytes, 1<<20, 1<<30)
+		}
 	}
 }

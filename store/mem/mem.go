@@ -10,8 +10,10 @@
 //
 // # Promises
 //
-//   - There are never more than [Options.MaxSessions]: to make room, what has expired goes first, then what was unused
-//     longest, over the whole store. In sequential use this order is exact.
+//   - There are never more than [Options.MaxSessions], nor more than [Options.MaxBytes] of them: to make room, what has
+//     expired goes first, then what was unused longest, over the whole store, and no more than has to go. In sequential
+//     use this order is exact.
+//   - A session that makes an owner's other sessions too many is never seen beside them: they end in the same step.
 //   - What has expired is invisible at once. Nothing ever scans all sessions to find it.
 //   - No goroutine runs in here. Expired sessions are removed, and told of, by whoever calls [Store.Sweep]; a
 //     session.Manager does. Without it memory stays bounded all the same.
@@ -21,6 +23,7 @@ package mem
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -30,33 +33,42 @@ import (
 // ErrClosed is returned by every operation after [Store.Close].
 var ErrClosed = errors.New("mem: store is closed")
 
-// defaultMaxSessions keeps sessions with a few small values below a quarter of a gigabyte.
-const defaultMaxSessions = 1 << 20
+const (
+	defaultMaxSessions = 1 << 20 // with a few small values they take about 300 MB
+	defaultMaxBytes    = 1 << 30
+)
 
 // Options are the settings of a [Store].
 type Options struct {
 	// MaxSessions is how many sessions are kept. With one more, the one unused longest is ended (store.Evicted).
 	// Defaults to 1,048,576; negative: no limit.
 	MaxSessions int
+	// MaxBytes is how much memory the sessions may take together. With more, those unused longest are ended
+	// (store.Evicted), but never the session that needs the room: one that is larger than MaxBytes stays alone.
+	//
+	// A session counts with the bytes of its values and their names, of its labels and its owner, and with what keeping
+	// them takes: 256 bytes for the session, 2 to 6 for a value, 128 for an owner, 320 for labels and 64 for each of them.
+	// Tokens that renewals replaced are not counted: MaxSessions bounds how many are remembered.
+	// Defaults to 1 GiB; negative: no limit.
+	MaxBytes int64
 	// Now is the clock, for tests. Defaults to time.Now.
 	Now func() time.Time
 }
 
 // A Store keeps sessions in memory. Its methods may be called by many goroutines at once.
 //
-// Locks are taken in this order: one shard of owners, then one of tokens or two in the order of their numbers, then one
-// of IDs. Whoever makes room takes that lock before one of tokens. No other waiting is done under any of them.
+// Locks are taken in this order: one shard of owners, then room, then one or more of tokens in the order of their
+// numbers, then one of IDs, then the tally. No other waiting is done under any of them.
 type Store struct {
 	store.Watchers
 	clock  clock
-	limit  int64 // sessions; 0: none
-	count  atomic.Int64
 	closed atomic.Bool
 
 	shards shards
 	ids    ids
 	owners owners
-	room   room
+	tally  tally
+	room   sync.Mutex    // for making room
 	sweeps atomic.Uint32 // where the next sweep starts
 }
 
@@ -76,21 +88,20 @@ func New(o *Options) *Store {
 	if o == nil {
 		o = &Options{}
 	}
-	s := &Store{clock: newClock(o.Now), limit: limitOf(o.MaxSessions)}
-	s.shards.init(s.limit)
+	s := &Store{clock: newClock(o.Now)}
+	s.tally.limit = usage{limitOf(int64(o.MaxSessions), defaultMaxSessions), limitOf(o.MaxBytes, defaultMaxBytes)}
+	s.shards.init(s.tally.limit.sessions)
 	s.ids.init()
 	s.owners.init()
 	return s
 }
 
-func limitOf(maxSessions int) int64 {
-	switch {
-	case maxSessions < 0:
-		return 0
-	case maxSessions == 0:
-		return defaultMaxSessions
+// limitOf returns the limit that an option sets; 0: none.
+func limitOf(option, otherwise int64) int64 {
+	if option == 0 {
+		return otherwise
 	}
-	return int64(maxSessions)
+	return max(0, option)
 }
 
 // Load returns the live record of a token. It allocates nothing.
@@ -151,7 +162,10 @@ func (s *Store) Volatile() bool { return true }
 func (s *Store) Now() time.Time { return s.clock.read() }
 
 // Len returns how many sessions are kept, with those that have expired and were not removed yet.
-func (s *Store) Len() int { return int(s.count.Load()) }
+func (s *Store) Len() int { return int(s.tally.now().sessions) }
+
+// Bytes returns how much memory the sessions that Len counts take, as [Options.MaxBytes] counts it.
+func (s *Store) Bytes() int64 { return s.tally.now().bytes }
 
 // Close drops all sessions, without telling of their end. Closing again does nothing.
 func (s *Store) Close() error {
@@ -162,6 +176,6 @@ func (s *Store) Close() error {
 	s.shards.drop()
 	s.ids.drop()
 	s.owners.drop()
-	s.count.Store(0)
+	s.tally.drop()
 	return nil
 }

@@ -5,8 +5,13 @@ import "github.com/lazysession/session/store"
 // removeLocked takes a node out of a locked shard. Whoever calls it has to pass the node to departed when it holds no
 // lock any more.
 func (s *Store) removeLocked(at *place, n *node, why store.Reason) {
+	s.tally.release(n.usage())
+	s.detach(at, n, why)
+}
+
+// detach is removeLocked for a node whose room another one has taken.
+func (s *Store) detach(at *place, n *node, why store.Reason) {
 	at.remove(n)
-	s.count.Add(-1)
 	// The ID stays taken until the end is told, or another session of that ID could be told of before.
 	defer s.ids.remove(n)
 	s.Tell(store.Event{Kind: store.Ended, ID: n.ID, Owner: n.Owner, Reason: why})

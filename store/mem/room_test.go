@@ -1,6 +1,10 @@
 package mem_test
 
 import (
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -78,6 +82,157 @@ func TestRoomForOne(t *testing.T) {
 	create(t, s, 1, 3)
 	wantGone(t, s, 1, 2)
 	wantThere(t, s, 3, 3)
+}
+
+// TestRoomIsNeverExceeded makes sessions from many goroutines in a store that is full, while another one looks.
+func TestRoomIsNeverExceeded(t *testing.T) {
+	const most, mostBytes = 8, 8 * 300
+	t.Run("sessions", func(t *testing.T) {
+		s := mem.New(&mem.Options{MaxSessions: most})
+		lookWhileFull(t, s, func() string {
+			if n := s.Len(); n > most {
+				return fmt.Sprintf("there are %d sessions, want %d at most", n, most)
+			}
+			return ""
+		})
+	})
+	t.Run("bytes", func(t *testing.T) {
+		s := mem.New(&mem.Options{MaxBytes: mostBytes})
+		lookWhileFull(t, s, func() string {
+			if bytes := s.Bytes(); bytes > mostBytes {
+				return fmt.Sprintf("there are %d bytes, want %d at most", bytes, mostBytes)
+			}
+			return ""
+		})
+	})
+}
+
+// lookWhileFull fails if look finds something wrong while sessions are made and grow.
+func lookWhileFull(t *testing.T, s *mem.Store, look func() (wrong string)) {
+	t.Helper()
+	const workers, each = 4, 400
+	stop := make(chan struct{})
+	var looking, working sync.WaitGroup
+	looking.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if wrong := look(); wrong != "" {
+				t.Error(wrong)
+				return
+			}
+			runtime.Gosched()
+		}
+	})
+	for i := range workers {
+		working.Go(func() {
+			for n := i * each; n < (i+1)*each; n++ {
+				commit(t, s, token(n), creation(n))
+				if n%4 == 0 {
+					s.Commit(t.Context(), token(n), setText(100)) // another may have evicted it
+				}
+			}
+		})
+	}
+	working.Wait()
+	close(stop)
+	looking.Wait()
+	wantConsistent(t, s)
+}
+
+// TestRoomForOneIsNeverShared looks, while one session takes the place of another, for both of them.
+func TestRoomForOneIsNeverShared(t *testing.T) {
+	for name, o := range map[string]*mem.Options{"sessions": {MaxSessions: 1}, "bytes": {MaxBytes: 300}} {
+		s := mem.New(o)
+		create(t, s, 0, 0)
+		for n := 1; n <= 300; n++ {
+			var working sync.WaitGroup
+			working.Go(func() { commit(t, s, token(n), creation(n)) })
+			for there := false; !there; runtime.Gosched() {
+				if there = load(t, s, n); there && load(t, s, n-1) {
+					t.Fatalf("by its %s there is room for one, but both %d and %d are there", name, n-1, n)
+				}
+			}
+			working.Wait()
+		}
+	}
+}
+
+// TestRoomIsNotMadeForWhatIsRefused tries what can't be done in a store that is full.
+func TestRoomIsNotMadeForWhatIsRefused(t *testing.T) {
+	s := mem.New(&mem.Options{MaxSessions: 3, MaxBytes: 3 * 300})
+	create(t, s, 1, 3)
+	commit(t, s, token(1), &store.Change{Edits: []store.Edit{{Name: "word", JSON: `"x"`}}})
+	commit(t, s, token(3), &store.Change{RenewTo: token(-3)})
+	told := events(t, s)
+	refuse := func(n int, c *store.Change) {
+		t.Helper()
+		if _, err := s.Commit(t.Context(), token(n), c); err == nil {
+			t.Errorf("%.200v: got no error", fmt.Sprintf("%+v", c))
+		}
+	}
+	refuse(1, creation(4))
+	refuse(3, creation(4))
+	refuse(4, creation(2))
+	refuse(4, &store.Change{Created: true, ID: id(4)})
+	conditional := creation(4)
+	conditional.IfVersion = 1
+	refuse(4, conditional)
+	for _, c := range []*store.Change{
+		{IfVersion: 7}, {IfValue: &store.Value{Name: "a", JSON: "1"}}, {RenewTo: token(2)},
+	} {
+		c.Edits = setText(10_000).Edits
+		refuse(1, c)
+	}
+	refuse(1, &store.Change{Edits: append(setText(10_000).Edits, store.Edit{Name: "word", Op: store.Add, Delta: 1})})
+	refuse(5, setText(10_000))
+	wantEvicted(t, *told)
+	wantThere(t, s, 1, 2)
+	wantConsistent(t, s)
+}
+
+// TestRoomIsMadeOnce makes sessions at once in a store that is full: as many as come have to go.
+func TestRoomIsMadeOnce(t *testing.T) {
+	const workers = 8
+	for name, tt := range map[string]struct {
+		token func(worker int) store.Token
+		want  int // how many come
+	}{
+		"each its own token":  {token, workers},
+		"all under one token": {func(int) store.Token { return token(0) }, 1},
+	} {
+		for range 100 {
+			s := mem.New(&mem.Options{MaxSessions: 100})
+			create(t, s, 100, 199)
+			var created, evicted atomic.Int32
+			s.Watch(func(e store.Event) {
+				if e.Kind == store.Created {
+					created.Add(1)
+				} else {
+					evicted.Add(1)
+				}
+			})
+			start := make(chan struct{})
+			var working sync.WaitGroup
+			for i := range workers {
+				working.Go(func() {
+					<-start
+					if _, err := s.Commit(t.Context(), tt.token(i), creation(i)); unexpected(err) != nil {
+						t.Error(err)
+					}
+				})
+			}
+			close(start)
+			working.Wait()
+			if c, e := int(created.Load()), int(evicted.Load()); c != tt.want || e != tt.want || s.Len() != 100 {
+				t.Fatalf("%s: %d came, %d went and %d are there, want %d, %d and 100", name, c, e, s.Len(), tt.want, tt.want)
+			}
+			wantConsistent(t, s)
+		}
+	}
 }
 
 func TestRoomWithoutLimit(t *testing.T) {

@@ -61,6 +61,9 @@ func (s *shards) place(token store.Token) place {
 	return place{&s.all[hash%shardCount], token, hash}
 }
 
+// of returns the shard in which a node stands.
+func (s *shards) of(n *node) *shard { return s.place(n.Token).shard }
+
 func (s *shards) drop() {
 	for i := range s.all {
 		s.all[i].drop()
@@ -82,24 +85,6 @@ func (sh *shard) publish() {
 	}
 	if due := int64(min(sh.deadlines.earliest(), sh.retired.earliest())); sh.front.due.Load() != due {
 		sh.front.due.Store(due)
-	}
-}
-
-// lockBoth locks two shards in the order of their numbers, or one that is both.
-func lockBoth(a, b *shard) {
-	if a.number > b.number {
-		a, b = b, a
-	}
-	a.lock()
-	if b != a {
-		b.lock()
-	}
-}
-
-func unlockBoth(a, b *shard) {
-	a.unlock()
-	if b != a {
-		b.unlock()
 	}
 }
 

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -15,6 +16,8 @@ var limitRules = []rule{
 	{"limit-lowered", "A lower MaxPerOwner than before ends as many as are too many.", limitLowered},
 	{"limit-others", "MaxPerOwner ends no sessions of others, and none where the new owner is nobody.", limitOthers},
 	{"limit-expired", "MaxPerOwner does not count what has expired.", limitExpired},
+	{"limit-always", "MaxPerOwner holds at every moment: whoever finds the new session finds the one gone that made room.",
+		limitAlways},
 	{"limit-exact", "MaxPerOwner is exact, however many log in at once.", limitExact},
 }
 
@@ -93,6 +96,45 @@ func limitExpired(p *probe) {
 	p.createExpired(creationFor(owner))
 	p.create(limited(creation(), owner, 2))
 	p.wantUnchanged(oldest)
+}
+
+func limitAlways(p *probe) {
+	owner := newOwner()
+	old := p.create(limited(creation(), owner, 1)).Token
+	for i := range 60 {
+		old = p.succeed(old, owner, i%2 == 0)
+	}
+}
+
+// succeed makes a session whose owner may have only one, while others look for both that and the old one.
+func (p *probe) succeed(old store.Token, owner string, byRenewal bool) store.Token {
+	p.Helper()
+	login, from, to := creation(), newToken(), newToken()
+	p.endLater(login.ID)
+	if byRenewal {
+		p.commit(from, login)
+		login = renewal(to)
+	} else {
+		from = to
+	}
+	p.whileDoing(
+		func() error {
+			_, err := p.store.Commit(p.ctx, from, limited(login, owner, 1))
+			return err
+		},
+		func() error {
+			switch _, err := p.store.Load(p.ctx, to); {
+			case errors.Is(err, store.ErrNotFound):
+				return nil
+			case err != nil:
+				return fmt.Errorf("load of the new session: %w", err)
+			}
+			if _, err := p.store.Load(p.ctx, old); !errors.Is(err, store.ErrNotFound) {
+				return fmt.Errorf("the new session is live, but load of the old one: got error %v, want %w", err, store.ErrNotFound)
+			}
+			return nil
+		})
+	return to
 }
 
 func limitExact(p *probe) {

@@ -1,6 +1,7 @@
 package storetest_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -648,7 +649,35 @@ var owningMutants = []mutant{
 			return 0, nil
 		}
 	}},
-	{"has no limit", "limit limit-renewal limit-spares-self limit-lowered limit-exact watch-evicted",
+	{"ends the sessions that an owner had a while before", "end-owner-wins", func(b *bent) {
+		b.endOwner = func(ctx context.Context, owner string, _ []store.ID, why store.Reason) (int, error) {
+			had := b.of(owner)
+			time.Sleep(5 * time.Millisecond)
+			for _, r := range had {
+				_ = b.reference.End(ctx, r.ID, why)
+			}
+			return len(had), nil
+		}
+	}},
+	{"ends an owner's sessions one by one", "end-owner-wins", func(b *bent) {
+		b.endOwner = func(ctx context.Context, owner string, except []store.ID, why store.Reason) (int, error) {
+			if had := b.of(owner); len(had) > 0 {
+				oldest := slices.MinFunc(had, func(a, b *store.Record) int { return cmp.Compare(a.Created, b.Created) })
+				_ = b.reference.End(ctx, oldest.ID, why)
+				time.Sleep(5 * time.Millisecond)
+				n, err := b.reference.EndOwner(ctx, owner, except, why)
+				return n + 1, err
+			}
+			return 0, nil
+		}
+	}},
+	{"counts what it does not end", "end-owner-wins end-owner", func(b *bent) {
+		b.endOwner = func(ctx context.Context, owner string, except []store.ID, why store.Reason) (int, error) {
+			n, err := b.reference.EndOwner(ctx, owner, except, why)
+			return n + 1, err
+		}
+	}},
+	{"has no limit", "limit limit-always limit-renewal limit-spares-self limit-lowered limit-exact watch-evicted",
 		before(func(_ *bent, _ store.Token, c *store.Change) { c.MaxPerOwner = 0 })},
 	{"evicts itself", "limit limit-spares-self", afterwards(
 		func(b *bent, _ store.Token, c *store.Change, r *store.Record, err error) (*store.Record, error) {
@@ -677,6 +706,23 @@ var owningMutants = []mutant{
 			c.MaxPerOwner = max(1, c.MaxPerOwner-b.expiredOf(*c.Owner))
 		}
 	})},
+	{"limits after the commit", "limit-always", func(b *bent) {
+		b.commit = func(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
+			most := c.MaxPerOwner
+			c = new(*c)
+			c.MaxPerOwner = 0
+			r, err := b.reference.Commit(ctx, token, c)
+			if err != nil || most == 0 {
+				return r, err
+			}
+			time.Sleep(time.Millisecond)
+			others := slices.DeleteFunc(b.of(*c.Owner), func(other *store.Record) bool { return other.ID == r.ID })
+			for _, other := range others[:max(0, len(others)+1-most)] {
+				_ = b.reference.End(ctx, other.ID, store.Evicted)
+			}
+			return r, nil
+		}
+	}},
 	{"limits beside the commit", "limit-exact", func(b *bent) {
 		b.commit = func(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
 			var others []*store.Record

@@ -16,8 +16,8 @@ var ownerRules = []rule{
 	{"end-nobody", "No owner has no sessions: EndOwner of the empty string ends none.", endNobody},
 	{"end-owner-moved", "A session that has changed its owner ends with the new one, not with the old one.", endOwnerMoved},
 	{"end-owner-expired", "EndOwner does not count what had expired.", endOwnerExpired},
-	{"end-owner-wins", "EndOwner beside logins ends all that committed before it began, and none that began after it.",
-		endOwnerWins},
+	{"end-owner-wins", "EndOwner beside logins is one step: it ends, and counts, each that returned before any session of " +
+		"the owner was gone, and none that began after one was.", endOwnerWins},
 }
 
 func owners(p *probe) {
@@ -113,51 +113,76 @@ func endOwnerExpired(p *probe) {
 
 func endOwnerWins(p *probe) {
 	ender := need[store.OwnerEnder](p)
-	for range 5 {
-		l := &logins{p: p, owner: newOwner()}
+	for range 15 {
+		owner := newOwner()
+		l := &logins{p: p, owner: owner, canary: p.create(creationFor(owner)).Token}
 		p.together(4, func(i int) error {
 			if i > 0 {
 				return l.work()
 			}
 			return l.endOwner(ender)
 		})
-		for _, token := range l.before {
-			p.wantLoad(token, store.ErrNotFound)
+		if n := p.live(l.before); n > 0 {
+			p.Errorf("%d of %d sessions live that EndOwner had to end", n, len(l.before))
 		}
-		for _, token := range l.after {
-			p.load(token)
+		if n := p.live(l.after); n < len(l.after) {
+			p.Errorf("%d of %d sessions live that EndOwner had to spare", n, len(l.after))
 		}
+		l.endRest(ender)
 	}
 }
 
 // logins are sessions that get an owner while EndOwner is called.
+//
+// The canary is one session more of the owner, which tells when EndOwner does its work: a login that has returned while
+// the canary still lives came before, and one that begins when the canary is gone comes after.
 type logins struct {
-	p     *probe
-	owner string
+	p      *probe
+	owner  string
+	canary store.Token
 
 	count        atomic.Int32
 	began, ended atomic.Bool // of EndOwner
+	counted      int         // how many sessions EndOwner says that it ended
 
 	mu sync.Mutex
 	// mu locks the remaining fields.
-	before []store.Token // of logins that committed before EndOwner began
-	after  []store.Token // of logins that began after it had returned
+	all    []store.Token
+	before []store.Token // of logins that EndOwner has to end
+	after  []store.Token // of logins that it has to spare
 }
 
 // work logs in until EndOwner has returned, and twice more.
 func (l *logins) work() error {
 	for left := 2; left > 0; {
-		ended := l.ended.Load()
-		if ended {
+		if l.ended.Load() {
 			left--
+		}
+		gone, err := l.canaryGone()
+		if err != nil {
+			return err
 		}
 		token, err := l.login()
 		if err != nil {
 			return fmt.Errorf("login beside EndOwner: %w", err)
 		}
-		l.note(token, !l.began.Load(), ended)
+		before := !l.began.Load()
+		goneNow, err := l.canaryGone()
+		if err != nil {
+			return err
+		}
+		l.note(token, before || !goneNow, gone)
 	}
 	return nil
+}
+
+// canaryGone commits to the canary: where a store locks what it changes, EndOwner has to wait for that.
+func (l *logins) canaryGone() (bool, error) {
+	_, err := l.p.store.Commit(l.p.ctx, l.canary, &store.Change{Touched: true})
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return false, fmt.Errorf("commit beside EndOwner: %w", err)
+	}
+	return err != nil, nil
 }
 
 // login makes a session, and gives it the owner at once or by a second change.
@@ -181,6 +206,7 @@ func renewalFor(owner string) *store.Change { return &store.Change{RenewTo: newT
 func (l *logins) note(token store.Token, before, after bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.all = append(l.all, token)
 	if before {
 		l.before = append(l.before, token)
 	}
@@ -190,7 +216,7 @@ func (l *logins) note(token store.Token, before, after bool) {
 }
 
 // endOwner calls EndOwner once some have logged in.
-func (l *logins) endOwner(ender store.OwnerEnder) error {
+func (l *logins) endOwner(ender store.OwnerEnder) (err error) {
 	defer l.ended.Store(true)
 	for l.count.Load() < 10 && l.p.ctx.Err() == nil {
 		if _, err := l.p.store.Load(l.p.ctx, newToken()); !errors.Is(err, store.ErrNotFound) {
@@ -198,6 +224,19 @@ func (l *logins) endOwner(ender store.OwnerEnder) error {
 		}
 	}
 	l.began.Store(true)
-	_, err := ender.EndOwner(l.p.ctx, l.owner, nil, store.Revoked)
+	l.counted, err = ender.EndOwner(l.p.ctx, l.owner, nil, store.Revoked)
 	return err
+}
+
+// endRest tests that each session was counted as ended or is alive, and that a second EndOwner ends all that are.
+func (l *logins) endRest(ender store.OwnerEnder) {
+	l.p.Helper()
+	rest := l.p.live(l.all)
+	if logins := len(l.all) + 1; l.counted+rest != logins { // with the canary
+		l.p.Errorf("of %d sessions EndOwner counted %d, and %d live", logins, l.counted, rest)
+	}
+	l.p.wantEndOwner(ender, l.owner, nil, rest)
+	if n := l.p.live(l.all); n > 0 {
+		l.p.Errorf("%d sessions live after a second EndOwner", n)
+	}
 }

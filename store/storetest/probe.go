@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -233,6 +234,25 @@ func (p *probe) together(n int, f func(i int) error) {
 	if err := cmp.Or(errs...); err != nil {
 		p.Fatal(err)
 	}
+}
+
+// whileDoing looks over and over, in two goroutines, while something is done once, and once more afterwards.
+func (p *probe) whileDoing(do, look func() error) {
+	p.Helper()
+	var done atomic.Bool
+	p.together(3, func(i int) error {
+		if i == 0 {
+			defer done.Store(true)
+			return do()
+		}
+		for last := false; !last; {
+			last = done.Load()
+			if err := look(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // live says how many of the tokens load, and ends the test on an error other than that they don't.

@@ -139,21 +139,12 @@ func (p *probe) whileRenewing(look func(from, to store.Token) error) {
 	p.Helper()
 	for range 20 {
 		from, to := p.create(creation(set("a", "1"))).Token, newToken()
-		var renewed atomic.Bool
-		p.together(3, func(i int) error {
-			if i == 0 {
-				defer renewed.Store(true)
+		p.whileDoing(
+			func() error {
 				_, err := p.store.Commit(p.ctx, from, renewal(to))
 				return err
-			}
-			for done := false; !done; {
-				done = renewed.Load()
-				if err := look(from, to); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+			},
+			func() error { return look(from, to) })
 	}
 }
 
