@@ -53,7 +53,7 @@ func (f Flash) Add(ctx context.Context, kind, text string) error {
 		return s.settle(changing(f.Name()), &ValueError{Name: f.Name(), Err: err})
 	}
 	name := f.key.Sub(flashID(store.InstantOf(s.m.now()))).name
-	if err := name.check(); err != nil {
+	if err := errors.Join(f.key.name.check(), name.check()); err != nil {
 		return s.settle(changing(f.Name()), err)
 	}
 	return s.addFlash(ctx, f.Name(), name.text, doc)

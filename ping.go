@@ -11,15 +11,15 @@ import (
 // Ping reports whether the store answers, within Config.StoreTimeout: for a page that says whether this server is ready.
 // A store that is no store.Pinger is asked for a session that nobody has. The error wraps ErrUnavailable.
 func (m *Manager) Ping(ctx context.Context) error {
-	call := m.call(ctx)
-	defer call.release()
+	ctx, cancel := context.WithTimeout(ctx, m.timeout)
+	defer cancel()
 	if p, ok := m.store.(store.Pinger); ok {
-		err := p.Ping(call)
+		err := p.Ping(ctx)
 		if !errors.Is(err, errors.ErrUnsupported) { // which a store says that stands before one that is no Pinger
 			return fromStore(err)
 		}
 	}
-	return m.pingByLoad(call)
+	return m.pingByLoad(ctx)
 }
 
 func (m *Manager) pingByLoad(ctx context.Context) error {
