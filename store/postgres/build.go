@@ -74,15 +74,29 @@ func (b *builder) update(token store.Token, c *store.Change) {
 	b.write("UPDATE ", b.set.sessions, " s SET ")
 	b.assign(c)
 	b.write(" WHERE s.token = ", old, " AND ", live)
-	if c.IfVersion != 0 {
-		b.write(" AND s.version = ", b.arg(int64(c.IfVersion)), "::bigint")
-	}
+	b.conditions(c)
 	if needsRow(c) {
 		b.write(" RETURNING ", facts)
 	}
 	if renews {
 		b.retire(old)
 	}
+}
+
+// conditions writes what the row has to be like. A value is compared as text: as jsonb, 1.0 equals 1.
+func (b *builder) conditions(c *store.Change) {
+	if c.IfVersion != 0 {
+		b.write(" AND s.version = ", b.arg(int64(c.IfVersion)), "::bigint")
+	}
+	if c.IfValue == nil {
+		return
+	}
+	b.write(" AND (s.data -> ", b.arg(c.IfValue.Name), "::text)")
+	if c.IfValue.JSON == "" {
+		b.write(" IS NULL")
+		return
+	}
+	b.write("::text = ", b.arg(string(appendData(nil, c.IfValue.JSON))), "::jsonb::text")
 }
 
 // needsRow reports whether a commit has to bring back its row, which takes a tenth of its time: for the caller, or to know
@@ -132,7 +146,7 @@ func (b *builder) assign(c *store.Change) {
 const microseconds = " * interval '1 microsecond'"
 
 // assignTimes writes when the session is to end. Where the timeouts change, the sweeper is to look at the row again, for
-// it may now end sooner.
+// it may now end sooner. A new idle timeout counts from now, or a shorter one could end a session that is in use.
 func (b *builder) assignTimes(c *store.Change) {
 	idle, lapses, ends := "s.idle", "s.lapses", "s.ends"
 	if c.IdleTimeout != 0 {
@@ -140,7 +154,7 @@ func (b *builder) assignTimes(c *store.Change) {
 		lapses = "s.lapses + (" + idle + " - s.idle)" + microseconds
 		b.write(", idle = ", idle)
 	}
-	if c.Touched { // last seen moves forward only
+	if c.Touched || c.IdleTimeout != 0 { // last seen moves forward only
 		lapses = "greatest(" + lapses + ", now() + " + idle + microseconds + ")"
 	}
 	if lapses != "s.lapses" {

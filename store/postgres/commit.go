@@ -16,8 +16,11 @@ func (s *Store) Commit(ctx context.Context, token store.Token, c *store.Change) 
 	if c.Created && (c.IdleTimeout <= 0 || c.Lifetime <= 0) {
 		return nil, errors.New("postgres: a new record needs an idle timeout and a lifetime")
 	}
+	if c.Created && expects(c) {
+		return nil, store.ErrConflict // there is nothing yet that could be as expected
+	}
 	if c.IsZero() {
-		return s.unchanged(ctx, token, c.IfVersion)
+		return s.unchanged(ctx, token, c)
 	}
 	r, err := s.commit(ctx, token, c)
 	if err != nil && s.mayTryAgain(ctx, err, token, c) {
@@ -47,10 +50,13 @@ func (s *Store) whyNot(ctx context.Context, token store.Token, c *store.Change, 
 	return commitError(err)
 }
 
+// expects reports whether a change depends on what the record is like.
+func expects(c *store.Change) bool { return c.IfVersion != 0 || c.IfValue != nil }
+
 // unchanged is a commit of nothing, which writes nothing.
-func (s *Store) unchanged(ctx context.Context, token store.Token, version uint32) (*store.Record, error) {
+func (s *Store) unchanged(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
 	r, err := s.Load(ctx, token)
-	if err == nil && version != 0 && r.Version != version {
+	if err == nil && !c.Allows(r) {
 		return nil, store.ErrConflict
 	}
 	return r, err
@@ -113,7 +119,7 @@ func (s *Store) refusal(ctx context.Context, token store.Token, c *store.Change)
 	switch {
 	case err != nil:
 		return err
-	case c.IfVersion != 0:
+	case expects(c):
 		return store.ErrConflict
 	}
 	return store.ErrNotFound // it ended in between

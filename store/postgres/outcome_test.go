@@ -309,7 +309,7 @@ func TestListHoldsNoConnection(t *testing.T) {
 		c.Owner = &owner
 		create(t, s, c)
 	}
-	for _, f := range []store.Filter{{}, {Owner: owner}} {
+	for _, f := range []store.Filter{{All: true}, {Owner: owner}} {
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		seen := map[store.ID]bool{}
 		for r, err := range s.List(ctx, f) {
