@@ -41,46 +41,76 @@ func (b *builder) write(parts ...string) {
 	}
 }
 
-// insert writes the statement that creates. A token or an id that is taken yields no row.
-func (b *builder) insert(token store.Token, c *store.Change) {
-	owner, persistent := "", false
-	if c.Owner != nil {
-		owner = *c.Owner
+// commit writes the statement of a change. Where it concerns more than its row, what it makes of the row is named
+// changed, and the rest follows from that.
+func (b *builder) commit(token store.Token, c *store.Change) {
+	old, alone := b.arg(token[:]), !c.Renews() && !limited(c)
+	if !alone {
+		b.write("WITH changed AS (")
 	}
+	if c.Created {
+		b.insert(old, c)
+	} else {
+		b.update(old, c)
+	}
+	if needsRow(c) {
+		b.write(" RETURNING ", facts)
+	}
+	if alone {
+		return
+	}
+	b.write(")")
+	columns, from := "changed.*", "changed"
+	if c.Renews() {
+		b.retire(old)
+		from += ", told"
+	}
+	if limited(c) {
+		b.evict(c)
+		columns += ", (SELECT array_agg(evicted.id) FROM evicted)"
+	}
+	b.write(" SELECT ", columns, " FROM ", from)
+}
+
+// insert writes what creates. A token or an id that is taken yields no row.
+func (b *builder) insert(token string, c *store.Change) {
+	persistent := false
 	if c.Persistent != nil {
 		persistent = *c.Persistent
 	}
 	if c.Renews() {
-		token = c.RenewTo
+		token = b.arg(c.RenewTo[:])
 	}
 	idle, lifetime := b.arg(c.IdleTimeout.Microseconds()), b.arg(c.Lifetime.Microseconds())
 	b.write("INSERT INTO ", b.set.sessions, " AS s",
 		" (created, lapses, ends, due, idle, id, version, persistent, token, owner, labels, data)",
 		" VALUES (now(), now() + ", idle, "::bigint", microseconds, ", now() + ", lifetime, "::bigint", microseconds,
 		", ", dueAt("now() + least("+idle+"::bigint, "+lifetime+"::bigint)"+microseconds), ", ", idle,
-		", ", b.arg(uuid(c.ID)), ", 1, ", b.arg(persistent), ", ", b.arg(token[:]), ", ", b.arg(owner),
+		", ", b.arg(uuid(c.ID)), ", 1, ", b.arg(persistent), ", ", token, ", ", b.owner(c),
 		", ", b.arg(labelsJSON(c.Labels)), "::jsonb, ")
 	b.data("'{}'::jsonb", c)
-	b.write(") ON CONFLICT DO NOTHING RETURNING ", facts)
+	b.write(") ON CONFLICT DO NOTHING")
 }
 
-// update writes the statement that changes a row, if it is live and at the version.
-func (b *builder) update(token store.Token, c *store.Change) {
-	renews := c.Renews()
-	old := b.arg(token[:])
-	if renews {
-		b.write("WITH changed AS (")
-	}
+// update writes what changes a row, if it is live and as expected.
+func (b *builder) update(token string, c *store.Change) {
 	b.write("UPDATE ", b.set.sessions, " s SET ")
 	b.assign(c)
-	b.write(" WHERE s.token = ", old, " AND ", live)
+	b.write(" WHERE s.token = ", token, " AND ", live)
 	b.conditions(c)
-	if needsRow(c) {
-		b.write(" RETURNING ", facts)
+}
+
+// owner writes whose the session becomes. Without a limit, the name comes only with a share in the owner's lock: who ends
+// all sessions of the owner waits for the logins under way, and those that come then wait for the end.
+func (b *builder) owner(c *store.Change) string {
+	switch {
+	case !setsOwner(c):
+		return "''"
+	case c.MaxPerOwner > 0: // the whole lock is taken
+		return b.arg(*c.Owner)
 	}
-	if renews {
-		b.retire(old)
-	}
+	return "(SELECT " + b.arg(*c.Owner) + "::text FROM pg_advisory_xact_lock_shared(hashtextextended(" +
+		b.arg(b.set.ownerLock(*c.Owner)) + ", 0)))"
 }
 
 // conditions writes what the row has to be like. A value is compared as text: as jsonb, 1.0 equals 1.
@@ -101,14 +131,22 @@ func (b *builder) conditions(c *store.Change) {
 
 // needsRow reports whether a commit has to bring back its row, which takes a tenth of its time: for the caller, or to know
 // whose other sessions are too many.
-func needsRow(c *store.Change) bool { return c.WantsRecord() || c.MaxPerOwner > 0 }
+func needsRow(c *store.Change) bool { return c.WantsRecord() || limited(c) }
 
-// retire finishes the statement of a renewal: the old token is remembered, and other servers are told, in the same step.
+// retire writes the rest of a renewal: the old token is remembered, and other servers are told, in the same step.
 func (b *builder) retire(old string) {
-	b.write("), old AS (INSERT INTO ", b.set.retired, " (token, until) SELECT ", old,
+	b.write(", old AS (INSERT INTO ", b.set.retired, " (token, until) SELECT ", old,
 		", now() + interval '", strconv.Itoa(int(store.RetiredFor.Seconds())), " seconds' FROM changed ON CONFLICT DO NOTHING)",
-		", told AS (SELECT ", notify("changed", b.arg(b.set.channel()), b.arg(head(b.origin, store.Renewed, 0))), " FROM changed)",
-		" SELECT changed.* FROM changed, told")
+		", told AS (SELECT ", notify("changed", b.arg(b.set.channel()), b.arg(head(b.origin, store.Renewed, 0))), " FROM changed)")
+}
+
+// evict writes the rest of a change under a limit: the oldest others of the owner's sessions end that are too many. Where
+// nothing was changed, its id is null, and no other id is known to differ from that.
+func (b *builder) evict(c *store.Change) {
+	b.write(", theirs AS (SELECT s.id FROM ", b.set.sessions, " s WHERE s.owner = ", b.arg(*c.Owner), " AND s.owner <> ''",
+		" AND s.id <> (SELECT id FROM changed) AND ", live, " ORDER BY s.created DESC, s.id OFFSET ", b.arg(c.MaxPerOwner-1), " FOR UPDATE)",
+		", gone AS (DELETE FROM ", b.set.sessions, " s USING theirs WHERE s.id = theirs.id RETURNING s.id, s.owner)",
+		", evicted AS (SELECT gone.id, ", notify("gone", b.arg(b.set.channel()), b.arg(head(b.origin, store.Ended, store.Evicted))), " FROM gone)")
 }
 
 // assign writes the assignments of an update. The first is there in any case, so that all others follow a comma.
@@ -122,7 +160,7 @@ func (b *builder) assign(c *store.Change) {
 		b.write(", token = ", b.arg(c.RenewTo[:]))
 	}
 	if c.Owner != nil {
-		b.write(", owner = ", b.arg(*c.Owner))
+		b.write(", owner = ", b.owner(c))
 	}
 	if c.Persistent != nil {
 		b.write(", persistent = ", b.arg(*c.Persistent))

@@ -15,10 +15,10 @@ import (
 // keep PostgreSQL from cleaning up what touches leave behind. A page holds as much as memory has to.
 const listPage = 100
 
-const listSQL = `SELECT ` + columns + ` FROM {{sessions}} s WHERE s.id > $1 AND ` + live + ` ORDER BY s.id LIMIT $2`
+const listSQL = `SELECT ` + listColumns + ` FROM {{sessions}} s WHERE s.id > $1 AND ` + live + ` ORDER BY s.id LIMIT $2`
 
 // OFFSET 0 keeps the planner from walking through everybody's sessions in the order of their ids.
-const listOwnerSQL = `SELECT ` + columns + ` FROM (
+const listOwnerSQL = `SELECT ` + listColumns + ` FROM (
 	SELECT * FROM {{sessions}} s WHERE s.id > $1 AND s.owner = $3 AND s.owner <> '' AND ` + live + ` OFFSET 0
 ) s ORDER BY s.id LIMIT $2`
 
@@ -52,7 +52,7 @@ func (s *Store) page(ctx context.Context, f store.Filter, after store.ID) (page 
 		sql, args = s.sql.listOwner, append(args, f.Owner)
 	}
 	sent := store.InstantOf(time.Now())
-	rows, err := s.pool.Query(ctx, sql, args...)
+	rows, err := s.sender().Query(ctx, sql, args...)
 	if err != nil {
 		return nil, last, err
 	}
