@@ -73,8 +73,8 @@ func (b *builder) commit(token store.Token, c *store.Change) {
 }
 
 // insert writes what creates. A token or an id that is taken yields no row.
-func (b *builder) insert(token string, c *store.Change) {
-	persistent := false
+func (b *builder) insert(old string, c *store.Change) {
+	token, persistent := old, false
 	if c.Persistent != nil {
 		persistent = *c.Persistent
 	}
@@ -84,12 +84,15 @@ func (b *builder) insert(token string, c *store.Change) {
 	idle, lifetime := b.arg(c.IdleTimeout.Microseconds()), b.arg(c.Lifetime.Microseconds())
 	b.write("INSERT INTO ", b.set.sessions, " AS s",
 		" (created, lapses, ends, due, idle, id, version, persistent, token, owner, labels, data)",
-		" VALUES (now(), now() + ", idle, "::bigint", microseconds, ", now() + ", lifetime, "::bigint", microseconds,
+		" SELECT now(), now() + ", idle, "::bigint", microseconds, ", now() + ", lifetime, "::bigint", microseconds,
 		", ", dueAt("now() + least("+idle+"::bigint, "+lifetime+"::bigint)"+microseconds), ", ", idle,
-		", ", b.arg(uuid(c.ID)), ", 1, ", b.arg(persistent), ", ", token, ", ", b.owner(c),
+		", ", b.arg(uuid(c.ID)), "::uuid, 1, ", b.arg(persistent), "::boolean, ", token, "::bytea, ", b.owner(c),
 		", ", b.arg(labelsJSON(c.Labels)), "::jsonb, ")
 	b.data("'{}'::jsonb", c)
-	b.write(") ON CONFLICT DO NOTHING")
+	if c.Renews() { // what is replaced at once may be nobody's either
+		b.write(" WHERE NOT EXISTS (SELECT FROM ", b.set.sessions, " s WHERE s.token = ", old, "::bytea AND ", live, ")")
+	}
+	b.write(" ON CONFLICT DO NOTHING")
 }
 
 // update writes what changes a row, if it is live and as expected.
@@ -107,7 +110,7 @@ func (b *builder) owner(c *store.Change) string {
 	case !setsOwner(c):
 		return "''"
 	case c.MaxPerOwner > 0: // the whole lock is taken
-		return b.arg(*c.Owner)
+		return b.arg(*c.Owner) + "::text"
 	}
 	return "(SELECT " + b.arg(*c.Owner) + "::text FROM pg_advisory_xact_lock_shared(hashtextextended(" +
 		b.arg(b.set.ownerLock(*c.Owner)) + ", 0)))"
@@ -136,7 +139,7 @@ func needsRow(c *store.Change) bool { return c.WantsRecord() || limited(c) }
 // retire writes the rest of a renewal: the old token is remembered, and other servers are told, in the same step.
 func (b *builder) retire(old string) {
 	b.write(", old AS (INSERT INTO ", b.set.retired, " (token, until) SELECT ", old,
-		", now() + interval '", strconv.Itoa(int(store.RetiredFor.Seconds())), " seconds' FROM changed ON CONFLICT DO NOTHING)",
+		"::bytea, now() + interval '", strconv.Itoa(int(store.RetiredFor.Seconds())), " seconds' FROM changed ON CONFLICT DO NOTHING)",
 		", told AS (SELECT ", notify("changed", b.arg(b.set.channel()), b.arg(head(b.origin, store.Renewed, 0))), " FROM changed)")
 }
 

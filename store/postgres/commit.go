@@ -18,8 +18,8 @@ func (s *Store) Commit(ctx context.Context, token store.Token, c *store.Change) 
 	if c.Created && (c.IdleTimeout <= 0 || c.Lifetime <= 0) {
 		return nil, errors.New("postgres: a new record needs an idle timeout and a lifetime")
 	}
-	if c.Created && expects(c) {
-		return nil, store.ErrConflict // there is nothing yet that could be as expected
+	if c.Created && (expects(c) || c.RenewTo == token) {
+		return nil, store.ErrConflict // there is nothing yet that could be as expected, or be replaced by itself
 	}
 	if c.IsZero() {
 		return s.unchanged(ctx, token, c)

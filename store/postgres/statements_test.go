@@ -57,8 +57,13 @@ func (tr *tracer) take() []string {
 // tracedStore returns a Store whose tracer sees all it sends, each entry being one round trip.
 func tracedStore(t *testing.T) (*postgres.Store, *tracer) {
 	t.Helper()
+	return tracedStoreOn(t, pgtest.Shared(t).Database(t))
+}
+
+func tracedStoreOn(t *testing.T, url string) (*postgres.Store, *tracer) {
+	t.Helper()
 	tr := new(tracer)
-	cfg, err := pgxpool.ParseConfig(pgtest.Shared(t).Database(t))
+	cfg, err := pgxpool.ParseConfig(url)
 	check(t, err)
 	cfg.ConnConfig.Tracer = tr
 	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
