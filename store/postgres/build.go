@@ -140,7 +140,8 @@ func needsRow(c *store.Change) bool { return c.WantsRecord() || limited(c) }
 func (b *builder) retire(old string) {
 	b.write(", old AS (INSERT INTO ", b.set.retired, " (token, until) SELECT ", old,
 		"::bytea, now() + interval '", strconv.Itoa(int(store.RetiredFor.Seconds())), " seconds' FROM changed ON CONFLICT DO NOTHING)",
-		", told AS (SELECT ", notify("changed", b.arg(b.set.channel()), b.arg(head(b.origin, store.Renewed, 0))), " FROM changed)")
+		", told AS (SELECT ", notify("renewed", b.arg(b.set.channel()), b.arg(head(b.origin, store.Renewed, 0))),
+		" FROM (SELECT s.id, ", toldOwner, " FROM changed s) AS renewed)")
 }
 
 // evict writes the rest of a change under a limit: the oldest others of the owner's sessions end that are too many. Where
@@ -148,7 +149,7 @@ func (b *builder) retire(old string) {
 func (b *builder) evict(c *store.Change) {
 	b.write(", theirs AS (SELECT s.id FROM ", b.set.sessions, " s WHERE s.owner = ", b.arg(*c.Owner), " AND s.owner <> ''",
 		" AND s.id <> (SELECT id FROM changed) AND ", live, " ORDER BY s.created DESC, s.id OFFSET ", b.arg(c.MaxPerOwner-1), " FOR UPDATE)",
-		", gone AS (DELETE FROM ", b.set.sessions, " s USING theirs WHERE s.id = theirs.id RETURNING s.id, s.owner)",
+		", gone AS (DELETE FROM ", b.set.sessions, " s USING theirs WHERE s.id = theirs.id RETURNING s.id, ", toldOwner, ")",
 		", evicted AS (SELECT gone.id, ", notify("gone", b.arg(b.set.channel()), b.arg(head(b.origin, store.Ended, store.Evicted))), " FROM gone)")
 }
 

@@ -26,6 +26,8 @@ type Store struct {
 	sql    statements
 
 	otherIsolation atomic.Bool // statements have to ask for read committed
+	backlog        backlog
+	sweepTime      time.Duration // sweepTime, but in tests
 
 	stop    context.CancelFunc
 	closing sync.Once
@@ -60,7 +62,7 @@ func Open(ctx context.Context, pool *pgxpool.Pool, o *Options) (*Store, error) {
 	if err := set.checkTables(ctx, pool); err != nil {
 		return nil, err
 	}
-	s := &Store{settings: set, pool: pool, origin: rand.Text(), sql: newStatements(set)}
+	s := &Store{settings: set, pool: pool, origin: rand.Text(), sql: newStatements(set), sweepTime: sweepTime}
 	if err := s.readSettings(ctx); err != nil {
 		return nil, err
 	}
@@ -101,9 +103,10 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // statements are the texts that don't depend on what is changed. pgx prepares each once for a connection.
 type statements struct {
-	load, retired                         string
-	end, endOwner, list, listOwner, sweep string
-	lapse, forget, lockOwners             string
+	load, retired                  string
+	end, endOwner, list, listOwner string
+	due, sweep                     string
+	lapse, forget, lockOwners      string
 }
 
 // end is when a row ends if it is not used before.
@@ -113,27 +116,32 @@ const end = `least(s.lapses, s.ends)`
 // by its token alone, and looks at its times afterwards.
 const live = end + ` > now()`
 
+// toldOwner is an owner in an event. PostgreSQL refuses a notification of 8000 bytes, and with it the statement; a name
+// as long as that is left out.
+const toldOwner = `CASE WHEN octet_length(s.owner) < 7000 THEN s.owner ELSE '' END AS owner`
+
 func newStatements(set *settings) statements {
 	st := statements{
 		load:    `SELECT ` + columns + ` FROM {{sessions}} s WHERE s.token = $1`,
 		retired: `SELECT EXISTS (SELECT FROM {{retired}} WHERE token = $1 AND until > now())`,
-		end: `WITH gone AS (DELETE FROM {{sessions}} s WHERE s.id = $1 AND ` + live + ` RETURNING s.id, s.owner)
+		end: `WITH gone AS (DELETE FROM {{sessions}} s WHERE s.id = $1 AND ` + live + ` RETURNING s.id, ` + toldOwner + `)
 SELECT gone.id, gone.owner, ` + notify("gone", "$2", "$3") + ` FROM gone`,
 		endOwner: `WITH theirs AS (
 	SELECT s.id FROM {{sessions}} s
 	WHERE s.owner = $1 AND s.owner <> '' AND s.id <> ALL ($4::uuid[]) AND ` + live + ` ORDER BY s.id FOR UPDATE
-), gone AS (DELETE FROM {{sessions}} s USING theirs WHERE s.id = theirs.id RETURNING s.id, s.owner)
+), gone AS (DELETE FROM {{sessions}} s USING theirs WHERE s.id = theirs.id RETURNING s.id, ` + toldOwner + `)
 SELECT gone.id, gone.owner, ` + notify("gone", "$2", "$3") + ` FROM gone`,
 		list:       listSQL,
 		listOwner:  listOwnerSQL,
 		lockOwners: lockOwnersSQL,
+		due:        dueSQL,
 		sweep:      sweepSQL,
 		lapse:      `DELETE FROM {{sessions}} s WHERE (s.token = ANY ($1::bytea[]) OR s.id = $2) AND NOT (` + live + `)`,
 		forget: `DELETE FROM {{retired}} WHERE token IN (
 	SELECT token FROM {{retired}} WHERE until < now() LIMIT 1000 FOR UPDATE SKIP LOCKED)`,
 	}
 	for _, sql := range []*string{&st.load, &st.retired, &st.end, &st.endOwner, &st.list, &st.listOwner,
-		&st.lockOwners, &st.sweep, &st.lapse, &st.forget} {
+		&st.lockOwners, &st.due, &st.sweep, &st.lapse, &st.forget} {
 		*sql = set.fill(*sql)
 	}
 	return st

@@ -75,7 +75,7 @@ func TestCommitAgainAfterDeadlock(t *testing.T) {
 	for range cap(done) {
 		check(t, <-done)
 	}
-	if sent := strings.Join(tr.take(), "\n"); strings.Count(sent, "UPDATE") != 2 {
+	if sent := strings.Join(tr.take(), "\n"); strings.Count(sent, "UPDATE \"") != 2 {
 		t.Errorf("want a second try after the deadlock:\n%s", sent)
 	}
 	if n := counted(t, s, next); n != "1" {
