@@ -30,7 +30,7 @@ const dueSQL = `SELECT s.id, s.due FROM {{sessions}} s WHERE s.due < now() AND s
 var sweepSQL = `WITH mine AS (SELECT pg_try_advisory_xact_lock(hashtextextended($4, 0)) AS ok),
 batch AS (
 	SELECT s.id, (` + live + `) AS alive FROM {{sessions}} s
-	WHERE s.id = ANY ($1::uuid[]) AND s.due < now() AND (SELECT ok FROM mine) FOR UPDATE SKIP LOCKED
+	WHERE s.id = ANY ($1::uuid[]) AND (SELECT ok FROM mine) FOR UPDATE SKIP LOCKED
 ), kept AS (
 	UPDATE {{sessions}} s SET due = ` + dueAt(end) + `
 	FROM batch WHERE s.id = batch.id AND batch.alive RETURNING s.id
