@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/lazysession/session/internal/pgtest"
@@ -12,7 +13,7 @@ import (
 // How PostgreSQL writes what is sent as text depends on settings, of which a pooler's client can name few.
 func TestSettingsOfTexts(t *testing.T) {
 	for _, setting := range []string{
-		"bytea_output = 'escape'", "DateStyle = 'German, DMY'", "DateStyle = 'SQL, MDY'", "TimeZone = 'Asia/Kathmandu'",
+		"bytea_output = 'escape'", "DateStyle = 'ISO, DMY'", "TimeZone = 'Asia/Kathmandu'",
 		"IntervalStyle = 'iso_8601'", "extra_float_digits = -15",
 	} {
 		direct := pgtest.Shared(t).Database(t)
@@ -40,6 +41,16 @@ func TestSettingsOfTexts(t *testing.T) {
 				check(t, s.End(t.Context(), r.ID, store.LoggedOut))
 			})
 		}
+	}
+}
+
+// Times that can't be read are found by Open, and not by the first visitor.
+func TestOpenRefusesForeignDates(t *testing.T) {
+	address := pgtest.Shared(t).Database(t)
+	check(t, postgres.Migrate(t.Context(), pgtest.Connect(t, address), nil))
+	pool := pgtest.Connect(t, address+"?default_query_exec_mode=exec&DateStyle=German")
+	if s, err := postgres.Open(t.Context(), pool, silent); err == nil || !strings.Contains(err.Error(), "clock") {
+		t.Errorf("got %v, %v, want an error about the clock", s, err)
 	}
 }
 

@@ -27,19 +27,15 @@ func databaseWith(t *testing.T, isolation string) (address string) {
 	return address
 }
 
-func TestContractAtOtherIsolation(t *testing.T) {
-	pool := pgtest.Connect(t, databaseWith(t, "serializable"))
-	storetest.Run(t, func(t *testing.T) store.Store { return open(t, pool, silent) })
-}
-
+// What a pooler's client sets stays with nobody, so the setting is the database's.
 func TestContractAtOtherIsolationThroughPgBouncer(t *testing.T) {
-	direct := databaseWith(t, "repeatable read")
+	direct := databaseWith(t, "serializable")
 	pool := pgtest.Connect(t, pgtest.Shared(t).Bouncer(t, direct)+"?default_query_exec_mode=exec")
 	o := &postgres.Options{Listen: direct, Logger: silent.Logger}
 	storetest.Run(t, func(t *testing.T) store.Store { return open(t, pool, o) })
 }
 
-// Servers whose pools, users or databases have another default keep every promise, together.
+// Servers whose statements have another default keep every promise, together.
 func TestOtherIsolation(t *testing.T) {
 	for _, isolation := range isolations {
 		for _, mode := range []string{"cache_statement", "exec", "simple_protocol"} {
