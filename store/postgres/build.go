@@ -103,8 +103,8 @@ func (b *builder) update(token string, c *store.Change) {
 	b.conditions(c)
 }
 
-// owner writes whose the session becomes. Without a limit, the name comes only with a share in the owner's lock: who ends
-// all sessions of the owner waits for the logins under way, and those that come then wait for the end.
+// owner returns the expression of whose the session becomes. Without a limit, the name comes only with a share in the
+// owner's lock: the end of all sessions of the owner waits for logins under way, and later logins wait for the end.
 func (b *builder) owner(c *store.Change) string {
 	switch {
 	case !setsOwner(c):
@@ -138,19 +138,23 @@ func needsRow(c *store.Change) bool { return c.WantsRecord() || limited(c) }
 
 // retire writes the rest of a renewal: the old token is remembered, and other servers are told, in the same step.
 func (b *builder) retire(old string) {
+	channel, head := b.arg(b.set.channel()), b.arg(head(b.origin, store.Renewed, 0))
 	b.write(", old AS (INSERT INTO ", b.set.retired, " (token, until) SELECT ", old,
-		"::bytea, now() + interval '", strconv.Itoa(int(store.RetiredFor.Seconds())), " seconds' FROM changed ON CONFLICT DO NOTHING)",
-		", told AS (SELECT ", notify("renewed", b.arg(b.set.channel()), b.arg(head(b.origin, store.Renewed, 0))),
+		"::bytea, now() + interval '", strconv.Itoa(int(store.RetiredFor.Seconds())), " seconds' FROM changed",
+		" ON CONFLICT DO NOTHING)",
+		", told AS (SELECT ", notify("renewed", channel, head),
 		" FROM (SELECT s.id, ", toldOwner, " FROM changed s) AS renewed)")
 }
 
 // evict writes the rest of a change under a limit: the oldest others of the owner's sessions end that are too many. Where
-// nothing was changed, its id is null, and no other id is known to differ from that.
+// nothing was changed, the id of what was changed is null, and no other id is known to differ from that.
 func (b *builder) evict(c *store.Change) {
-	b.write(", theirs AS (SELECT s.id FROM ", b.set.sessions, " s WHERE s.owner = ", b.arg(*c.Owner), " AND s.owner <> ''",
-		" AND s.id <> (SELECT id FROM changed) AND ", live, " ORDER BY s.created DESC, s.id OFFSET ", b.arg(c.MaxPerOwner-1), " FOR UPDATE)",
+	owner, channel, head := b.arg(*c.Owner), b.arg(b.set.channel()), b.arg(head(b.origin, store.Ended, store.Evicted))
+	b.write(", theirs AS (SELECT s.id FROM ", b.set.sessions, " s WHERE s.owner = ", owner, " AND s.owner <> ''",
+		" AND s.id <> (SELECT id FROM changed) AND ", live,
+		" ORDER BY s.created DESC, s.id OFFSET ", b.arg(c.MaxPerOwner-1), " FOR UPDATE)",
 		", gone AS (DELETE FROM ", b.set.sessions, " s USING theirs WHERE s.id = theirs.id RETURNING s.id, ", toldOwner, ")",
-		", evicted AS (SELECT gone.id, ", notify("gone", b.arg(b.set.channel()), b.arg(head(b.origin, store.Ended, store.Evicted))), " FROM gone)")
+		", evicted AS (SELECT gone.id, ", notify("gone", channel, head), " FROM gone)")
 }
 
 // assign writes the assignments of an update. The first is there in any case, so that all others follow a comma.

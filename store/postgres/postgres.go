@@ -80,7 +80,7 @@ func (s *Store) readSettings(ctx context.Context) error {
 	var isolation string
 	err := s.pool.QueryRow(ctx, "SELECT now(), current_setting('transaction_isolation')").Scan(&now, &isolation)
 	if err != nil {
-		return fmt.Errorf("postgres: reading the database's clock and isolation: %w", err)
+		return fmt.Errorf("postgres: reading the database's clock and isolation (DateStyle has to be ISO): %w", err)
 	}
 	s.noteIsolation(isolation)
 	s.skew.by(store.InstantOf(now), store.InstantOf(asked), store.InstantOf(time.Now()))
@@ -215,6 +215,9 @@ func (s *Store) tell(events []store.Event) {
 
 // EndOwner ends the sessions of an owner but some. It has the owner's lock, so no login comes in between.
 func (s *Store) EndOwner(ctx context.Context, owner string, except []store.ID, why store.Reason) (n int, err error) {
+	if owner == "" {
+		return 0, nil
+	}
 	kept := make([]pgtype.UUID, len(except))
 	for i, id := range except {
 		kept[i] = uuid(id)

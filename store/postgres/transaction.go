@@ -6,44 +6,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
-
-	"github.com/lazysession/session/store"
 )
-
-// What this package promises, it promises for statements that see what was committed until they began: at read
-// committed, which is PostgreSQL's default. A server, a database, a role or a pool can set another default. Then each
-// statement is sent as a transaction that asks for read committed.
-const begin = "BEGIN ISOLATION LEVEL READ COMMITTED"
-
-// sender returns what single statements are sent with.
-func (s *Store) sender() sender {
-	if s.otherIsolation.Load() {
-		return transaction{pool: s.pool}
-	}
-	return s.pool
-}
-
-// lockOwnersSQL waits for the locks of the owners of whom a change is: the one that it sets, and the one that the
-// session has before it. Nobody has a lock, or all first logins of a farm would wait for each other. All who lock two
-// lock them in the same order.
-const lockOwnersSQL = `SELECT pg_advisory_xact_lock(hash) FROM (
-	SELECT hashtextextended($1 || owner, 0) AS hash FROM (
-		SELECT $2::text UNION SELECT s.owner FROM {{sessions}} s WHERE s.token = $3 AND s.owner <> ''
-	) AS owners (owner) ORDER BY hash
-) AS locks`
-
-// ownerLocked returns what a statement is sent with that needs the lock of an owner, and of the owner before of the
-// session with a token. The statement itself sees what was committed until it had the lock.
-//
-// Locks of owners come before any row's lock: who waits for one holds no row, so two changes that come together from
-// opposite sides can't wait for each other. Should a session move to another owner before the locks are taken,
-// PostgreSQL still finds a deadlock and undoes one of the two, and Commit tries it again.
-func (s *Store) ownerLocked(owner string, token []byte) sender {
-	return transaction{pool: s.pool, first: s.sql.lockOwners, firstArgs: []any{s.ownerLock(""), owner, token}}
-}
-
-// ownerLock is the name of an owner's lock.
-func (s *settings) ownerLock(owner string) string { return s.lockName("owner/" + owner) }
 
 // A transaction is a sender that sends BEGIN, perhaps a first statement, the statement, and COMMIT, all at once. So it
 // takes one round trip, and the server has all it needs to finish: a client that stops, or whose network does, holds no
@@ -148,25 +111,4 @@ func (r *transactionRows) finish(err error) {
 		_, _ = r.conn.Exec(r.ctx, "ROLLBACK") // if that fails, the pool does throw it away
 	}
 	r.conn.Release()
-}
-
-// limited reports whether a change sets an owner who may have only so many sessions.
-func limited(c *store.Change) bool { return setsOwner(c) && c.MaxPerOwner > 0 }
-
-// setsOwner reports whether a change makes a session somebody's.
-func setsOwner(c *store.Change) bool { return c.Owner != nil && *c.Owner != "" }
-
-// readIsolation notes whether statements need to ask for read committed.
-func (s *Store) noteIsolation(isolation string) {
-	s.otherIsolation.Store(isolation != "read committed")
-}
-
-// isolationChanged notes, and reports, that a statement failed as none does at read committed: the default has changed
-// since Open. It was undone for sure.
-func (s *Store) isolationChanged(err error) bool {
-	if !hasCode(err, serializationFailure) {
-		return false
-	}
-	s.otherIsolation.Store(true)
-	return true
 }
