@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -33,6 +34,54 @@ func TestContractAtOtherIsolationThroughPgBouncer(t *testing.T) {
 	pool := pgtest.Connect(t, pgtest.Shared(t).Bouncer(t, direct)+"?default_query_exec_mode=exec")
 	o := &postgres.Options{Listen: direct, Logger: silent.Logger}
 	storetest.Run(t, func(t *testing.T) store.Store { return open(t, pool, o) })
+}
+
+// Each statement asks for read committed, in the one round trip that it takes anyway.
+func TestEachStatementAsksForReadCommitted(t *testing.T) {
+	for _, isolation := range isolations {
+		s, tr := tracedStoreOn(t, databaseWith(t, isolation))
+		r := create(t, s, creation())
+		load(t, s, r.Token)
+		commit(t, s, r.Token, &store.Change{Owner: new("ann"), NoRecord: true, Edits: []store.Edit{add("n", 1)}})
+		for _, f := range []store.Filter{{All: true}, {Owner: "ann"}} {
+			for _, err := range s.List(t.Context(), f) {
+				check(t, err)
+			}
+		}
+		check(t, s.End(t.Context(), r.ID, store.LoggedOut))
+		if _, err := s.Load(t.Context(), r.Token); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("after its end: got %v, want %v", err, store.ErrNotFound)
+		}
+		sweepAll(t, s)
+		sent := tr.take()
+		for _, sql := range sent {
+			if !strings.HasPrefix(sql, "BEGIN ISOLATION LEVEL READ COMMITTED;\n") || !strings.HasSuffix(sql, ";\nCOMMIT") {
+				t.Errorf("at %s it sends by itself: %s", isolation, sql)
+			}
+		}
+		const want = 10 // create, load, commit, two lists, end, load and why there is nothing, search, forget
+		if len(sent) != want {
+			t.Errorf("got %d round trips, want %d:\n%s", len(sent), want, strings.Join(sent, "\n\n"))
+		}
+	}
+}
+
+// A statement that fails leaves its connection fit for the next.
+func TestFailedStatementKeepsItsConnection(t *testing.T) {
+	pool := pgtest.Connect(t, databaseWith(t, "serializable")+"?pool_max_conns=1")
+	s := open(t, pool, &postgres.Options{NoListen: true})
+	r := create(t, s, creation(set("a", `"x"`)))
+	pid := value[int](t, pool, "SELECT pg_backend_pid()")
+	for _, limit := range []int{0, 1} {
+		c := &store.Change{Owner: new("ann"), MaxPerOwner: limit, Edits: []store.Edit{add("a", 1)}}
+		if _, err := s.Commit(t.Context(), r.Token, c); !errors.Is(err, store.ErrNotInteger) {
+			t.Errorf("adding to a text: got %v, want %v", err, store.ErrNotInteger)
+		}
+	}
+	if got := value[int](t, pool, "SELECT pg_backend_pid()"); got != pid {
+		t.Errorf("connection of backend %d, want still that of %d", got, pid)
+	}
+	load(t, s, r.Token)
 }
 
 // Servers whose statements have another default keep every promise, together.

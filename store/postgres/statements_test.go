@@ -112,6 +112,13 @@ func TestRoundTrips(t *testing.T) {
 		{"end", func() error { return s.End(ctx, r.ID, store.LoggedOut) }, 0, 1},
 		{"create under a limit", func() error { return ok(s.Commit(ctx, newToken(), limited)) }, 0, 1},
 		{"end all", func() error { return ok(s.EndOwner(ctx, owner, nil, store.Revoked)) }, 0, 1},
+		{"end all of nobody", func() error { return ok(s.EndOwner(ctx, "", nil, store.Revoked)) }, 0, 0},
+		{"list of nobody", func() error {
+			for range s.List(ctx, store.Filter{}) {
+				return errors.New("found")
+			}
+			return nil
+		}, 0, 0},
 		{"sweep that finds nothing", func() error { return ok(s.Sweep(ctx)) }, 1, 2},
 	} {
 		check(t, tt.do())
