@@ -165,3 +165,22 @@ func TestStoppedServerBlocksNobody(t *testing.T) {
 		})
 	}
 }
+
+// Nobody has no lock: first logins, each of an owner of its own, do not wait for each other.
+func TestFirstLoginsDoNotWaitForEachOther(t *testing.T) {
+	s, pool := newStore(t)
+	login := func(ctx context.Context, guest *store.Record, owner string) error {
+		_, err := s.Commit(ctx, guest.Token, &store.Change{RenewTo: newToken(), Owner: &owner, MaxPerOwner: 2})
+		return err
+	}
+	held, free := create(t, s, creation()), create(t, s, creation())
+	gate := begin(t, pool, "SELECT FROM session_sessions WHERE id = '"+held.ID.String()+"' FOR UPDATE")
+	done := make(chan error, 1)
+	go func() { done <- login(t.Context(), held, "ann") }()
+	waitForWaiting(t, pool, 1)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	check(t, login(ctx, free, "bob"))
+	check(t, gate.Commit(t.Context()))
+	check(t, <-done)
+}
