@@ -90,7 +90,7 @@ func TestCommitAgainAfterDeadlock(t *testing.T) {
 func TestCreateOverRemains(t *testing.T) {
 	s, pool := newStore(t)
 	const lapse = "UPDATE %s SET lapses = now() - interval '1 second' WHERE id = $1"
-	for name, make := range map[string]func(c *store.Change, remains *store.Record) store.Token{
+	for name, over := range map[string]func(c *store.Change, remains *store.Record) store.Token{
 		"of its token":             func(_ *store.Change, remains *store.Record) store.Token { return remains.Token },
 		"of its id":                func(c *store.Change, remains *store.Record) store.Token { c.ID = remains.ID; return newToken() },
 		"of the token it gets":     func(c *store.Change, remains *store.Record) store.Token { c.RenewTo = remains.Token; return newToken() },
@@ -98,7 +98,7 @@ func TestCreateOverRemains(t *testing.T) {
 	} {
 		remains := create(t, s, creation(set("a", `"old"`)))
 		c := creation(set("b", `"new"`))
-		token := make(c, remains)
+		token := over(c, remains)
 		if _, err := s.Commit(t.Context(), token, c); !errors.Is(err, store.ErrConflict) {
 			t.Errorf("over a live session %s: got %v, want %v", name, err, store.ErrConflict)
 		}

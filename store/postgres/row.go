@@ -43,7 +43,7 @@ type row struct {
 	token                 []byte
 }
 
-// A sender is a pool or a transaction.
+// A sender is a pool, one of its connections, or a transaction.
 type sender interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
