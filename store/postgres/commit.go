@@ -118,9 +118,11 @@ func (s *Store) queryCommit(ctx context.Context, q sender, b *builder, c *store.
 	if err != nil {
 		return nil, err
 	}
-	for _, id := range evicted {
-		s.Tell(store.Event{Kind: store.Ended, ID: id.Bytes, Owner: *c.Owner, Reason: store.Evicted})
+	gone := make([]store.Event, len(evicted))
+	for i, id := range evicted {
+		gone[i] = store.Event{Kind: store.Ended, ID: id.Bytes, Owner: *c.Owner, Reason: store.Evicted}
 	}
+	s.tell(gone)
 	return r, nil
 }
 
