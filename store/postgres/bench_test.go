@@ -116,6 +116,12 @@ const rounds = 60
 // the median of the rounds' own, so that a machine that slows down for a while counts in both.
 func sideBySide(b *testing.B, goroutines int, ours, bare func() error) {
 	b.Helper()
+	inTurns(b, rounds, goroutines, "×bare", ours, bare)
+}
+
+// inTurns is sideBySide in so many rounds, for a multiple of any name.
+func inTurns(b *testing.B, rounds, goroutines int, multiple string, ours, bare func() error) {
+	b.Helper()
 	var times, ratios []float64
 	for b.Loop() {
 		for range rounds { // there and back, so that neither always comes first
@@ -127,7 +133,7 @@ func sideBySide(b *testing.B, goroutines int, ours, bare func() error) {
 	}
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(median(times), "µs/each")
-	b.ReportMetric(median(ratios), "×bare")
+	b.ReportMetric(median(ratios), multiple)
 }
 
 // timed returns the microseconds that one piece of work takes of the clock, with all goroutines at it.
@@ -171,6 +177,32 @@ func BenchmarkBesideBare(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/%d", work.name, goroutines), func(b *testing.B) { sideBySide(b, goroutines, work.ours, work.bare) })
 		}
 	}
+}
+
+// Logins under a limit, as multiples of the same without one. A first login makes a session for an owner who had none; a
+// later one renews a session that its owner has.
+func BenchmarkLogins(b *testing.B) {
+	const goroutines, rounds = 16, 10
+	s := newBenchStore(b, 10_000)
+	first := func(limit int) func() error {
+		return func() error {
+			c := creation()
+			c.Owner, c.MaxPerOwner = new(rand.Text()), limit
+			_, err := s.Commit(context.Background(), newToken(), c)
+			return err
+		}
+	}
+	again := func(limit int) func() error {
+		return func() error {
+			i := s.next.Add(1) % int64(len(s.tokens))
+			c := &store.Change{RenewTo: newToken(), Owner: new(fmt.Sprint(i)), MaxPerOwner: limit}
+			_, err := s.Commit(context.Background(), s.tokens[i], c)
+			s.tokens[i] = c.RenewTo
+			return err
+		}
+	}
+	b.Run("first", func(b *testing.B) { inTurns(b, rounds, goroutines, "×unlimited", first(2), first(0)) })
+	b.Run("again", func(b *testing.B) { inTurns(b, rounds, goroutines, "×unlimited", again(2), again(0)) })
 }
 
 // One session that 16 goroutines count in: with additions, and with a load and a compare-and-swap.
@@ -262,6 +294,47 @@ func BenchmarkSweep(b *testing.B) {
 		b.ReportMetric(percentile(during, 100), "µs-longest-during")
 	}
 	b.ReportMetric(0, "ns/op")
+}
+
+// Expired sessions beside a transaction that stays open, so that PostgreSQL can't clean up behind the sweeper: how long
+// a batch takes at the end, when many have been removed, as a multiple of one at the beginning.
+func BenchmarkSweepBesideLongTransaction(b *testing.B) {
+	const expired, batches, part = 200_000, 200, 20
+	ctx := context.Background()
+	for _, spread := range []string{"at one time", "over time"} {
+		b.Run("expired "+spread, func(b *testing.B) {
+			for b.Loop() {
+				s := newBenchStore(b, 0)
+				fill(b, s.pool, expired, "now() - interval '40 minutes'")
+				if spread == "over time" {
+					_, err := s.pool.Exec(ctx, "UPDATE session_sessions SET due = due - get_byte(token, 0) * interval '1 second'")
+					check(b, err)
+				}
+				_, err := s.pool.Exec(ctx, "VACUUM ANALYZE session_sessions")
+				check(b, err)
+				tx, err := s.pool.Begin(ctx)
+				check(b, err)
+				_, err = tx.Exec(ctx, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT 1")
+				check(b, err)
+				var took []float64
+				for range batches {
+					start := time.Now()
+					_, err := s.Sweep(ctx)
+					check(b, err)
+					took = append(took, float64(time.Since(start).Microseconds())/1000)
+				}
+				check(b, tx.Rollback(ctx))
+				var left int
+				check(b, s.pool.QueryRow(ctx, "SELECT count(*) FROM session_sessions").Scan(&left))
+				if left != 0 {
+					b.Errorf("got %d sessions left, want none", left)
+				}
+				b.ReportMetric(median(took[:part]), "ms/first-batches")
+				b.ReportMetric(median(took[batches-part:])/median(took[:part]), "×last-batches")
+			}
+			b.ReportMetric(0, "ns/op")
+		})
+	}
 }
 
 // waits returns how long each of some readers' loads took, in microseconds, while work was done or for a time.

@@ -41,60 +41,120 @@ func (b *builder) write(parts ...string) {
 	}
 }
 
-// insert writes the statement that creates. A token or an id that is taken yields no row.
-func (b *builder) insert(token store.Token, c *store.Change) {
-	owner, persistent := "", false
-	if c.Owner != nil {
-		owner = *c.Owner
-	}
-	if c.Persistent != nil {
-		persistent = *c.Persistent
-	}
-	if c.Renews() {
-		token = c.RenewTo
-	}
-	idle, lifetime := b.arg(c.IdleTimeout.Microseconds()), b.arg(c.Lifetime.Microseconds())
-	b.write("INSERT INTO ", b.set.sessions, " AS s",
-		" (created, lapses, ends, due, idle, id, version, persistent, token, owner, labels, data)",
-		" VALUES (now(), now() + ", idle, "::bigint", microseconds, ", now() + ", lifetime, "::bigint", microseconds,
-		", ", dueAt("now() + least("+idle+"::bigint, "+lifetime+"::bigint)"+microseconds), ", ", idle,
-		", ", b.arg(uuid(c.ID)), ", 1, ", b.arg(persistent), ", ", b.arg(token[:]), ", ", b.arg(owner),
-		", ", b.arg(labelsJSON(c.Labels)), "::jsonb, ")
-	b.data("'{}'::jsonb", c)
-	b.write(") ON CONFLICT DO NOTHING RETURNING ", facts)
-}
-
-// update writes the statement that changes a row, if it is live and at the version.
-func (b *builder) update(token store.Token, c *store.Change) {
-	renews := c.Renews()
-	old := b.arg(token[:])
-	if renews {
+// commit writes the statement of a change. Where it concerns more than its row, what it makes of the row is named
+// changed, and the rest follows from that.
+func (b *builder) commit(token store.Token, c *store.Change) {
+	old, alone := b.arg(token[:]), !c.Renews() && !limited(c)
+	if !alone {
 		b.write("WITH changed AS (")
 	}
-	b.write("UPDATE ", b.set.sessions, " s SET ")
-	b.assign(c)
-	b.write(" WHERE s.token = ", old, " AND ", live)
-	if c.IfVersion != 0 {
-		b.write(" AND s.version = ", b.arg(int64(c.IfVersion)), "::bigint")
+	if c.Created {
+		b.insert(old, c)
+	} else {
+		b.update(old, c)
 	}
 	if needsRow(c) {
 		b.write(" RETURNING ", facts)
 	}
-	if renews {
-		b.retire(old)
+	if alone {
+		return
 	}
+	b.write(")")
+	columns, from := "changed.*", "changed"
+	if c.Renews() {
+		b.retire(old)
+		from += ", told"
+	}
+	if limited(c) {
+		b.evict(c)
+		columns += ", (SELECT array_agg(evicted.id) FROM evicted)"
+	}
+	b.write(" SELECT ", columns, " FROM ", from)
+}
+
+// insert writes what creates. A token or an id that is taken yields no row.
+func (b *builder) insert(old string, c *store.Change) {
+	token, persistent := old, false
+	if c.Persistent != nil {
+		persistent = *c.Persistent
+	}
+	if c.Renews() {
+		token = b.arg(c.RenewTo[:])
+	}
+	idle, lifetime := b.arg(c.IdleTimeout.Microseconds()), b.arg(c.Lifetime.Microseconds())
+	b.write("INSERT INTO ", b.set.sessions, " AS s",
+		" (created, lapses, ends, due, idle, id, version, persistent, token, owner, labels, data)",
+		" SELECT now(), now() + ", idle, "::bigint", microseconds, ", now() + ", lifetime, "::bigint", microseconds,
+		", ", dueAt("now() + least("+idle+"::bigint, "+lifetime+"::bigint)"+microseconds), ", ", idle,
+		", ", b.arg(uuid(c.ID)), "::uuid, 1, ", b.arg(persistent), "::boolean, ", token, "::bytea, ", b.owner(c),
+		", ", b.arg(labelsJSON(c.Labels)), "::jsonb, ")
+	b.data("'{}'::jsonb", c)
+	if c.Renews() { // what is replaced at once may be nobody's either
+		b.write(" WHERE NOT EXISTS (SELECT FROM ", b.set.sessions, " s WHERE s.token = ", old, "::bytea AND ", live, ")")
+	}
+	b.write(" ON CONFLICT DO NOTHING")
+}
+
+// update writes what changes a row, if it is live and as expected.
+func (b *builder) update(token string, c *store.Change) {
+	b.write("UPDATE ", b.set.sessions, " s SET ")
+	b.assign(c)
+	b.write(" WHERE s.token = ", token, " AND ", live)
+	b.conditions(c)
+}
+
+// owner returns the expression of whose the session becomes. Without a limit, the name comes only with a share in the
+// owner's lock: the end of all sessions of the owner waits for logins under way, and later logins wait for the end.
+func (b *builder) owner(c *store.Change) string {
+	switch {
+	case !setsOwner(c):
+		return "''"
+	case c.MaxPerOwner > 0: // the whole lock is taken
+		return b.arg(*c.Owner) + "::text"
+	}
+	return "(SELECT " + b.arg(*c.Owner) + "::text FROM pg_advisory_xact_lock_shared(hashtextextended(" +
+		b.arg(b.set.ownerLock(*c.Owner)) + ", 0)))"
+}
+
+// conditions writes what the row has to be like. A value is compared as text: as jsonb, 1.0 equals 1.
+func (b *builder) conditions(c *store.Change) {
+	if c.IfVersion != 0 {
+		b.write(" AND s.version = ", b.arg(int64(c.IfVersion)), "::bigint")
+	}
+	if c.IfValue == nil {
+		return
+	}
+	b.write(" AND (s.data -> ", b.arg(c.IfValue.Name), "::text)")
+	if c.IfValue.JSON == "" {
+		b.write(" IS NULL")
+		return
+	}
+	b.write("::text = ", b.arg(string(appendData(nil, c.IfValue.JSON))), "::jsonb::text")
 }
 
 // needsRow reports whether a commit has to bring back its row, which takes a tenth of its time: for the caller, or to know
 // whose other sessions are too many.
-func needsRow(c *store.Change) bool { return c.WantsRecord() || c.MaxPerOwner > 0 }
+func needsRow(c *store.Change) bool { return c.WantsRecord() || limited(c) }
 
-// retire finishes the statement of a renewal: the old token is remembered, and other servers are told, in the same step.
+// retire writes the rest of a renewal: the old token is remembered, and other servers are told, in the same step.
 func (b *builder) retire(old string) {
-	b.write("), old AS (INSERT INTO ", b.set.retired, " (token, until) SELECT ", old,
-		", now() + interval '", strconv.Itoa(int(store.RetiredFor.Seconds())), " seconds' FROM changed ON CONFLICT DO NOTHING)",
-		", told AS (SELECT ", notify("changed", b.arg(b.set.channel()), b.arg(head(b.origin, store.Renewed, 0))), " FROM changed)",
-		" SELECT changed.* FROM changed, told")
+	channel, head := b.arg(b.set.channel()), b.arg(head(b.origin, store.Renewed, 0))
+	b.write(", old AS (INSERT INTO ", b.set.retired, " (token, until) SELECT ", old,
+		"::bytea, now() + interval '", strconv.Itoa(int(store.RetiredFor.Seconds())), " seconds' FROM changed",
+		" ON CONFLICT DO NOTHING)",
+		", told AS (SELECT ", notify("renewed", channel, head),
+		" FROM (SELECT s.id, ", toldOwner, " FROM changed s) AS renewed)")
+}
+
+// evict writes the rest of a change under a limit: the oldest others of the owner's sessions end that are too many. Where
+// nothing was changed, the id of what was changed is null, and no other id is known to differ from that.
+func (b *builder) evict(c *store.Change) {
+	owner, channel, head := b.arg(*c.Owner), b.arg(b.set.channel()), b.arg(head(b.origin, store.Ended, store.Evicted))
+	b.write(", theirs AS (SELECT s.id FROM ", b.set.sessions, " s WHERE s.owner = ", owner, " AND s.owner <> ''",
+		" AND s.id <> (SELECT id FROM changed) AND ", live,
+		" ORDER BY s.created DESC, s.id OFFSET ", b.arg(c.MaxPerOwner-1), " FOR UPDATE)",
+		", gone AS (DELETE FROM ", b.set.sessions, " s USING theirs WHERE s.id = theirs.id RETURNING s.id, ", toldOwner, ")",
+		", evicted AS (SELECT gone.id, ", notify("gone", channel, head), " FROM gone)")
 }
 
 // assign writes the assignments of an update. The first is there in any case, so that all others follow a comma.
@@ -108,7 +168,7 @@ func (b *builder) assign(c *store.Change) {
 		b.write(", token = ", b.arg(c.RenewTo[:]))
 	}
 	if c.Owner != nil {
-		b.write(", owner = ", b.arg(*c.Owner))
+		b.write(", owner = ", b.owner(c))
 	}
 	if c.Persistent != nil {
 		b.write(", persistent = ", b.arg(*c.Persistent))
@@ -132,7 +192,7 @@ func (b *builder) assign(c *store.Change) {
 const microseconds = " * interval '1 microsecond'"
 
 // assignTimes writes when the session is to end. Where the timeouts change, the sweeper is to look at the row again, for
-// it may now end sooner.
+// it may now end sooner. A new idle timeout counts from now, or a shorter one could end a session that is in use.
 func (b *builder) assignTimes(c *store.Change) {
 	idle, lapses, ends := "s.idle", "s.lapses", "s.ends"
 	if c.IdleTimeout != 0 {
@@ -140,7 +200,7 @@ func (b *builder) assignTimes(c *store.Change) {
 		lapses = "s.lapses + (" + idle + " - s.idle)" + microseconds
 		b.write(", idle = ", idle)
 	}
-	if c.Touched { // last seen moves forward only
+	if c.Touched || c.IdleTimeout != 0 { // last seen moves forward only
 		lapses = "greatest(" + lapses + ", now() + " + idle + microseconds + ")"
 	}
 	if lapses != "s.lapses" {

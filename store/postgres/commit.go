@@ -6,21 +6,26 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/lazysession/session/store"
 )
 
 // Commit applies a change in one statement: the row's own lock makes it atomic, and what it says is relative to what the
-// row then holds. Only a change of owner under a limit takes a transaction, for it concerns other rows.
+// row then holds. Only where an owner has a limit, the owner's lock comes before it, in the same round trip: the change
+// then concerns other rows.
 func (s *Store) Commit(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
 	if c.Created && (c.IdleTimeout <= 0 || c.Lifetime <= 0) {
 		return nil, errors.New("postgres: a new record needs an idle timeout and a lifetime")
 	}
+	if c.Created && (expects(c) || c.RenewTo == token) {
+		return nil, store.ErrConflict // there is nothing yet that could be as expected, or be replaced by itself
+	}
 	if c.IsZero() {
-		return s.unchanged(ctx, token, c.IfVersion)
+		return s.unchanged(ctx, token, c)
 	}
 	r, err := s.commit(ctx, token, c)
-	if err != nil && s.mayTryAgain(ctx, err, token, c) {
+	if err != nil && patient(ctx) && s.mayTryAgain(ctx, err, token, c) {
 		r, err = s.commit(ctx, token, c)
 	}
 	if err != nil {
@@ -47,31 +52,34 @@ func (s *Store) whyNot(ctx context.Context, token store.Token, c *store.Change, 
 	return commitError(err)
 }
 
+// expects reports whether a change depends on what the record is like.
+func expects(c *store.Change) bool { return c.IfVersion != 0 || c.IfValue != nil }
+
 // unchanged is a commit of nothing, which writes nothing.
-func (s *Store) unchanged(ctx context.Context, token store.Token, version uint32) (*store.Record, error) {
+func (s *Store) unchanged(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
 	r, err := s.Load(ctx, token)
-	if err == nil && version != 0 && r.Version != version {
+	if err == nil && !c.Allows(r) {
 		return nil, store.ErrConflict
 	}
 	return r, err
 }
 
 // mayTryAgain reports whether a commit that failed for sure would do better now: PostgreSQL has undone it to resolve a
-// deadlock, or what stood in the way of a new session was only the remains of one that has expired.
+// deadlock or for its isolation, or what stood in the way of a new session was only the remains of one that has expired.
 func (s *Store) mayTryAgain(ctx context.Context, err error, token store.Token, c *store.Change) bool {
-	switch {
-	case !patient(ctx):
-		return false
-	case c.Created && errors.Is(err, pgx.ErrNoRows):
-		lapsed, err := s.pool.Exec(ctx, s.sql.lapse, token[:], uuid(c.ID))
+	if c.Created && errors.Is(err, pgx.ErrNoRows) {
+		lapsed, err := s.sender().Exec(ctx, s.sql.lapse, [][]byte{token[:], c.RenewTo[:]}, uuid(c.ID))
 		return err == nil && lapsed.RowsAffected() > 0
 	}
-	return hasCode(err, deadlockDetected)
+	return hasCode(err, deadlockDetected) || s.isolationChanged(err)
 }
 
 func (s *Store) commit(ctx context.Context, token store.Token, c *store.Change) (*row, error) {
-	if c.Owner != nil && *c.Owner != "" && c.MaxPerOwner > 0 {
-		return s.commitLimited(ctx, token, c)
+	switch {
+	case limited(c):
+		return s.commitWith(ctx, s.ownerLocked(*c.Owner, token[:]), token, c)
+	case s.otherIsolation.Load():
+		return s.commitWith(ctx, s.sender(), token, c)
 	}
 	// Acquired by itself, so that a time-out of waiting for a connection is not taken for one of waiting for an answer.
 	conn, err := s.pool.Acquire(ctx)
@@ -79,21 +87,17 @@ func (s *Store) commit(ctx context.Context, token store.Token, c *store.Change) 
 		return nil, unsent{err}
 	}
 	defer conn.Release()
-	return s.commitOne(ctx, conn, token, c)
+	return s.commitWith(ctx, conn, token, c)
 }
 
-// commitOne sends the one statement of a change, and returns no row where nobody needs it.
-func (s *Store) commitOne(ctx context.Context, q sender, token store.Token, c *store.Change) (*row, error) {
+// commitWith sends the one statement of a change, and returns no row where nobody needs it.
+func (s *Store) commitWith(ctx context.Context, q sender, token store.Token, c *store.Change) (*row, error) {
 	b := newBuilder(s.settings, s.origin)
-	if c.Created {
-		b.insert(token, c)
-	} else {
-		b.update(token, c)
-	}
+	b.commit(token, c)
 	if !needsRow(c) {
 		return nil, execRow(ctx, q, b.sql.String(), b.args[1:])
 	}
-	r, err := queryRow(ctx, q, b.sql.String(), b.args)
+	r, err := s.queryCommit(ctx, q, b, c)
 	if err != nil {
 		return nil, err
 	}
@@ -101,6 +105,24 @@ func (s *Store) commitOne(ctx context.Context, q sender, token store.Token, c *s
 		token = c.RenewTo
 	}
 	r.token = token[:]
+	return r, nil
+}
+
+// queryCommit sends the statement of a change that returns its row, and tells the watchers here who had to make room.
+func (s *Store) queryCommit(ctx context.Context, q sender, b *builder, c *store.Change) (*row, error) {
+	if !limited(c) {
+		return queryRow(ctx, q, b.sql.String(), b.args)
+	}
+	var evicted []pgtype.UUID
+	r, err := queryRow(ctx, q, b.sql.String(), b.args, &evicted)
+	if err != nil {
+		return nil, err
+	}
+	gone := make([]store.Event, len(evicted))
+	for i, id := range evicted {
+		gone[i] = store.Event{Kind: store.Ended, ID: id.Bytes, Owner: *c.Owner, Reason: store.Evicted}
+	}
+	s.tell(gone)
 	return r, nil
 }
 
@@ -113,7 +135,7 @@ func (s *Store) refusal(ctx context.Context, token store.Token, c *store.Change)
 	switch {
 	case err != nil:
 		return err
-	case c.IfVersion != 0:
+	case expects(c):
 		return store.ErrConflict
 	}
 	return store.ErrNotFound // it ended in between

@@ -82,7 +82,7 @@ func wantSound(t *testing.T, s interface {
 	t.Helper()
 	load(t, s, r.Token)
 	commit(t, s, r.Token, &store.Change{Edits: []store.Edit{add("a", 1)}})
-	for _, f := range []store.Filter{{}, {Owner: owner}} {
+	for _, f := range []store.Filter{{All: true}, {Owner: owner}} {
 		found := 0
 		for got, err := range s.List(t.Context(), f) {
 			check(t, err)

@@ -21,6 +21,8 @@ const (
 	cannotConnectNow    = "57P03"
 	connectionException = "08" // and three more
 
+	serializationFailure = "40001"
+
 	deadlockDetected   = "40P01"
 	uniqueViolation    = "23505"
 	exclusionViolation = "23P01"
@@ -75,6 +77,7 @@ func (e unsent) Unwrap() error { return e.error }
 // became read-only, for as long as that server lives; after a crash, it would try its dead ones one by one. A time-out
 // is no reason to let go: it is as likely a sign of load, which new connections would add to.
 func (s *Store) noted(err error) {
+	s.isolationChanged(err)
 	if hasCode(err, readOnlyTransaction) || connectionLost(err) && !timedOut(err) && !errors.Is(err, context.Canceled) {
 		s.pool.Reset()
 	}

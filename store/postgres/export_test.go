@@ -1,6 +1,10 @@
 package postgres
 
-import "github.com/lazysession/session/store"
+import (
+	"time"
+
+	"github.com/lazysession/session/store"
+)
 
 // AppendMember adds a value to the text of a data column as it is sent.
 func AppendMember(object []byte, name, doc string) []byte {
@@ -9,6 +13,12 @@ func AppendMember(object []byte, name, doc string) []byte {
 
 // ReadData reads a data column as PostgreSQL prints it.
 func ReadData(data string) (store.Values, error) { return readData(data) }
+
+// SetSweepTime sets how long a sweep may take.
+func SetSweepTime(s *Store, d time.Duration) { s.sweepTime = d }
+
+// AgeBacklog makes the next search for what is due begin at the beginning, as it does after a minute.
+func AgeBacklog(s *Store) { s.backlog.since = s.backlog.since.Add(-sweepAgain) }
 
 // A Skew is a skew.
 type Skew = skew

@@ -15,16 +15,19 @@ import (
 // keep PostgreSQL from cleaning up what touches leave behind. A page holds as much as memory has to.
 const listPage = 100
 
-const listSQL = `SELECT ` + columns + ` FROM {{sessions}} s WHERE s.id > $1 AND ` + live + ` ORDER BY s.id LIMIT $2`
+const listSQL = `SELECT ` + listColumns + ` FROM {{sessions}} s WHERE s.id > $1 AND ` + live + ` ORDER BY s.id LIMIT $2`
 
 // OFFSET 0 keeps the planner from walking through everybody's sessions in the order of their ids.
-const listOwnerSQL = `SELECT ` + columns + ` FROM (
+const listOwnerSQL = `SELECT ` + listColumns + ` FROM (
 	SELECT * FROM {{sessions}} s WHERE s.id > $1 AND s.owner = $3 AND s.owner <> '' AND ` + live + ` OFFSET 0
 ) s ORDER BY s.id LIMIT $2`
 
-// List yields live records. A damaged row is logged and left out, so that one session can't hide all others.
+// List yields the live records that a filter names. A damaged row is logged and left out, so that one session can't hide all others.
 func (s *Store) List(ctx context.Context, f store.Filter) iter.Seq2[*store.Record, error] {
 	return func(yield func(*store.Record, error) bool) {
+		if !f.All && f.Owner == "" {
+			return
+		}
 		for after, more := (store.ID{}), true; more; {
 			page, last, err := s.page(ctx, f, after)
 			if err != nil {
@@ -45,11 +48,11 @@ func (s *Store) List(ctx context.Context, f store.Filter) iter.Seq2[*store.Recor
 // page returns the sound records of a page, and the id of its last row, which is zero where there is no more.
 func (s *Store) page(ctx context.Context, f store.Filter, after store.ID) (page []*store.Record, last store.ID, err error) {
 	sql, args := s.sql.list, []any{binaryResults, uuid(after), listPage}
-	if f.Owner != "" {
+	if !f.All {
 		sql, args = s.sql.listOwner, append(args, f.Owner)
 	}
 	sent := store.InstantOf(time.Now())
-	rows, err := s.pool.Query(ctx, sql, args...)
+	rows, err := s.sender().Query(ctx, sql, args...)
 	if err != nil {
 		return nil, last, err
 	}

@@ -1,62 +1,33 @@
 package postgres
 
-import (
-	"context"
-	"errors"
+import "github.com/lazysession/session/store"
 
-	"github.com/jackc/pgx/v5"
+// A limit, and the end of all sessions of an owner, concern rows that are not known before. So an owner has a lock: what
+// depends on all of the owner's sessions takes it alone, and a login without a limit takes a share in it, see
+// builder.owner. Nobody (the empty owner) has none, or all first logins of a farm would wait for each other.
 
-	"github.com/lazysession/session/store"
-)
+// lockOwnersSQL waits for the lock of an owner, and for that of the owner before of the session with a token. Locks are
+// taken in one order, so that two statements which take two never wait for each other.
+const lockOwnersSQL = `SELECT pg_advisory_xact_lock(hash) FROM (
+	SELECT hashtextextended($1 || owner, 0) AS hash FROM (
+		SELECT $2::text UNION SELECT s.owner FROM {{sessions}} s WHERE s.token = $3 AND s.owner <> ''
+	) AS owners (owner) ORDER BY hash
+) AS locks`
 
-// commitLimited commits a change that sets an owner who may have only so many sessions, and ends the oldest of the rest
-// in the same transaction.
+// ownerLocked returns a sender of statements that need these locks. Each sees what was committed until it had them.
 //
-// Advisory locks of the owners before and after come before any row's lock. So who waits for a lock of an owner holds no
-// row, and two who come together from opposite sides can't wait for each other.
-func (s *Store) commitLimited(ctx context.Context, token store.Token, c *store.Change) (*row, error) {
-	before, err := s.ownerNow(ctx, token, c)
-	if err != nil {
-		return nil, unsent{err}
-	}
-	tx, err := s.pool.Begin(ctx)
-	if err != nil {
-		return nil, unsent{err}
-	}
-	defer tx.Rollback(ctx) // after a commit it does nothing
-	r, gone, err := s.makeRoom(ctx, tx, token, c, before)
-	if err != nil {
-		return nil, unsent{err}
-	}
-	if err := tx.Commit(ctx); err != nil {
-		return nil, err
-	}
-	s.tell(gone)
-	return r, nil
+// Locks of owners come before any row's lock. So a statement that waits for one holds no row, and two changes that come
+// together from opposite sides can't wait for each other. Should a session move to another owner before the locks are
+// taken, PostgreSQL still finds a deadlock and undoes one of the two, and Commit tries it again.
+func (s *Store) ownerLocked(owner string, token []byte) sender {
+	return transaction{pool: s.pool, first: s.sql.lockOwners, firstArgs: []any{s.ownerLock(""), owner, token}}
 }
 
-// makeRoom does the work of commitLimited in its transaction.
-func (s *Store) makeRoom(ctx context.Context, tx pgx.Tx, token store.Token, c *store.Change, before string) (*row, []store.Event, error) {
-	if _, err := tx.Exec(ctx, s.sql.lockOwners, []string{s.ownerLock(before), s.ownerLock(*c.Owner)}); err != nil {
-		return nil, nil, err
-	}
-	r, err := s.commitOne(ctx, tx, token, c)
-	if err != nil {
-		return nil, nil, err
-	}
-	gone, err := s.remove(ctx, tx, s.sql.evict, store.Evicted, *c.Owner, uuid(r.id), c.MaxPerOwner-1)
-	return r, gone, err
-}
+// ownerLock is the name of an owner's lock.
+func (s *settings) ownerLock(owner string) string { return s.lockName("owner/" + owner) }
 
-// ownerNow returns whose session it is before the change; nobody's where there is none yet. Should it move to another
-// owner until the locks are taken, PostgreSQL still finds a deadlock, undoes one of the two, and Commit tries it again.
-func (s *Store) ownerNow(ctx context.Context, token store.Token, c *store.Change) (owner string, err error) {
-	if c.Created {
-		return "", nil
-	}
-	err = s.pool.QueryRow(ctx, s.sql.ownerOf, token[:]).Scan(&owner)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return "", nil // the commit will say so
-	}
-	return owner, err
-}
+// limited reports whether a change sets an owner who may have only so many sessions.
+func limited(c *store.Change) bool { return setsOwner(c) && c.MaxPerOwner > 0 }
+
+// setsOwner reports whether a change makes a session somebody's.
+func setsOwner(c *store.Change) bool { return c.Owner != nil && *c.Owner != "" }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -23,6 +24,10 @@ type Store struct {
 	origin string // marks this server's own notifications
 	skew   skew
 	sql    statements
+
+	otherIsolation atomic.Bool // statements have to ask for read committed
+	backlog        backlog
+	sweepTime      time.Duration // sweepTime, but in tests
 
 	stop    context.CancelFunc
 	closing sync.Once
@@ -57,8 +62,8 @@ func Open(ctx context.Context, pool *pgxpool.Pool, o *Options) (*Store, error) {
 	if err := set.checkTables(ctx, pool); err != nil {
 		return nil, err
 	}
-	s := &Store{settings: set, pool: pool, origin: rand.Text(), sql: newStatements(set)}
-	if err := s.readClock(ctx); err != nil {
+	s := &Store{settings: set, pool: pool, origin: rand.Text(), sql: newStatements(set), sweepTime: sweepTime}
+	if err := s.readSettings(ctx); err != nil {
 		return nil, err
 	}
 	if err := s.listen(ctx); err != nil {
@@ -67,13 +72,17 @@ func Open(ctx context.Context, pool *pgxpool.Pool, o *Options) (*Store, error) {
 	return s, nil
 }
 
-// readClock finds how the database's clock differs from this server's, so that a commit before the first load knows.
-func (s *Store) readClock(ctx context.Context) error {
+// readSettings finds how the database's clock differs from this server's, so that a commit before the first load knows,
+// and what isolation statements have that ask for none.
+func (s *Store) readSettings(ctx context.Context) error {
 	asked := time.Now()
 	var now time.Time
-	if err := s.pool.QueryRow(ctx, "SELECT now()").Scan(&now); err != nil {
-		return fmt.Errorf("postgres: reading the database's clock: %w", err)
+	var isolation string
+	err := s.pool.QueryRow(ctx, "SELECT now(), current_setting('transaction_isolation')").Scan(&now, &isolation)
+	if err != nil {
+		return fmt.Errorf("postgres: reading the database's clock and isolation (DateStyle has to be ISO): %w", err)
 	}
+	s.noteIsolation(isolation)
 	s.skew.by(store.InstantOf(now), store.InstantOf(asked), store.InstantOf(time.Now()))
 	return nil
 }
@@ -94,10 +103,10 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // statements are the texts that don't depend on what is changed. pgx prepares each once for a connection.
 type statements struct {
-	load, retired                         string
-	end, endOwner, list, listOwner, sweep string
-	lapse, forget, evict, lockOwners      string
-	ownerOf                               string
+	load, retired                  string
+	end, endOwner, list, listOwner string
+	due, sweep                     string
+	lapse, forget, lockOwners      string
 }
 
 // end is when a row ends if it is not used before.
@@ -107,34 +116,32 @@ const end = `least(s.lapses, s.ends)`
 // by its token alone, and looks at its times afterwards.
 const live = end + ` > now()`
 
+// toldOwner is an owner in an event. PostgreSQL refuses a notification of 8000 bytes, and with it the statement; a name
+// as long as that is left out.
+const toldOwner = `CASE WHEN octet_length(s.owner) < 7000 THEN s.owner ELSE '' END AS owner`
+
 func newStatements(set *settings) statements {
 	st := statements{
 		load:    `SELECT ` + columns + ` FROM {{sessions}} s WHERE s.token = $1`,
 		retired: `SELECT EXISTS (SELECT FROM {{retired}} WHERE token = $1 AND until > now())`,
-		end: `WITH gone AS (DELETE FROM {{sessions}} s WHERE s.id = $1 AND ` + live + ` RETURNING s.id, s.owner)
+		end: `WITH gone AS (DELETE FROM {{sessions}} s WHERE s.id = $1 AND ` + live + ` RETURNING s.id, ` + toldOwner + `)
 SELECT gone.id, gone.owner, ` + notify("gone", "$2", "$3") + ` FROM gone`,
 		endOwner: `WITH theirs AS (
 	SELECT s.id FROM {{sessions}} s
 	WHERE s.owner = $1 AND s.owner <> '' AND s.id <> ALL ($4::uuid[]) AND ` + live + ` ORDER BY s.id FOR UPDATE
-), gone AS (DELETE FROM {{sessions}} s USING theirs WHERE s.id = theirs.id RETURNING s.id, s.owner)
+), gone AS (DELETE FROM {{sessions}} s USING theirs WHERE s.id = theirs.id RETURNING s.id, ` + toldOwner + `)
 SELECT gone.id, gone.owner, ` + notify("gone", "$2", "$3") + ` FROM gone`,
-		list:      listSQL,
-		listOwner: listOwnerSQL,
-		ownerOf:   `SELECT s.owner FROM {{sessions}} s WHERE s.token = $1`,
-		lockOwners: `SELECT pg_advisory_xact_lock(h) FROM (
-	SELECT DISTINCT hashtextextended(name, 0) AS h FROM unnest($1::text[]) AS name ORDER BY 1) AS locks`,
-		evict: `WITH theirs AS (
-	SELECT s.id FROM {{sessions}} s
-	WHERE s.owner = $1 AND s.id <> $4 AND ` + live + ` ORDER BY s.created DESC, s.id OFFSET $5 FOR UPDATE
-), gone AS (DELETE FROM {{sessions}} s USING theirs WHERE s.id = theirs.id RETURNING s.id, s.owner)
-SELECT gone.id, gone.owner, ` + notify("gone", "$2", "$3") + ` FROM gone`,
-		sweep: sweepSQL,
-		lapse: `DELETE FROM {{sessions}} s WHERE (s.token = $1 OR s.id = $2) AND NOT (` + live + `)`,
+		list:       listSQL,
+		listOwner:  listOwnerSQL,
+		lockOwners: lockOwnersSQL,
+		due:        dueSQL,
+		sweep:      sweepSQL,
+		lapse:      `DELETE FROM {{sessions}} s WHERE (s.token = ANY ($1::bytea[]) OR s.id = $2) AND NOT (` + live + `)`,
 		forget: `DELETE FROM {{retired}} WHERE token IN (
 	SELECT token FROM {{retired}} WHERE until < now() LIMIT 1000 FOR UPDATE SKIP LOCKED)`,
 	}
-	for _, sql := range []*string{&st.load, &st.retired, &st.end, &st.endOwner, &st.list, &st.listOwner, &st.ownerOf,
-		&st.lockOwners, &st.evict, &st.sweep, &st.lapse, &st.forget} {
+	for _, sql := range []*string{&st.load, &st.retired, &st.end, &st.endOwner, &st.list, &st.listOwner,
+		&st.lockOwners, &st.due, &st.sweep, &st.lapse, &st.forget} {
 		*sql = set.fill(*sql)
 	}
 	return st
@@ -159,9 +166,13 @@ func (s *Store) Load(ctx context.Context, token store.Token) (*store.Record, err
 }
 
 func (s *Store) read(ctx context.Context, token store.Token) (*row, error) {
-	r, err := queryRow(ctx, s.pool, s.sql.load, []any{binaryResults, token[:]})
+	r, err := queryRow(ctx, s.sender(), s.sql.load, []any{binaryResults, token[:]})
 	s.noted(err)
-	return r, err
+	if err != nil {
+		return nil, err
+	}
+	r.token = token[:]
+	return r, nil
 }
 
 // record returns a row that was asked for at a time, by this server's clock.
@@ -172,8 +183,13 @@ func (s *Store) record(r *row, asked store.Instant) (*store.Record, error) {
 // absence returns why there is no row with a token. Only what was not found costs this second statement: requests with
 // a retired token, and the few with a valid signature whose session has ended.
 func (s *Store) absence(ctx context.Context, token store.Token) error {
-	var retired bool
-	if err := s.pool.QueryRow(ctx, s.sql.retired, token[:]).Scan(&retired); err != nil {
+	rows, err := s.sender().Query(ctx, s.sql.retired, token[:])
+	if err != nil {
+		s.noted(err)
+		return fmt.Errorf("postgres: looking for a retired token: %w", err)
+	}
+	retired, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[bool])
+	if err != nil {
 		s.noted(err)
 		return fmt.Errorf("postgres: looking for a retired token: %w", err)
 	}
@@ -185,7 +201,7 @@ func (s *Store) absence(ctx context.Context, token store.Token) error {
 
 // End removes a record for good.
 func (s *Store) End(ctx context.Context, id store.ID, why store.Reason) error {
-	gone, err := s.remove(ctx, s.pool, s.sql.end, why, uuid(id))
+	gone, err := s.remove(ctx, s.sender(), s.sql.end, why, uuid(id))
 	s.tell(gone)
 	return err
 }
@@ -197,30 +213,22 @@ func (s *Store) tell(events []store.Event) {
 	}
 }
 
-// EndOwner ends the sessions of an owner but some. It locks the rows in the order of their ids, as everybody does who
-// locks several, so that two of them never wait for each other.
+// EndOwner ends the sessions of an owner but some. It has the owner's lock, so no login comes in between.
 func (s *Store) EndOwner(ctx context.Context, owner string, except []store.ID, why store.Reason) (n int, err error) {
+	if owner == "" {
+		return 0, nil
+	}
 	kept := make([]pgtype.UUID, len(except))
 	for i, id := range except {
 		kept[i] = uuid(id)
 	}
-	var gone []store.Event
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, s.sql.lockOwners, []string{s.ownerLock(owner)}); err != nil {
-			return err
-		}
-		gone, err = s.remove(ctx, tx, s.sql.endOwner, why, owner, kept)
-		return err
-	})
+	gone, err := s.remove(ctx, s.ownerLocked(owner, nil), s.sql.endOwner, why, owner, kept)
 	if err != nil {
-		s.noted(err)
 		return 0, fmt.Errorf("postgres: ending the sessions of an owner: %w", err)
 	}
 	s.tell(gone)
 	return len(gone), nil
 }
-
-func (s *Store) ownerLock(owner string) string { return s.lockName("owner/" + owner) }
 
 // remove runs a statement that deletes sessions and notifies other servers, and returns what is gone. Its arguments
 // are the first, the channel, the notification's head, and the rest.

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,7 +25,10 @@ const facts = "s.created, s.lapses, s.ends, s.idle, s.id, s.version, s.persisten
 
 // columns are what is read. The database's time comes with each row, so that its times can be translated to this
 // server's clock.
-const columns = facts + ", s.token, now()"
+const columns = facts + ", now()"
+
+// listColumns are what is read where the token is not known. How a bytea comes as text depends on a setting.
+const listColumns = columns + ", encode(s.token, 'hex')"
 
 // A row is a session as it comes from the database. Its times are the database's.
 type row struct {
@@ -35,11 +39,11 @@ type row struct {
 	persistent            bool
 	owner                 string
 	labels, data          string
-	token                 []byte
 	now                   store.Instant
+	token                 []byte
 }
 
-// A sender is a pool or a transaction.
+// A sender is a pool, one of its connections, or a transaction.
 type sender interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
@@ -48,8 +52,8 @@ type sender interface {
 // binaryResults is a first argument that asks pgx for what readRow reads without reflection.
 var binaryResults any = pgx.QueryResultFormats{pgx.BinaryFormatCode}
 
-// queryRow returns the one row of a statement, or pgx.ErrNoRows.
-func queryRow(ctx context.Context, q sender, sql string, args []any) (*row, error) {
+// queryRow returns the one row of a statement, or pgx.ErrNoRows. What comes after its columns goes to more.
+func queryRow(ctx context.Context, q sender, sql string, args []any, more ...any) (*row, error) {
 	rows, err := q.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, err
@@ -62,7 +66,7 @@ func queryRow(ctx context.Context, q sender, sql string, args []any) (*row, erro
 		}
 		return nil, pgx.ErrNoRows
 	}
-	r, err := readRow(rows)
+	r, err := readRow(rows, more...)
 	rows.Close()
 	return r, errors.Join(rows.Err(), err)
 }
@@ -76,35 +80,45 @@ func execRow(ctx context.Context, q sender, sql string, args []any) error {
 	return err
 }
 
-// readRow reads the present row: columns, or facts alone. Behind a pooler (default_query_exec_mode=exec) pgx asks for
-// texts all the same.
-func readRow(rows pgx.Rows) (*row, error) {
-	if rows.FieldDescriptions()[0].Format == pgx.BinaryFormatCode {
+// readRow reads the present row: listColumns, columns, or facts alone, and what comes after them. Behind a pooler
+// (default_query_exec_mode=exec) and in a batch, pgx asks for texts all the same.
+func readRow(rows pgx.Rows, more ...any) (*row, error) {
+	if len(more) == 0 && !slices.ContainsFunc(rows.FieldDescriptions(), isText) {
 		return readBinary(rows.RawValues())
 	}
-	return readText(rows)
+	return readText(rows, more)
 }
 
+func isText(f pgconn.FieldDescription) bool { return f.Format != pgx.BinaryFormatCode }
+
 // readText reads the columns in whatever format they have.
-func readText(rows pgx.Rows) (*row, error) {
+func readText(rows pgx.Rows, more []any) (*row, error) {
 	var (
 		r                          row
 		now, created, lapses, ends time.Time
 		version                    int64
 		id                         [16]byte
+		token                      string
 	)
-	into := []any{&created, &lapses, &ends, &r.idle, &id, &version, &r.persistent, &r.owner, &r.labels, &r.data, &r.token, &now}
-	if err := rows.Scan(into[:len(rows.FieldDescriptions())]...); err != nil {
+	into := []any{&created, &lapses, &ends, &r.idle, &id, &version, &r.persistent, &r.owner, &r.labels, &r.data, &now, &token}
+	into = append(into[:len(rows.FieldDescriptions())-len(more)], more...)
+	if err := rows.Scan(into...); err != nil {
 		return nil, fmt.Errorf("postgres: %w: %w", errDamaged, err)
 	}
 	r.created, r.lapses, r.ends = store.InstantOf(created), store.InstantOf(lapses), store.InstantOf(ends)
 	r.now = store.InstantOf(now)
 	r.id, r.version = id, uint32(version)
-	return &r, nil
+	return &r, r.readToken(token)
+}
+
+// readToken reads the last of listColumns.
+func (r *row) readToken(digits string) (err error) {
+	r.token, err = hex.DecodeString(digits)
+	return err
 }
 
 // widths are how long the columns are in PostgreSQL's binary formats; 0: of any length.
-var widths = []int{8, 8, 8, 8, len(store.ID{}), 4, 1, 0, 0, 0, 0, 8}
+var widths = []int{8, 8, 8, 8, len(store.ID{}), 4, 1, 0, 0, 0, 8, 0}
 
 // readBinary reads the columns in PostgreSQL's binary formats. The row keeps nothing of raw.
 func readBinary(raw [][]byte) (*row, error) {
@@ -113,6 +127,7 @@ func readBinary(raw [][]byte) (*row, error) {
 			return nil, fmt.Errorf("postgres: %w: column %d has %d bytes", errDamaged, i, len(column))
 		}
 	}
+	const now, token = 10, 11
 	r := &row{
 		created:    instant(raw[0]),
 		lapses:     instant(raw[1]),
@@ -125,8 +140,11 @@ func readBinary(raw [][]byte) (*row, error) {
 		labels:     jsonb(raw[8]),
 		data:       jsonb(raw[9]),
 	}
-	if len(raw) == len(widths) {
-		r.token, r.now = slices.Clone(raw[10]), instant(raw[11])
+	if len(raw) > now {
+		r.now = instant(raw[now])
+	}
+	if len(raw) > token {
+		return r, r.readToken(string(raw[token]))
 	}
 	return r, nil
 }

@@ -74,7 +74,7 @@ func Migrate(ctx context.Context, pool *pgxpool.Pool, o *Options) error {
 	if pool == nil {
 		return errNoPool
 	}
-	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error { return s.migrate(ctx, tx) })
+	err = pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error { return s.migrate(ctx, tx) })
 	if err != nil {
 		return fmt.Errorf("postgres: migrating %s: %w", s.table("sessions"), err)
 	}

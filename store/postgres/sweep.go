@@ -3,7 +3,11 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/lazysession/session/store"
 )
@@ -15,61 +19,112 @@ import (
 // to their present end: one such write for an idle timeout, instead of one for each touch. Due is cut to the second, up,
 // so that the index keeps many rows under one key.
 //
-// One statement does it all. SKIP LOCKED: a row that is in use is not waited for, and nobody waits for the sweeper but
+// What has been removed stays in the index until PostgreSQL cleans up, which it can't beside a transaction that stays
+// open. Searching from the beginning for each batch would read all of it each time. So a search finds many rows, and the
+// next one begins where it ended.
+const dueSQL = `SELECT s.id, s.due FROM {{sessions}} s WHERE s.due < now() AND s.due >= $1 ORDER BY s.due LIMIT $2`
+
+// One statement does the rest. SKIP LOCKED: a row that is in use is not waited for, and nobody waits for the sweeper but
 // who wants a row which is gone. The advisory lock lets one server at a time do it; the others find nothing to do.
 var sweepSQL = `WITH mine AS (SELECT pg_try_advisory_xact_lock(hashtextextended($4, 0)) AS ok),
 batch AS (
 	SELECT s.id, (` + live + `) AS alive FROM {{sessions}} s
-	WHERE s.due < now() AND (SELECT ok FROM mine) ORDER BY s.due LIMIT $1 FOR UPDATE SKIP LOCKED
+	WHERE s.id = ANY ($1::uuid[]) AND (SELECT ok FROM mine) FOR UPDATE SKIP LOCKED
 ), kept AS (
 	UPDATE {{sessions}} s SET due = ` + dueAt(end) + `
 	FROM batch WHERE s.id = batch.id AND batch.alive RETURNING s.id
 ), gone AS (
-	DELETE FROM {{sessions}} s USING batch WHERE s.id = batch.id AND NOT batch.alive RETURNING s.id, s.owner
+	DELETE FROM {{sessions}} s USING batch WHERE s.id = batch.id AND NOT batch.alive RETURNING s.id, ` + toldOwner + `
 ), told AS (SELECT gone.id, gone.owner, pg_notify($2, $3 || gone.id || ' ' || gone.owner) FROM gone)
-SELECT (SELECT count(*) FROM batch), told.id, told.owner FROM (SELECT) AS once LEFT JOIN told ON true`
+SELECT (SELECT ok FROM mine), told.id, told.owner FROM (SELECT) AS once LEFT JOIN told ON true`
 
 // dueAt is when the sweeper looks at a row that ends at a time.
 func dueAt(end string) string { return "date_trunc('second', " + end + ") + interval '1 second'" }
 
 const (
 	sweepBatch = 1000 // rows: some milliseconds of work
+	sweepAhead = 50   // batches that one search finds
 	sweepPause = 5 * time.Second
+	// sweepAgain is how long searches go on where the last one ended. Then they begin anew, for what was in use before, or
+	// became due at a time that had been searched.
+	sweepAgain = time.Minute
+	// sweepTime is for a batch. Nobody else ends it, not even where the way to the server breaks without a word.
+	sweepTime = 10 * time.Second
 )
 
-// Sweep removes a batch of expired sessions and old retired tokens.
+// Sweep removes a batch of expired sessions and old retired tokens. It gives up after 10 seconds.
 func (s *Store) Sweep(ctx context.Context) (next time.Duration, err error) {
-	found, gone, err := s.sweepBatch(ctx)
+	ctx, cancel := context.WithTimeout(ctx, s.sweepTime)
+	defer cancel()
+	more, err := s.sweepDue(ctx)
 	if err != nil {
 		s.noted(err)
 		return 0, fmt.Errorf("postgres: sweep: %w", err)
 	}
-	s.tell(gone)
-	if found >= sweepBatch {
+	if more {
 		return 0, nil
 	}
-	if _, err := s.pool.Exec(ctx, s.sql.forget); err != nil {
+	if _, err := s.sender().Exec(ctx, s.sql.forget); err != nil {
 		s.noted(err)
 		return 0, fmt.Errorf("postgres: sweep of retired tokens: %w", err)
 	}
 	return sweepPause, nil
 }
 
-func (s *Store) sweepBatch(ctx context.Context) (found int, gone []store.Event, err error) {
-	rows, err := s.pool.Query(ctx, s.sql.sweep, sweepBatch, s.channel(), s.head(store.Ended, store.Expired), s.lockName("sweep"))
+// sweepDue removes a batch of expired sessions, and reports whether there are more.
+func (s *Store) sweepDue(ctx context.Context) (more bool, err error) {
+	ids := s.backlog.take()
+	if ids == nil {
+		if err := s.findDue(ctx); err != nil {
+			return false, err
+		}
+		if ids = s.backlog.take(); ids == nil {
+			return false, nil
+		}
+	}
+	mine, gone, err := s.sweepBatch(ctx, ids)
+	if err != nil || !mine {
+		s.backlog.forget()
+		return false, err
+	}
+	s.tell(gone)
+	return s.backlog.more(), nil
+}
+
+// findDue searches for rows that are due.
+func (s *Store) findDue(ctx context.Context) error {
+	const most = sweepAhead * sweepBatch
+	rows, err := s.sender().Query(ctx, s.sql.due, s.backlog.begin(), most)
 	if err != nil {
-		return 0, nil, err
+		return err
 	}
 	defer rows.Close()
+	var ids []pgtype.UUID
+	var due time.Time
 	for rows.Next() {
-		var id *[16]byte
-		var owner *string
-		if err := rows.Scan(&found, &id, &owner); err != nil {
-			return 0, nil, err
+		var id pgtype.UUID
+		if err := rows.Scan(&id, &due); err != nil {
+			return err
 		}
-		if id != nil {
-			gone = append(gone, store.Event{Kind: store.Ended, ID: *id, Owner: *owner, Reason: store.Expired})
-		}
+		ids = append(ids, id)
 	}
-	return found, gone, rows.Err()
+	if rows.Err() == nil {
+		s.backlog.found(ids, due, len(ids) == most)
+	}
+	return rows.Err()
+}
+
+// sweepBatch removes those sessions of a batch that have expired, unless another server sweeps.
+func (s *Store) sweepBatch(ctx context.Context, ids []pgtype.UUID) (mine bool, gone []store.Event, err error) {
+	rows, err := s.sender().Query(ctx, s.sql.sweep, ids, s.channel(), s.head(store.Ended, store.Expired), s.lockName("sweep"))
+	if err != nil {
+		return false, nil, err
+	}
+	gone, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (store.Event, error) {
+		var id pgtype.UUID
+		var owner pgtype.Text
+		err := row.Scan(&mine, &id, &owner)
+		return store.Event{Kind: store.Ended, ID: id.Bytes, Owner: owner.String, Reason: store.Expired}, err
+	})
+	return mine, slices.DeleteFunc(gone, func(e store.Event) bool { return e.ID.IsZero() }), err
 }

@@ -1,0 +1,154 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lazysession/session/internal/pgtest"
+	"github.com/lazysession/session/store"
+	"github.com/lazysession/session/store/postgres"
+)
+
+// sweepAll sweeps until there is a pause.
+func sweepAll(t *testing.T, s *postgres.Store) {
+	t.Helper()
+	for {
+		next, err := s.Sweep(t.Context())
+		check(t, err)
+		if next > 0 {
+			return
+		}
+	}
+}
+
+// Beside a transaction that stays open, what has been removed stays in the index: it is not read again for each batch.
+func TestSweepReadsNoEntryAgain(t *testing.T) {
+	const sessions = 60_000 // more than one search finds
+	for name, due := range map[string]string{
+		"due at one time":       "now() - interval '1 hour'",
+		"due one after another": "now() - interval '1 hour' - random() * interval '1 hour'",
+	} {
+		t.Run(name, func(t *testing.T) {
+			address := pgtest.Shared(t).Database(t)
+			pool := pgtest.Connect(t, address)
+			sweeping := pgtest.Connect(t, address+"?enable_seqscan=off&enable_bitmapscan=off") // so small a table might be read whole
+			s := open(t, sweeping, silent)
+			exec(t, pool, "ALTER TABLE %s SET (autovacuum_enabled = off)")
+			fillSessions(t, s, sessions, 2*time.Hour, func(sql string, args ...any) { exec(t, pool, sql, args...) })
+			exec(t, pool, "UPDATE %s SET due = "+due)
+			exec(t, pool, "VACUUM ANALYZE %s")
+			reader := begin(t, pool, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", "SELECT count(*) FROM session_sessions")
+			read := func() int {
+				exec(t, pool, "SELECT pg_stat_force_next_flush()")
+				return value[int](t, pool, "SELECT pg_stat_get_tuples_returned(indexrelid)::int FROM pg_index WHERE indexrelid = 'session_due'::regclass")
+			}
+			before := read()
+			sweepAll(t, s)
+			sweeping.Reset() // a backend that ends reports its figures
+			eventually(t, patience, "statistics", func(context.Context) error {
+				if n := read() - before; n < sessions {
+					return fmt.Errorf("%d entries were read", n)
+				}
+				return nil
+			})
+			if n := read() - before; n > 2*sessions {
+				t.Errorf("read %d entries of the index on due for %d sessions, want each once", n, sessions)
+			}
+			if n := value[int](t, pool, "SELECT count(*) FROM %s"); n != 0 {
+				t.Errorf("%d sessions left, want none", n)
+			}
+			check(t, reader.Commit(t.Context()))
+		})
+	}
+}
+
+// A sweep ends though the way to the server broke without a word.
+func TestSweepGivesUp(t *testing.T) {
+	s, _, p, pool := proxied(t, "")
+	sweepAll(t, s)
+	postgres.SetSweepTime(s, 100*time.Millisecond)
+	p.stopAfter(0)
+	_, err := s.Sweep(t.Context())
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v, want %v", err, context.DeadlineExceeded)
+	}
+	p.goOn()
+	p.cut()
+	pool.Reset()
+	postgres.SetSweepTime(s, patience)
+	sweepAll(t, s)
+}
+
+// A row that was in use when its batch was swept is swept by the next search from the beginning, and one that another
+// server found is swept once.
+func TestSweepForgetsWhatItDidNotSweep(t *testing.T) {
+	address := pgtest.Shared(t).Database(t)
+	pool := pgtest.Connect(t, address)
+	s := open(t, pool, silent)
+	fillSessions(t, s, 5, 2*time.Hour, func(sql string, args ...any) { exec(t, pool, sql, args...) })
+	other := begin(t, pool, "SELECT pg_advisory_xact_lock(hashtextextended('public.session.events/sweep', 0))")
+	sweepAll(t, s) // finds them, but another server sweeps
+	check(t, other.Rollback(t.Context()))
+	exec(t, pool, "UPDATE %s SET due = due - interval '1 day'")
+	sweepAll(t, s)
+	if n := value[int](t, pool, "SELECT count(*) FROM %s"); n != 0 {
+		t.Errorf("%d sessions left, want none", n)
+	}
+}
+
+// A search goes on where the last one ended, and within a minute begins anew.
+func TestSweepSearchesAgainFromTheBeginning(t *testing.T) {
+	s, pool := newStore(t)
+	insert := func() {
+		fillSessions(t, s, 5, 2*time.Hour, func(sql string, args ...any) { exec(t, pool, sql, args...) })
+	}
+	insert()
+	sweepAll(t, s)
+	insert()
+	exec(t, pool, "UPDATE %s SET due = due - interval '1 day'")
+	sweepAll(t, s)
+	if n := value[int](t, pool, "SELECT count(*) FROM %s"); n != 5 {
+		t.Errorf("%d sessions are left, want the 5 that are due before what was searched", n)
+	}
+	postgres.AgeBacklog(s)
+	sweepAll(t, s)
+	if n := value[int](t, pool, "SELECT count(*) FROM %s"); n != 0 {
+		t.Errorf("%d sessions left, want none", n)
+	}
+}
+
+// Whatever stands in a row as its owner, by another program's doing, its session can be renewed, ended and swept.
+func TestOverlongOwner(t *testing.T) {
+	address := pgtest.Shared(t).Database(t)
+	pool := pgtest.Connect(t, address)
+	a, b := open(t, pool, silent), open(t, pgtest.Connect(t, address), silent)
+	told := keepDiary(t, b)
+	owner := strings.Repeat("x", 9000)
+	long := func() *store.Record {
+		r := create(t, a, creation())
+		exec(t, pool, "UPDATE %s SET owner = $1 WHERE id = $2", owner, r.ID.String())
+		return r
+	}
+	renewed, ended, endedAll, swept := long(), long(), long(), long()
+	ends := func(r *store.Record, why store.Reason) store.Event {
+		return store.Event{Kind: store.Ended, ID: r.ID, Reason: why}
+	}
+
+	commit(t, a, renewed.Token, &store.Change{RenewTo: newToken()})
+	want := []store.Event{{Kind: store.Renewed, ID: renewed.ID}}
+	for _, r := range []*store.Record{renewed, ended} {
+		check(t, a.End(t.Context(), r.ID, store.LoggedOut))
+		want = append(want, ends(r, store.LoggedOut))
+	}
+	exec(t, pool, "UPDATE %s SET lapses = now() - interval '1 hour', due = now() - interval '1 hour' WHERE id = $1", swept.ID.String())
+	sweepAll(t, a)
+	want = append(want, ends(swept, store.Expired))
+	if n, err := a.EndOwner(t.Context(), owner, nil, store.Revoked); n != 1 || err != nil {
+		t.Errorf("EndOwner: got %d, %v, want 1", n, err)
+	}
+	told.wait(t, patience, append(want, ends(endedAll, store.Revoked))...)
+}
