@@ -98,6 +98,15 @@ func (p *proxy) cut() {
 	}
 }
 
+// url returns the connection string that leads through the proxy to the database of another.
+func (p *proxy) url(t *testing.T, direct string) string {
+	t.Helper()
+	u, err := url.Parse(direct)
+	check(t, err)
+	u.Host = p.listener.Addr().String()
+	return u.String()
+}
+
 // proxied returns a Store that reaches its server through a proxy, and one that does not.
 func proxied(t *testing.T, options string) (s, direct *postgres.Store, p *proxy, pool *pgxpool.Pool) {
 	t.Helper()
@@ -106,8 +115,7 @@ func proxied(t *testing.T, options string) (s, direct *postgres.Store, p *proxy,
 	u, err := url.Parse(address)
 	check(t, err)
 	p = newProxy(t, u.Host)
-	u.Host = p.listener.Addr().String()
-	pool = pgtest.Connect(t, u.String()+options)
+	pool = pgtest.Connect(t, p.url(t, address)+options)
 	s = open(t, pool, &postgres.Options{NoListen: true})
 	return s, direct, p, pool
 }
