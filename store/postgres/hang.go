@@ -15,15 +15,17 @@ import (
 
 // A server that hangs takes connections and statements, and answers neither. It can't be told from a slow one by waiting
 // alone, so the time-outs of statements don't end its connections (see noted). Here it is asked: where a statement has
-// waited for silence, a new connection knocks; and where that, too, brings not a single byte for silence, while no other
-// connection to the server brings one, the server hangs. All connections to it are closed at that moment, and a new one
-// goes to the next host at once, until a later knock is answered.
+// waited for silence, a new connection knocks; and where that, too, brings not a single byte for as long as a knock
+// waits, while no other connection to the server brings one, the server hangs. All connections to it are closed at that
+// moment, and a new one goes to the next host at once, until a later knock is answered.
 //
 // This costs nothing where a pool has one host, for there is none to go to; else a timer for each statement, set and
 // stopped, and a knock for one that takes long.
 
-// silence is how long a server may be silent before it is asked, and then again before it is left.
-const silence = 500 * time.Millisecond
+const (
+	silence   = 250 * time.Millisecond // how long a statement waits before somebody knocks
+	knockTime = 500 * time.Millisecond // how long a knock waits: even a busy server starts a process in that time
+)
 
 // errHangs is why a connection to a server that hangs ends, or does not come about.
 var errHangs = errors.New("postgres: the server hangs")
@@ -116,7 +118,7 @@ func (h *host) knock() {
 // encrypts by GSSAPI: servers and poolers answer it before anything else, and nobody logs it (PostgreSQL manual,
 // "Message Formats", GSSENCRequest). Whatever comes will do: a byte, or the end of the connection.
 func (h *host) silent() bool {
-	ctx, cancel := context.WithTimeout(context.Background(), silence)
+	ctx, cancel := context.WithTimeout(context.Background(), knockTime)
 	defer cancel()
 	conn, err := h.dial(ctx, h.network, h.address)
 	if err == nil {

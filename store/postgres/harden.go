@@ -22,9 +22,9 @@ const letGo = time.Second
 // unless connect_timeout says otherwise.
 //
 // Where the connection string names several hosts, no statement waits that long for one that hangs without being dead. A
-// server that brings not a single byte for a second, though a statement waits for it and a new connection asks it, is
-// left: all connections to it end, with an error, and the next host is asked at once, until the server answers again. A
-// server that is slow answers a new connection, and is not left.
+// server that brings not a single byte for 0.75 s, though a statement waits for it and a new connection asks it, is left:
+// all connections to it end, with an error, and the next host is asked at once, until the server answers again. A server
+// that is slow answers a new connection, and is not left.
 func Harden(cfg *pgxpool.Config) {
 	if cfg.ConnConfig.ConnectTimeout == 0 {
 		cfg.ConnConfig.ConnectTimeout = letGo
