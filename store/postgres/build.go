@@ -11,10 +11,9 @@ import (
 // A builder writes the statement of a change. Its text depends on what kinds of things the change does, not on their
 // names and numbers, so that there are few texts to prepare.
 type builder struct {
-	set    *settings
-	origin string
-	sql    strings.Builder
-	args   []any
+	set  *settings
+	sql  strings.Builder
+	args []any
 }
 
 const (
@@ -22,8 +21,8 @@ const (
 	roomForArgs = 8
 )
 
-func newBuilder(set *settings, origin string) *builder {
-	b := &builder{set: set, origin: origin, args: make([]any, 1, roomForArgs)}
+func newBuilder(set *settings) *builder {
+	b := &builder{set: set, args: make([]any, 1, roomForArgs)}
 	b.args[0] = binaryResults
 	b.sql.Grow(roomForSQL)
 	return b
@@ -93,7 +92,7 @@ func needsRow(c *store.Change) bool { return c.WantsRecord() || c.MaxPerOwner > 
 func (b *builder) retire(old string) {
 	b.write("), old AS (INSERT INTO ", b.set.retired, " (token, until) SELECT ", old,
 		", now() + interval '", strconv.Itoa(int(store.RetiredFor.Seconds())), " seconds' FROM changed ON CONFLICT DO NOTHING)",
-		", told AS (SELECT ", notify("changed", b.arg(b.set.channel()), b.arg(head(b.origin, store.Renewed, 0))), " FROM changed)",
+		", told AS (SELECT ", notify("changed", b.arg(b.set.channel()), b.arg(head(store.Renewed, 0))), " FROM changed)",
 		" SELECT changed.* FROM changed, told")
 }
 

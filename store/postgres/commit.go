@@ -19,6 +19,10 @@ func (s *Store) Commit(ctx context.Context, token store.Token, c *store.Change) 
 	if c.IsZero() {
 		return s.unchanged(ctx, token, c.IfVersion)
 	}
+	if c.Created {
+		s.births.begin(c.ID)
+		defer s.births.end(c.ID)
+	}
 	r, err := s.commit(ctx, token, c)
 	if err != nil && s.mayTryAgain(ctx, err, token, c) {
 		r, err = s.commit(ctx, token, c)
@@ -44,7 +48,7 @@ func (s *Store) whyNot(ctx context.Context, token store.Token, c *store.Change, 
 		return s.wrongAddition(ctx, token, c, err)
 	}
 	s.noted(err)
-	return commitError(err)
+	return s.commitError(c, err)
 }
 
 // unchanged is a commit of nothing, which writes nothing.
@@ -84,7 +88,7 @@ func (s *Store) commit(ctx context.Context, token store.Token, c *store.Change) 
 
 // commitOne sends the one statement of a change, and returns no row where nobody needs it.
 func (s *Store) commitOne(ctx context.Context, q sender, token store.Token, c *store.Change) (*row, error) {
-	b := newBuilder(s.settings, s.origin)
+	b := newBuilder(s.settings)
 	if c.Created {
 		b.insert(token, c)
 	} else {
@@ -130,17 +134,4 @@ func (s *Store) wrongAddition(ctx context.Context, token store.Token, c *store.C
 		return edit
 	}
 	return fmt.Errorf("postgres: commit: %w", cause)
-}
-
-// tellOf tells the watchers here of a commit that others are to know of.
-func (s *Store) tellOf(r *row, c *store.Change) {
-	e := store.Event{ID: r.id, Owner: r.owner}
-	if c.Created {
-		e.Kind = store.Created
-		s.Tell(e)
-	}
-	if c.Renews() {
-		e.Kind = store.Renewed
-		s.Tell(e)
-	}
 }

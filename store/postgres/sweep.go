@@ -42,6 +42,7 @@ func (s *Store) Sweep(ctx context.Context) (next time.Duration, err error) {
 	found, gone, err := s.sweepBatch(ctx)
 	if err != nil {
 		s.noted(err)
+		s.doubt(err)
 		return 0, fmt.Errorf("postgres: sweep: %w", err)
 	}
 	s.tell(gone)
@@ -56,7 +57,7 @@ func (s *Store) Sweep(ctx context.Context) (next time.Duration, err error) {
 }
 
 func (s *Store) sweepBatch(ctx context.Context) (found int, gone []store.Event, err error) {
-	rows, err := s.pool.Query(ctx, s.sql.sweep, sweepBatch, s.channel(), s.head(store.Ended, store.Expired), s.lockName("sweep"))
+	rows, err := s.pool.Query(ctx, s.sql.sweep, sweepBatch, s.channel(), head(store.Ended, store.Expired), s.lockName("sweep"))
 	if err != nil {
 		return 0, nil, err
 	}
