@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -168,21 +169,97 @@ func TestListenerComesBack(t *testing.T) {
 func TestListenerLeavesReadOnlyServer(t *testing.T) {
 	address := pgtest.Shared(t).Database(t)
 	pool := pgtest.Connect(t, address)
-	s := open(t, pool, silent)
+	way := newProxy(t, address)
+	s := open(t, pool, &postgres.Options{Listen: way.url(t, address), Logger: silent.Logger})
 	d := keepDiary(t, s)
-	pid := value[int](t, pool, "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'")
-	exec(t, pool, "ALTER DATABASE "+pool.Config().ConnConfig.Database+" SET default_transaction_read_only = on")
-	exec(t, pool, "SELECT pg_terminate_backend($1)", pid)
-	eventually(t, patience, "it is tried again", func(ctx context.Context) error {
-		if value[int](t, pool, "SELECT count(*) FROM pg_stat_activity WHERE pid = $1", pid) != 0 {
-			return fmt.Errorf("the old connection is still there")
+	database := "ALTER DATABASE " + pool.Config().ConnConfig.Database
+	exec(t, pool, database+" SET default_transaction_read_only = on")
+	way.cut()
+	missed := store.Event{Kind: store.Missed}
+	d.wait(t, patience, missed)
+	before := way.accepted.Load()
+	eventually(t, patience, "it is tried again and again", func(context.Context) error {
+		if n := way.accepted.Load() - before; n < 6 {
+			return fmt.Errorf("%d times", n)
 		}
 		return nil
 	})
-	missed := store.Event{Kind: store.Missed}
-	d.wait(t, patience, missed)
-	exec(t, pool, "SET default_transaction_read_only = off; ALTER DATABASE "+pool.Config().ConnConfig.Database+" RESET default_transaction_read_only")
+	if got := d.all(); !slices.Equal(got, []store.Event{missed}) {
+		t.Errorf("told %+v while the server is read-only, want the loss alone", got)
+	}
+	exec(t, pool, "SET default_transaction_read_only = off; "+database+" RESET default_transaction_read_only")
 	d.wait(t, patience, missed, missed)
+}
+
+// One host hangs: the listener finds the other, whatever time the connection string gives to each.
+func TestListenerPassesHostThatHangs(t *testing.T) {
+	for _, settings := range []string{"&connect_timeout=2", ""} {
+		t.Run(settings, func(t *testing.T) {
+			t.Parallel() // it waits
+			direct := pgtest.Shared(t).Database(t)
+			way := newProxy(t, direct)
+			s := open(t, pgtest.Connect(t, hosts(t, way.url(t, direct), direct, settings)), silent)
+			d := keepDiary(t, s)
+			way.mute.Store(true)
+			way.cut()
+			missed := store.Event{Kind: store.Missed}
+			d.wait(t, patience, missed, missed)
+			wantEvents(t, d, direct)
+		})
+	}
+}
+
+// Where it can't listen, Open says so and leaves nothing: no server, or one that is lost at whichever of its answers.
+func TestOpenWhereItCannotListen(t *testing.T) {
+	address := pgtest.Shared(t).Database(t)
+	pool := pgtest.Connect(t, address)
+	check(t, postgres.Migrate(t.Context(), pool, nil))
+	way := newProxy(t, address)
+	before := goleak.IgnoreCurrent()
+	opened := func(listen string) bool {
+		s, err := postgres.Open(t.Context(), pool, &postgres.Options{Listen: listen})
+		if err == nil {
+			check(t, s.Close())
+		} else if !strings.Contains(err.Error(), "listening for events") {
+			t.Errorf("got %v, want an error that says what it was for", err)
+		}
+		return err == nil
+	}
+	for _, listen := range []string{"postgres://%", "postgres://127.0.0.1:1/x"} {
+		if opened(listen) {
+			t.Errorf("listening at %s", listen)
+		}
+	}
+	for answers := int32(0); ; answers++ {
+		way.swallowAfter(answers)
+		if opened(way.url(t, address)) {
+			break
+		}
+		if answers > 100 {
+			t.Fatal("it never opens")
+		}
+	}
+	way.cut()
+	eventually(t, patience, "connections are gone", func(ctx context.Context) error {
+		return goleak.Find(before, goleak.IgnoreAnyFunction("github.com/lazysession/session/store/postgres_test.(*proxy).pass"))
+	})
+}
+
+// What others write into the channel harms nobody.
+func TestNotificationsNotUnderstood(t *testing.T) {
+	pool := pgtest.Pool(t)
+	s := open(t, pool, silent)
+	d := keepDiary(t, s)
+	id := newID().String()
+	for _, payload := range []string{
+		"", " ", "3", "3 1", "3 1 " + id, "x 1 " + id + " ann", "3 x " + id + " ann", "3 1 x ann", "-1 1 " + id + " ann",
+		"256 1 " + id + " ann", "3 256 " + id + " ann", "3 1 " + id[1:] + " ann", strings.Repeat("x", 7000),
+	} {
+		exec(t, pool, "SELECT pg_notify('public.session.events', $1)", payload)
+	}
+	r := create(t, s, creation())
+	check(t, s.End(t.Context(), r.ID, store.LoggedOut))
+	d.wait(t, patience, store.Event{Kind: store.Created, ID: r.ID}, store.Event{Kind: store.Ended, ID: r.ID, Reason: store.LoggedOut})
 }
 
 func TestNoListen(t *testing.T) {
@@ -224,8 +301,12 @@ func TestCloseLeavesNothing(t *testing.T) {
 	for range 3 {
 		s, err := postgres.Open(t.Context(), pool, nil)
 		check(t, err)
+		d := keepDiary(t, s)
 		load(t, s, create(t, s, creation()).Token)
 		check(t, s.Close())
+		if d.missed() > 0 {
+			t.Error("Close is told as a loss of events")
+		}
 		stacks := make([]byte, 1<<20)
 		if stacks = stacks[:runtime.Stack(stacks, true)]; bytes.Contains(stacks, []byte("(*Store).follow")) {
 			t.Error("Close did not wait for its goroutine")

@@ -46,13 +46,13 @@ func wantBack(t *testing.T, s store.Store, token store.Token) {
 }
 
 // hosts joins the addresses of clusters to one connection string, as for a failover.
-func hosts(t *testing.T, first, second string) string {
+func hosts(t *testing.T, first, second, settings string) string {
 	t.Helper()
 	a, err := url.Parse(first)
 	check(t, err)
 	b, err := url.Parse(second)
 	check(t, err)
-	return strings.Replace(first, a.Host, a.Host+","+b.Host, 1) + "?target_session_attrs=read-write&connect_timeout=2"
+	return strings.Replace(first, a.Host, a.Host+","+b.Host, 1) + "?target_session_attrs=read-write" + settings
 }
 
 // A server that crashes is an error in good time, and once it is there again the same Store goes on.
@@ -103,7 +103,7 @@ func TestCrash(t *testing.T) {
 		if got := counts(); got != before {
 			t.Errorf("counted %s before and %s after it", before, got)
 		}
-		wantEventsOf(t, d, c)
+		wantEvents(t, d, c.URL("postgres"))
 		if n, want := d.missed(), 2*(i+1); n < want { // more where it was not known whether an End was applied
 			t.Errorf("told %d times that events were missed, want %d: at each loss and each return", n, want)
 		}
@@ -114,10 +114,13 @@ func TestCrash(t *testing.T) {
 func TestFailover(t *testing.T) {
 	primary := pgtest.New(t)
 	standby := primary.Standby(t)
-	s := open(t, pgtest.Connect(t, hosts(t, primary.URL("postgres"), standby.URL("postgres"))), silent)
+	s := open(t, pgtest.Connect(t, hosts(t, primary.URL("postgres"), standby.URL("postgres"), "&connect_timeout=2")), silent)
 	d := keepDiary(t, s)
 	r := create(t, s, creation())
 	wantOnStandby(t, standby, r.Token)
+	if _, err := postgres.Open(t.Context(), pgtest.Connect(t, primary.URL("postgres")), &postgres.Options{Listen: standby.URL("postgres")}); err == nil {
+		t.Error("a Store listens on a standby, which tells of nothing")
+	}
 
 	check(t, primary.Kill())
 	if err := try(t, func(ctx context.Context) error {
@@ -128,14 +131,14 @@ func TestFailover(t *testing.T) {
 	}
 	check(t, standby.Promote())
 	wantBack(t, s, r.Token)
-	wantEventsOf(t, d, standby)
+	wantEvents(t, d, standby.URL("postgres"))
 }
 
 // The primary lives on, but takes no more writes: its successor does.
 func TestFailoverFromLivingPrimary(t *testing.T) {
 	primary := pgtest.New(t)
 	standby := primary.Standby(t)
-	s := open(t, pgtest.Connect(t, hosts(t, primary.URL("postgres"), standby.URL("postgres"))), silent)
+	s := open(t, pgtest.Connect(t, hosts(t, primary.URL("postgres"), standby.URL("postgres"), "&connect_timeout=2")), silent)
 	d := keepDiary(t, s)
 	r := create(t, s, creation())
 	for range 3 { // several connections, all of which have to go
@@ -148,7 +151,7 @@ func TestFailoverFromLivingPrimary(t *testing.T) {
 	exec(t, admin, "SELECT pg_reload_conf()")
 	check(t, standby.Promote())
 	wantBack(t, s, r.Token)
-	wantEventsOf(t, d, standby)
+	wantEvents(t, d, standby.URL("postgres"))
 }
 
 // The primary hangs, and its standby is promoted at once: statements still wait for the old primary, and no time-out has
@@ -156,8 +159,8 @@ func TestFailoverFromLivingPrimary(t *testing.T) {
 func TestFailoverFromHangingPrimary(t *testing.T) {
 	primary := pgtest.New(t)
 	standby := primary.Standby(t)
-	way := newProxy(t, primary.Addr())
-	cfg, err := pgxpool.ParseConfig(hosts(t, way.url(t, primary.URL("postgres")), standby.URL("postgres")))
+	way := newProxy(t, primary.URL("postgres"))
+	cfg, err := pgxpool.ParseConfig(hosts(t, way.url(t, primary.URL("postgres")), standby.URL("postgres"), "&connect_timeout=2"))
 	check(t, err)
 	postgres.Harden(cfg)
 	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
@@ -191,7 +194,7 @@ func TestFailoverFromHangingPrimary(t *testing.T) {
 		t.Error("they waited until their own time was up")
 	}
 	wantBack(t, s, r.Token)
-	wantEventsOf(t, d, standby)
+	wantEvents(t, d, standby.URL("postgres"))
 }
 
 // fillPool makes all the connections that a pool may have.
@@ -220,10 +223,10 @@ func wantOnStandby(t *testing.T, standby *pgtest.Cluster, token store.Token) {
 	})
 }
 
-// wantEventsOf tests that events of another server, which has found the new primary, arrive.
-func wantEventsOf(t *testing.T, d *diary, primary *pgtest.Cluster) {
+// wantEvents tests that events of another server, which has found the new primary, arrive.
+func wantEvents(t *testing.T, d *diary, primary string) {
 	t.Helper()
-	other := open(t, pgtest.Connect(t, primary.URL("postgres")), &postgres.Options{NoListen: true})
+	other := open(t, pgtest.Connect(t, primary), &postgres.Options{NoListen: true})
 	ended := make(map[store.ID]bool)
 	eventually(t, patience, "an event arrives", func(context.Context) error {
 		r := create(t, other, creation())

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/lazysession/session/internal/pgtest"
@@ -23,19 +24,23 @@ type proxy struct {
 	listener net.Listener
 	server   string
 
-	mute atomic.Bool  // answers are swallowed
-	left atomic.Int32 // so many answers pass until one is swallowed and its connection cut
+	mute     atomic.Bool  // answers are swallowed
+	left     atomic.Int32 // so many answers pass until one is swallowed and its connection cut
+	refused  atomic.Int32 // so many connections are told that the server is starting up
+	accepted atomic.Int32 // counts the others
 
 	mu    sync.Mutex
 	conns map[net.Conn]bool
 	wg    sync.WaitGroup
 }
 
-func newProxy(t *testing.T, server string) *proxy {
+func newProxy(t *testing.T, direct string) *proxy {
 	t.Helper()
+	u, err := url.Parse(direct)
+	check(t, err)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	check(t, err)
-	p := &proxy{listener: l, server: server, conns: make(map[net.Conn]bool)}
+	p := &proxy{listener: l, server: u.Host, conns: make(map[net.Conn]bool)}
 	p.swallowAfter(never)
 	p.wg.Go(p.accept)
 	t.Cleanup(func() {
@@ -52,6 +57,11 @@ func (p *proxy) accept() {
 		if err != nil {
 			return
 		}
+		if p.refused.Add(-1) >= 0 {
+			refuse(client)
+			continue
+		}
+		p.accepted.Add(1)
 		server, err := net.Dial("tcp", p.server)
 		if err != nil {
 			client.Close()
@@ -63,6 +73,14 @@ func (p *proxy) accept() {
 		p.wg.Go(func() { p.pass(server, client, false) })
 		p.wg.Go(func() { p.pass(client, server, true) })
 	}
+}
+
+// refuse answers whatever a client asks first as a server does that is starting up.
+func refuse(client net.Conn) {
+	defer client.Close()
+	_, _ = client.Read(make([]byte, 1<<10))
+	answer, _ := (&pgproto3.ErrorResponse{Severity: "FATAL", Code: "57P03", Message: "the database system is starting up"}).Encode(nil)
+	_, _ = client.Write(answer)
 }
 
 // pass copies until one side is closed, and closes both.
@@ -112,9 +130,7 @@ func proxied(t *testing.T, options string) (s, direct *postgres.Store, p *proxy,
 	t.Helper()
 	address := pgtest.Shared(t).Database(t)
 	direct = open(t, pgtest.Connect(t, address), silent)
-	u, err := url.Parse(address)
-	check(t, err)
-	p = newProxy(t, u.Host)
+	p = newProxy(t, address)
 	pool = pgtest.Connect(t, p.url(t, address)+options)
 	s = open(t, pool, &postgres.Options{NoListen: true})
 	return s, direct, p, pool
