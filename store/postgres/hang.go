@@ -19,8 +19,8 @@ import (
 // waits, while no other connection to the server brings one, the server hangs. All connections to it are closed at that
 // moment, and a new one goes to the next host at once, until a later knock is answered.
 //
-// This costs nothing where a pool has one host, for there is none to go to; else a timer for each statement, set and
-// stopped, and a knock for one that takes long.
+// This costs nothing where a pool has one host, for there is none to go to; else a timer that each statement sets anew,
+// and a knock for one that takes long.
 
 const (
 	silence   = 250 * time.Millisecond // how long a statement waits before somebody knocks
@@ -182,7 +182,6 @@ func (c *hostConn) Read(p []byte) (int, error) {
 	if n > 0 {
 		c.host.heard.Add(1)
 		c.asked.Store(false)
-		c.late.Stop()
 	}
 	return n, c.why(err)
 }

@@ -208,6 +208,18 @@ func TestHostThatIsSlowIsNotLeft(t *testing.T) {
 	}
 }
 
+// A host may come to hang while a statement waits that was only slow.
+func TestHostThatIsSlowAndThenHangsIsLeft(t *testing.T) {
+	inNetwork(t, twoHosts, func(t *testing.T, n *network, dial func() (net.Conn, error), conn net.Conn) {
+		const slow = 10 * time.Second
+		n.set(func(n *network) { n.silent = true })
+		time.AfterFunc(slow, n.hang)
+		if took, err := ask(conn); err == nil || took < slow || took > slow+2*left {
+			t.Errorf("got %v after %v, want an error soon after %v", err, took, slow)
+		}
+	})
+}
+
 // Where only new connections hang, those that there are serve on.
 func TestHostThatAnswersElsewhereIsNotLeft(t *testing.T) {
 	inNetwork(t, twoHosts, func(t *testing.T, n *network, dial func() (net.Conn, error), conn net.Conn) {

@@ -207,7 +207,7 @@ func TestOutcomeUnknownAfterTimeout(t *testing.T) {
 	change := &store.Change{Edits: []store.Edit{add("n", 1)}}
 	commit(t, s, r.Token, change)
 	p.mute.Store(true)
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	_, err := s.Commit(ctx, r.Token, change)
 	if !errors.Is(err, store.ErrOutcomeUnknown) {
@@ -223,7 +223,7 @@ func TestOutcomeUnknownAfterTimeout(t *testing.T) {
 	}
 	p.mute.Store(false)
 	p.cut()
-	eventually(t, 2*time.Second, "it is back", func(ctx context.Context) error {
+	eventually(t, patience, "it is back", func(ctx context.Context) error {
 		_, err := s.Load(ctx, r.Token)
 		return err
 	})
