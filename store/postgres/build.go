@@ -11,10 +11,9 @@ import (
 // A builder writes the statement of a change. Its text depends on what kinds of things the change does, not on their
 // names and numbers, so that there are few texts to prepare.
 type builder struct {
-	set    *settings
-	origin string
-	sql    strings.Builder
-	args   []any
+	set  *settings
+	sql  strings.Builder
+	args []any
 }
 
 const (
@@ -22,8 +21,8 @@ const (
 	roomForArgs = 8
 )
 
-func newBuilder(set *settings, origin string) *builder {
-	b := &builder{set: set, origin: origin, args: make([]any, 1, roomForArgs)}
+func newBuilder(set *settings) *builder {
+	b := &builder{set: set, args: make([]any, 1, roomForArgs)}
 	b.args[0] = binaryResults
 	b.sql.Grow(roomForSQL)
 	return b
@@ -138,7 +137,7 @@ func needsRow(c *store.Change) bool { return c.WantsRecord() || limited(c) }
 
 // retire writes the rest of a renewal: the old token is remembered, and other servers are told, in the same step.
 func (b *builder) retire(old string) {
-	channel, head := b.arg(b.set.channel()), b.arg(head(b.origin, store.Renewed, 0))
+	channel, head := b.arg(b.set.channel()), b.arg(head(store.Renewed, 0))
 	b.write(", old AS (INSERT INTO ", b.set.retired, " (token, until) SELECT ", old,
 		"::bytea, now() + interval '", strconv.Itoa(int(store.RetiredFor.Seconds())), " seconds' FROM changed",
 		" ON CONFLICT DO NOTHING)",
@@ -149,7 +148,7 @@ func (b *builder) retire(old string) {
 // evict writes the rest of a change under a limit: the oldest others of the owner's sessions end that are too many. Where
 // nothing was changed, the id of what was changed is null, and no other id is known to differ from that.
 func (b *builder) evict(c *store.Change) {
-	owner, channel, head := b.arg(*c.Owner), b.arg(b.set.channel()), b.arg(head(b.origin, store.Ended, store.Evicted))
+	owner, channel, head := b.arg(*c.Owner), b.arg(b.set.channel()), b.arg(head(store.Ended, store.Evicted))
 	b.write(", theirs AS (SELECT s.id FROM ", b.set.sessions, " s WHERE s.owner = ", owner, " AND s.owner <> ''",
 		" AND s.id <> (SELECT id FROM changed) AND ", live,
 		" ORDER BY s.created DESC, s.id OFFSET ", b.arg(c.MaxPerOwner-1), " FOR UPDATE)",

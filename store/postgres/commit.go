@@ -24,6 +24,10 @@ func (s *Store) Commit(ctx context.Context, token store.Token, c *store.Change) 
 	if c.IsZero() {
 		return s.unchanged(ctx, token, c)
 	}
+	if c.Created {
+		s.births.begin(c.ID)
+		defer s.births.end(c.ID)
+	}
 	r, err := s.commit(ctx, token, c)
 	if err != nil && patient(ctx) && s.mayTryAgain(ctx, err, token, c) {
 		r, err = s.commit(ctx, token, c)
@@ -49,7 +53,7 @@ func (s *Store) whyNot(ctx context.Context, token store.Token, c *store.Change, 
 		return s.wrongAddition(ctx, token, c, err)
 	}
 	s.noted(err)
-	return commitError(err)
+	return s.commitError(c, err)
 }
 
 // expects reports whether a change depends on what the record is like.
@@ -92,7 +96,7 @@ func (s *Store) commit(ctx context.Context, token store.Token, c *store.Change) 
 
 // commitWith sends the one statement of a change, and returns no row where nobody needs it.
 func (s *Store) commitWith(ctx context.Context, q sender, token store.Token, c *store.Change) (*row, error) {
-	b := newBuilder(s.settings, s.origin)
+	b := newBuilder(s.settings)
 	b.commit(token, c)
 	if !needsRow(c) {
 		return nil, execRow(ctx, q, b.sql.String(), b.args[1:])
@@ -152,17 +156,4 @@ func (s *Store) wrongAddition(ctx context.Context, token store.Token, c *store.C
 		return edit
 	}
 	return fmt.Errorf("postgres: commit: %w", cause)
-}
-
-// tellOf tells the watchers here of a commit that others are to know of.
-func (s *Store) tellOf(r *row, c *store.Change) {
-	e := store.Event{ID: r.id, Owner: r.owner}
-	if c.Created {
-		e.Kind = store.Created
-		s.Tell(e)
-	}
-	if c.Renews() {
-		e.Kind = store.Renewed
-		s.Tell(e)
-	}
 }

@@ -23,9 +23,10 @@
 //
 //   - What a commit acknowledged is there, with the durability that PostgreSQL is set to (synchronous_commit).
 //   - A commit whose reply was lost is reported as store.ErrOutcomeUnknown and never sent again.
-//   - Ends and renewals are told to every server within a second by NOTIFY; a listener that lost its connection says so
-//     with a Missed event when it is back. No other commit notifies, for a notification takes a lock that the whole
-//     database shares.
+//   - Ends and renewals are told to every server within a second by NOTIFY, in the order of their commits. No other commit
+//     notifies, for a notification takes a lock that the whole database shares: so of a creation its own server tells
+//     alone, before anything else of that session. A listener that lost its connection says so with a Missed event, and
+//     with another when it is back; and so does a commit with events that may have been applied though it failed.
 //   - After a failover the pool lets go of connections to a server that became read-only; after [Harden], of those to one
 //     that hangs as well. Name both servers in the connection string, and target_session_attrs=read-write.
 //   - A damaged row is an error for its own session, and nobody else's.
@@ -37,6 +38,6 @@
 //
 // With PgBouncer in transaction mode, add default_query_exec_mode=exec to the pool's connection string, since prepared
 // statements stay with a connection, and give Options.Listen a connection string that goes to the server itself: a
-// pooled connection can't listen. The server has to write dates in ISO style (DateStyle), as it does by default; Open
-// says so otherwise.
+// pooled connection can't listen, and events of this server's own come that way too. The server has to write dates in ISO
+// style (DateStyle), as it does by default; Open says so otherwise.
 package postgres

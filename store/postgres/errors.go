@@ -88,11 +88,14 @@ func (s *Store) noted(err error) {
 func timedOut(err error) bool { return pgconn.Timeout(err) || errors.Is(err, context.DeadlineExceeded) }
 
 // commitError says of a failed commit whether it may have been applied.
-func commitError(err error) error {
-	if outcomeUnknown(err) {
-		return fmt.Errorf("postgres: %w: %w", store.ErrOutcomeUnknown, err)
+func (s *Store) commitError(c *store.Change, err error) error {
+	if !outcomeUnknown(err) {
+		return fmt.Errorf("postgres: commit: %w", err)
 	}
-	return fmt.Errorf("postgres: commit: %w", err)
+	if tells(c) {
+		s.doubt(err)
+	}
+	return fmt.Errorf("postgres: %w: %w", store.ErrOutcomeUnknown, err)
 }
 
 // patient reports whether there is time for another try.

@@ -14,7 +14,9 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// A notification is "origin kind reason id owner". The origin lets a server skip its own, which it has told already.
+// A notification is "kind reason id owner". A server that listens tells of its own renewals and ends when PostgreSQL
+// notifies it of them, as of others': so all of them come in the order in which they were committed. Only a creation is
+// told without a notification, by its own server (see births).
 
 // notify is the expression that notifies of a session in a query's rows.
 func notify(from, channel, head string) string {
@@ -22,27 +24,52 @@ func notify(from, channel, head string) string {
 }
 
 // head is the part of a notification that the row does not know.
-func head(origin string, kind store.Kind, why store.Reason) string {
-	return fmt.Sprintf("%s %d %d ", origin, kind, why)
-}
-
-func (s *Store) head(kind store.Kind, why store.Reason) string { return head(s.origin, kind, why) }
+func head(kind store.Kind, why store.Reason) string { return fmt.Sprintf("%d %d ", kind, why) }
 
 // parseEvent reads a notification.
-func parseEvent(payload string) (e store.Event, origin string, err error) {
-	fields := strings.SplitN(payload, " ", 5)
-	if len(fields) != 5 {
-		return e, "", fmt.Errorf("postgres: notification %.80q: want 5 fields", payload)
+func parseEvent(payload string) (e store.Event, err error) {
+	fields := strings.SplitN(payload, " ", 4)
+	if len(fields) != 4 {
+		return e, fmt.Errorf("postgres: notification %.80q: want 4 fields", payload)
 	}
-	kind, err1 := strconv.ParseUint(fields[1], 10, 8)
-	reason, err2 := strconv.ParseUint(fields[2], 10, 8)
-	id, err3 := store.ParseID(strings.ReplaceAll(fields[3], "-", ""))
-	for _, err := range []error{err1, err2, err3} {
-		if err != nil {
-			return e, "", fmt.Errorf("postgres: notification %.80q: %w", payload, err)
-		}
+	kind, err1 := strconv.ParseUint(fields[0], 10, 8)
+	reason, err2 := strconv.ParseUint(fields[1], 10, 8)
+	id, err3 := store.ParseID(strings.ReplaceAll(fields[2], "-", ""))
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return e, fmt.Errorf("postgres: notification %.80q: %w", payload, err)
 	}
-	return store.Event{Kind: store.Kind(kind), ID: id, Owner: fields[4], Reason: store.Reason(reason)}, fields[0], nil
+	return store.Event{Kind: store.Kind(kind), ID: id, Owner: fields[3], Reason: store.Reason(reason)}, nil
+}
+
+// tell tells the watchers here what ended, where no notification will.
+func (s *Store) tell(gone []store.Event) {
+	if !s.noListen {
+		return
+	}
+	for _, e := range gone {
+		s.births.tell(e)
+	}
+}
+
+// tellOf tells the watchers here of a commit: that it created, of which nobody is notified, and that it renewed where no
+// notification will.
+func (s *Store) tellOf(r *row, c *store.Change) {
+	if c.Created {
+		s.births.first(store.Event{Kind: store.Created, ID: r.id, Owner: r.owner})
+	}
+	if c.Renews() && s.noListen {
+		s.births.first(store.Event{Kind: store.Renewed, ID: r.id, Owner: r.owner})
+	}
+}
+
+// tells reports whether watchers are to know of a change.
+func tells(c *store.Change) bool { return c.Created || c.Renews() || c.MaxPerOwner > 0 }
+
+// doubt tells the watchers that events may be missing, where a statement that failed may have been applied all the same.
+func (s *Store) doubt(err error) {
+	if outcomeUnknown(err) {
+		s.births.tell(store.Event{Kind: store.Missed})
+	}
 }
 
 // listen connects for the events of other servers, and goes on in the background until Close.
@@ -61,20 +88,23 @@ func (s *Store) listen(ctx context.Context) error {
 	return nil
 }
 
-// follow tells of events, and makes the connection anew when it breaks. What was missed then nobody knows, so the
-// watchers are told that something may have been.
+// follow tells of events, and makes the connection anew when it breaks. What is missed meanwhile nobody knows, so the
+// watchers are told twice that something may be: at the loss, for from then on they hear of nothing, and at the return,
+// for what they have seen for themselves in between may be old.
 func (s *Store) follow(ctx context.Context, conn *pgx.Conn) {
 	for {
 		err := s.receive(ctx, conn)
-		closeConn(conn)
 		if ctx.Err() != nil {
+			closeConn(conn)
 			return
 		}
+		s.births.tell(store.Event{Kind: store.Missed})
+		closeConn(conn)
 		s.log.LogAttrs(ctx, slog.LevelWarn, "postgres: lost the connection for events", slog.Any("error", err))
 		if conn = s.reconnect(ctx); conn == nil {
 			return
 		}
-		s.Tell(store.Event{Kind: store.Missed})
+		s.births.tell(store.Event{Kind: store.Missed})
 	}
 }
 
@@ -109,12 +139,16 @@ func waitFor(ctx context.Context, conn *pgx.Conn) (payload string, err error) {
 	return "", alive(ctx, conn)
 }
 
+// hostTime is how long a host has to answer the listener. Each has its own: one that hangs would else leave none for the
+// next.
+const hostTime = 2 * time.Second
+
 var errReadOnly = errors.New("the server is read-only")
 
 // alive returns an error if a connection is broken, or leads to a server that became read-only: whatever happens to
 // sessions then happens on another one.
 func alive(ctx context.Context, conn *pgx.Conn) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, hostTime)
 	defer cancel()
 	var readOnly bool
 	err := conn.QueryRow(ctx, "SELECT current_setting('transaction_read_only')::boolean").Scan(&readOnly)
@@ -125,14 +159,12 @@ func alive(ctx context.Context, conn *pgx.Conn) error {
 }
 
 func (s *Store) receiveOne(ctx context.Context, payload string) {
-	e, origin, err := parseEvent(payload)
+	e, err := parseEvent(payload)
 	if err != nil {
 		s.log.LogAttrs(ctx, slog.LevelError, "postgres: event not understood", slog.Any("error", err))
 		return
 	}
-	if origin != s.origin {
-		s.Tell(e)
-	}
+	s.births.tell(e)
 }
 
 // reconnect tries until it has a connection; it has none when ctx is done.
@@ -144,10 +176,7 @@ func (s *Store) reconnect(ctx context.Context) *pgx.Conn {
 			return nil
 		case <-time.After(pause):
 		}
-		attempt, cancel := context.WithTimeout(ctx, 2*time.Second)
-		conn, err := s.connectWritable(attempt)
-		cancel()
-		if err == nil {
+		if conn, err := s.connectWritable(ctx); err == nil {
 			return conn
 		}
 	}
@@ -174,6 +203,8 @@ func (s *Store) connConfig(ctx context.Context) (*pgx.ConnConfig, error) {
 	pool := s.pool.Config()
 	cfg := pool.ConnConfig
 	if pool.BeforeConnect != nil {
+		ctx, cancel := context.WithTimeout(ctx, hostTime)
+		defer cancel()
 		if err := pool.BeforeConnect(ctx, cfg); err != nil {
 			return nil, err
 		}
@@ -187,10 +218,15 @@ func (s *Store) connect(ctx context.Context) (*pgx.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	if cfg.ConnectTimeout == 0 {
+		cfg.ConnectTimeout = hostTime // pgx gives it to each host
+	}
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, hostTime)
+	defer cancel()
 	if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{s.channel()}.Sanitize()); err != nil {
 		closeConn(conn)
 		return nil, err

@@ -3,9 +3,11 @@ package postgres_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,9 +19,6 @@ import (
 	"github.com/lazysession/session/store"
 	"github.com/lazysession/session/store/postgres"
 )
-
-// soon is how long an event may take to the other servers.
-const soon = time.Second
 
 func TestEventsReachOtherServers(t *testing.T) {
 	a, b := twoServers(t)
@@ -35,9 +34,94 @@ func TestEventsReachOtherServers(t *testing.T) {
 		{Kind: store.Renewed, ID: r.ID, Owner: owner},
 		{Kind: store.Ended, ID: r.ID, Owner: owner, Reason: store.LoggedOut},
 	}
-	there.wait(t, soon, told[1:]...) // of a new session only its own server tells
-	if got := here.all(); !slices.Equal(got, told) {
-		t.Errorf("on its own server: got %+v, want each once: %+v", got, told)
+	there.wait(t, patience, told[1:]...) // of a new session only its own server tells
+	here.wait(t, patience, told...)
+}
+
+// Of a session in which two servers are at work, every server is told in the order in which things happened.
+func TestEventsComeInOrder(t *testing.T) {
+	a, b := twoServers(t)
+	diaries := map[string]*diary{"its own server": keepDiary(t, a), "the other": keepDiary(t, b)}
+	for range races {
+		c, token := creation(), newToken()
+		errs := atOnce(
+			func() error { _, err := a.Commit(t.Context(), token, c); return err },
+			func() error { return renewAndEnd(t, b, token, c.ID) },
+			func() error { return renewAndEnd(t, a, token, c.ID) })
+		check(t, errors.Join(errs...))
+	}
+	for name, d := range diaries {
+		eventually(t, patience, "all ends are told", func(context.Context) error {
+			if n := d.count(store.Ended); n != races {
+				return fmt.Errorf("%d are, want %d", n, races)
+			}
+			return nil
+		})
+		d.wantInOrder(t, name)
+	}
+}
+
+// renewAndEnd renews a session as soon as it is there, if nobody else does, and ends it.
+func renewAndEnd(t *testing.T, s *postgres.Store, token store.Token, id store.ID) error {
+	for {
+		_, err := s.Commit(t.Context(), token, &store.Change{RenewTo: newToken()})
+		switch {
+		case err == nil, errors.Is(err, store.ErrRetired):
+			return s.End(t.Context(), id, store.Revoked)
+		case !errors.Is(err, store.ErrNotFound):
+			return err
+		}
+	}
+}
+
+// wantInOrder tests that nothing is told of a session before its creation or after its end, and nothing twice.
+func (d *diary) wantInOrder(t *testing.T, name string) {
+	t.Helper()
+	last := make(map[store.ID]store.Kind)
+	for _, e := range d.all() {
+		if e.Kind <= last[e.ID] {
+			t.Fatalf("%s: told of %v that it was %v after %v", name, e.ID, e.Kind, last[e.ID])
+		}
+		last[e.ID] = e.Kind
+	}
+}
+
+// The answer to a commit is lost, and with it the word of a new session, which comes no other way.
+func TestMissedWhereTheOutcomeIsUnknown(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		commit func(s *postgres.Store, r *store.Record) error
+		want   int
+	}{
+		{"a creation", func(s *postgres.Store, r *store.Record) error {
+			_, err := s.Commit(context.Background(), newToken(), creation())
+			return err
+		}, 1},
+		{"a renewal", func(s *postgres.Store, r *store.Record) error {
+			_, err := s.Commit(context.Background(), r.Token, &store.Change{RenewTo: newToken()})
+			return err
+		}, 1},
+		{"an end", func(s *postgres.Store, r *store.Record) error {
+			return s.End(context.Background(), r.ID, store.Revoked)
+		}, 1},
+		{"a value", func(s *postgres.Store, r *store.Record) error {
+			_, err := s.Commit(context.Background(), r.Token, &store.Change{Edits: []store.Edit{set("a", "1")}})
+			return err
+		}, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s, _, p, _ := proxied(t, "")
+			check(t, tt.commit(s, create(t, s, creation()))) // so that it is prepared
+			r := create(t, s, creation())
+			d := keepDiary(t, s)
+			p.swallowAfter(0)
+			if err := tt.commit(s, r); err == nil {
+				t.Fatal("the answer was not lost")
+			}
+			if n := d.missed(); n != tt.want {
+				t.Errorf("told %d times that events may be missing, want %d times: %+v", n, tt.want, d.all())
+			}
+		})
 	}
 }
 
@@ -54,7 +138,7 @@ func TestEndsReachOtherServers(t *testing.T) {
 	first, second := login(), login()
 	_, err := a.EndOwner(t.Context(), owner, nil, store.Revoked)
 	check(t, err)
-	there.wait(t, soon, store.Event{Kind: store.Ended, ID: first.ID, Owner: owner, Reason: store.Evicted},
+	there.wait(t, patience, store.Event{Kind: store.Ended, ID: first.ID, Owner: owner, Reason: store.Evicted},
 		store.Event{Kind: store.Ended, ID: second.ID, Owner: owner, Reason: store.Revoked})
 }
 
@@ -72,11 +156,12 @@ func TestListenerComesBack(t *testing.T) {
 			"SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE ANY ('{LISTEN%,%transaction_read_only%}') AND pid <> pg_backend_pid()) x"); n != 1 {
 			t.Fatalf("round %d: ended %d listening connections, want 1", round, n)
 		}
-		want := append(before, store.Event{Kind: store.Missed})
-		there.wait(t, 2*time.Second, want...)
+		missed := store.Event{Kind: store.Missed}
+		want := append(before, missed, missed) // at the loss, and at the return
+		there.wait(t, patience, want...)
 		r := create(t, a, creation())
 		check(t, a.End(t.Context(), r.ID, store.Revoked))
-		there.wait(t, soon, append(want, store.Event{Kind: store.Ended, ID: r.ID, Reason: store.Revoked})...)
+		there.wait(t, patience, append(want, store.Event{Kind: store.Ended, ID: r.ID, Reason: store.Revoked})...)
 	}
 }
 
@@ -84,22 +169,97 @@ func TestListenerComesBack(t *testing.T) {
 func TestListenerLeavesReadOnlyServer(t *testing.T) {
 	address := pgtest.Shared(t).Database(t)
 	pool := pgtest.Connect(t, address)
-	s := open(t, pool, silent)
+	way := newProxy(t, address)
+	s := open(t, pool, &postgres.Options{Listen: way.url(t, address), Logger: silent.Logger})
 	d := keepDiary(t, s)
-	pid := value[int](t, pool, "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'")
-	exec(t, pool, "ALTER DATABASE "+pool.Config().ConnConfig.Database+" SET default_transaction_read_only = on")
-	exec(t, pool, "SELECT pg_terminate_backend($1)", pid)
-	eventually(t, patience, "it is tried again", func(ctx context.Context) error {
-		if value[int](t, pool, "SELECT count(*) FROM pg_stat_activity WHERE pid = $1", pid) != 0 {
-			return fmt.Errorf("the old connection is still there")
+	database := "ALTER DATABASE " + pool.Config().ConnConfig.Database
+	exec(t, pool, database+" SET default_transaction_read_only = on")
+	way.cut()
+	missed := store.Event{Kind: store.Missed}
+	d.wait(t, patience, missed)
+	before := way.accepted.Load()
+	eventually(t, patience, "it is tried again and again", func(context.Context) error {
+		if n := way.accepted.Load() - before; n < 6 {
+			return fmt.Errorf("%d times", n)
 		}
 		return nil
 	})
-	if got := d.all(); len(got) > 0 {
-		t.Errorf("told %+v while the server is read-only, want nothing", got)
+	if got := d.all(); !slices.Equal(got, []store.Event{missed}) {
+		t.Errorf("told %+v while the server is read-only, want the loss alone", got)
 	}
-	exec(t, pool, "SET default_transaction_read_only = off; ALTER DATABASE "+pool.Config().ConnConfig.Database+" RESET default_transaction_read_only")
-	d.wait(t, 5*time.Second, store.Event{Kind: store.Missed})
+	exec(t, pool, "SET default_transaction_read_only = off; "+database+" RESET default_transaction_read_only")
+	d.wait(t, patience, missed, missed)
+}
+
+// One host hangs: the listener finds the other, whatever time the connection string gives to each.
+func TestListenerPassesHostThatHangs(t *testing.T) {
+	for _, settings := range []string{"&connect_timeout=2", ""} {
+		t.Run(settings, func(t *testing.T) {
+			t.Parallel() // it waits
+			direct := pgtest.Shared(t).Database(t)
+			way := newProxy(t, direct)
+			s := open(t, pgtest.Connect(t, hosts(t, way.url(t, direct), direct, settings)), silent)
+			d := keepDiary(t, s)
+			way.mute.Store(true)
+			way.cut()
+			missed := store.Event{Kind: store.Missed}
+			d.wait(t, patience, missed, missed)
+			wantEvents(t, d, direct)
+		})
+	}
+}
+
+// Where it can't listen, Open says so and leaves nothing: no server, or one that is lost at whichever of its answers.
+func TestOpenWhereItCannotListen(t *testing.T) {
+	address := pgtest.Shared(t).Database(t)
+	pool := pgtest.Connect(t, address)
+	check(t, postgres.Migrate(t.Context(), pool, nil))
+	way := newProxy(t, address)
+	before := goleak.IgnoreCurrent()
+	opened := func(listen string) bool {
+		s, err := postgres.Open(t.Context(), pool, &postgres.Options{Listen: listen})
+		if err == nil {
+			check(t, s.Close())
+		} else if !strings.Contains(err.Error(), "listening for events") {
+			t.Errorf("got %v, want an error that says what it was for", err)
+		}
+		return err == nil
+	}
+	for _, listen := range []string{"postgres://%", "postgres://127.0.0.1:1/x"} {
+		if opened(listen) {
+			t.Errorf("listening at %s", listen)
+		}
+	}
+	for answers := int32(0); ; answers++ {
+		way.swallowAfter(answers)
+		if opened(way.url(t, address)) {
+			break
+		}
+		if answers > 100 {
+			t.Fatal("it never opens")
+		}
+	}
+	way.cut()
+	eventually(t, patience, "connections are gone", func(ctx context.Context) error {
+		return goleak.Find(before, goleak.IgnoreAnyFunction("github.com/lazysession/session/store/postgres_test.(*proxy).pass"))
+	})
+}
+
+// What others write into the channel harms nobody.
+func TestNotificationsNotUnderstood(t *testing.T) {
+	pool := pgtest.Pool(t)
+	s := open(t, pool, silent)
+	d := keepDiary(t, s)
+	id := newID().String()
+	for _, payload := range []string{
+		"", " ", "3", "3 1", "3 1 " + id, "x 1 " + id + " ann", "3 x " + id + " ann", "3 1 x ann", "-1 1 " + id + " ann",
+		"256 1 " + id + " ann", "3 256 " + id + " ann", "3 1 " + id[1:] + " ann", strings.Repeat("x", 7000),
+	} {
+		exec(t, pool, "SELECT pg_notify('public.session.events', $1)", payload)
+	}
+	r := create(t, s, creation())
+	check(t, s.End(t.Context(), r.ID, store.LoggedOut))
+	d.wait(t, patience, store.Event{Kind: store.Created, ID: r.ID}, store.Event{Kind: store.Ended, ID: r.ID, Reason: store.LoggedOut})
 }
 
 func TestNoListen(t *testing.T) {
@@ -141,8 +301,12 @@ func TestCloseLeavesNothing(t *testing.T) {
 	for range 3 {
 		s, err := postgres.Open(t.Context(), pool, nil)
 		check(t, err)
+		d := keepDiary(t, s)
 		load(t, s, create(t, s, creation()).Token)
 		check(t, s.Close())
+		if d.missed() > 0 {
+			t.Error("Close is told as a loss of events")
+		}
 		stacks := make([]byte, 1<<20)
 		if stacks = stacks[:runtime.Stack(stacks, true)]; bytes.Contains(stacks, []byte("(*Store).follow")) {
 			t.Error("Close did not wait for its goroutine")
@@ -162,10 +326,15 @@ func TestCloseLeavesNothing(t *testing.T) {
 func TestCloseWithoutServer(t *testing.T) {
 	c := pgtest.New(t)
 	s := open(t, pgtest.Connect(t, c.Database(t)), silent)
+	d := keepDiary(t, s)
 	check(t, c.Kill())
-	start := time.Now()
-	check(t, s.Close())
-	if took := time.Since(start); took > 3*time.Second {
-		t.Errorf("Close took %v", took)
+	d.wait(t, patience, store.Event{Kind: store.Missed})
+	closed := make(chan error, 1)
+	go func() { closed <- s.Close() }()
+	select {
+	case err := <-closed:
+		check(t, err)
+	case <-time.After(patience):
+		t.Error("Close waits for a server")
 	}
 }

@@ -25,3 +25,9 @@ type Skew = skew
 
 // By is by.
 var By = (*skew).by
+
+// What errors mean.
+var (
+	ConnectionLost = connectionLost
+	OutcomeUnknown = outcomeUnknown
+)

@@ -18,14 +18,21 @@ const letGo = time.Second
 //	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 //
 // When a statement's time is up, pgx asks the server to cancel it, and keeps the connection's place in the pool until
-// that is answered, for up to 15 s. Of a primary that hangs without being dead, these are 15 s in which no connection to
-// its successor can be made (measured: 13 s after the promotion; hardened: below 2 s). Here it is 1 s. A connection that
-// does not come about is given up after 1 s too, unless connect_timeout says otherwise.
+// that is answered, for up to 15 s; here it is 1 s. A connection that does not come about is given up after 1 s too,
+// unless connect_timeout says otherwise.
+//
+// Where the connection string names several hosts, no statement waits that long for one that hangs without being dead. A
+// server that brings not a single byte for 0.75 s, though a statement waits for it and a new connection asks it, is left:
+// all connections to it end, with an error, and the next host is asked at once, until the server answers again. A server
+// that is slow answers a new connection, and is not left.
 func Harden(cfg *pgxpool.Config) {
 	if cfg.ConnConfig.ConnectTimeout == 0 {
 		cfg.ConnConfig.ConnectTimeout = letGo
 	}
 	connect, dial := cfg.ConnConfig.ConnectTimeout, cfg.ConnConfig.DialFunc
+	if several(cfg.ConnConfig) {
+		dial = (&hosts{dial: dial, known: make(map[string]*host)}).dialHost
+	}
 	cfg.ConnConfig.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
 		// A dial with more time than a connection is given is one to cancel a statement.
 		deadline, limited := ctx.Deadline()

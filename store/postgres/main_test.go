@@ -145,10 +145,11 @@ func (d *diary) all() []store.Event {
 }
 
 // missed returns how often it was told that events were missed.
-func (d *diary) missed() int {
-	n := 0
+func (d *diary) missed() int { return d.count(store.Missed) }
+
+func (d *diary) count(kind store.Kind) (n int) {
 	for _, e := range d.all() {
-		if e.Kind == store.Missed {
+		if e.Kind == kind {
 			n++
 		}
 	}

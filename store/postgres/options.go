@@ -20,11 +20,12 @@ type Options struct {
 	// letters, digits and underscores, at most 30. Defaults to "session".
 	Prefix string
 
-	// Listen is a connection string for the one connection on which events of other servers arrive. Behind a pooler it
-	// has to lead to the server itself. Defaults to the pool's own settings.
+	// Listen is a connection string for the one connection on which events arrive, this server's renewals and ends
+	// among them. Behind a pooler it has to lead to the server itself. Defaults to the pool's own settings.
 	Listen string
 
-	// NoListen gives up events of other servers, and the connection for them.
+	// NoListen gives up events of other servers, and the connection for them. This server's own are then told when its
+	// commits return: of two to one session at the same moment, either may be told first.
 	NoListen bool
 
 	// Logger gets what operators should know. Defaults to slog.Default().

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/lazysession/session/internal/pgtest"
@@ -23,8 +24,10 @@ type proxy struct {
 	listener net.Listener
 	server   string
 
-	mute atomic.Bool  // answers are swallowed
-	left atomic.Int32 // so many answers pass until one is swallowed and its connection cut
+	mute     atomic.Bool  // answers are swallowed
+	left     atomic.Int32 // so many answers pass until one is swallowed and its connection cut
+	refused  atomic.Int32 // so many connections are told that the server is starting up
+	accepted atomic.Int32 // counts the others
 
 	mu sync.Mutex
 	// mu locks the remaining fields.
@@ -33,11 +36,13 @@ type proxy struct {
 	wg    sync.WaitGroup
 }
 
-func newProxy(t *testing.T, server string) *proxy {
+func newProxy(t *testing.T, direct string) *proxy {
 	t.Helper()
+	u, err := url.Parse(direct)
+	check(t, err)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	check(t, err)
-	p := &proxy{listener: l, server: server, conns: make(map[net.Conn]bool)}
+	p := &proxy{listener: l, server: u.Host, conns: make(map[net.Conn]bool)}
 	p.swallowAfter(never)
 	p.wg.Go(p.accept)
 	t.Cleanup(func() {
@@ -55,6 +60,11 @@ func (p *proxy) accept() {
 		if err != nil {
 			return
 		}
+		if p.refused.Add(-1) >= 0 {
+			refuse(client)
+			continue
+		}
+		p.accepted.Add(1)
 		server, err := net.Dial("tcp", p.server)
 		if err != nil {
 			client.Close()
@@ -66,6 +76,14 @@ func (p *proxy) accept() {
 		p.wg.Go(func() { p.pass(server, client, false) })
 		p.wg.Go(func() { p.pass(client, server, true) })
 	}
+}
+
+// refuse answers whatever a client asks first as a server does that is starting up.
+func refuse(client net.Conn) {
+	defer client.Close()
+	_, _ = client.Read(make([]byte, 1<<10))
+	answer, _ := (&pgproto3.ErrorResponse{Severity: "FATAL", Code: "57P03", Message: "the database system is starting up"}).Encode(nil)
+	_, _ = client.Write(answer)
 }
 
 // pass copies until one side is closed, and closes both.
@@ -142,16 +160,22 @@ func (p *proxy) cut() {
 	}
 }
 
+// url returns the connection string that leads through the proxy to the database of another.
+func (p *proxy) url(t *testing.T, direct string) string {
+	t.Helper()
+	u, err := url.Parse(direct)
+	check(t, err)
+	u.Host = p.listener.Addr().String()
+	return u.String()
+}
+
 // proxied returns a Store that reaches its server through a proxy, and one that does not.
 func proxied(t *testing.T, options string) (s, direct *postgres.Store, p *proxy, pool *pgxpool.Pool) {
 	t.Helper()
 	address := pgtest.Shared(t).Database(t)
 	direct = open(t, pgtest.Connect(t, address), silent)
-	u, err := url.Parse(address)
-	check(t, err)
-	p = newProxy(t, u.Host)
-	u.Host = p.listener.Addr().String()
-	pool = pgtest.Connect(t, u.String()+options)
+	p = newProxy(t, address)
+	pool = pgtest.Connect(t, p.url(t, address)+options)
 	s = open(t, pool, &postgres.Options{NoListen: true})
 	return s, direct, p, pool
 }

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"sync"
@@ -20,8 +19,8 @@ import (
 type Store struct {
 	*settings
 	store.Watchers
+	births births
 	pool   *pgxpool.Pool
-	origin string // marks this server's own notifications
 	skew   skew
 	sql    statements
 
@@ -62,7 +61,8 @@ func Open(ctx context.Context, pool *pgxpool.Pool, o *Options) (*Store, error) {
 	if err := set.checkTables(ctx, pool); err != nil {
 		return nil, err
 	}
-	s := &Store{settings: set, pool: pool, origin: rand.Text(), sql: newStatements(set), sweepTime: sweepTime}
+	s := &Store{settings: set, pool: pool, sql: newStatements(set), sweepTime: sweepTime}
+	s.births.watchers = &s.Watchers
 	if err := s.readSettings(ctx); err != nil {
 		return nil, err
 	}
@@ -202,15 +202,9 @@ func (s *Store) absence(ctx context.Context, token store.Token) error {
 // End removes a record for good.
 func (s *Store) End(ctx context.Context, id store.ID, why store.Reason) error {
 	gone, err := s.remove(ctx, s.sender(), s.sql.end, why, uuid(id))
+	s.doubt(err)
 	s.tell(gone)
 	return err
-}
-
-// tell tells the watchers here what is committed.
-func (s *Store) tell(events []store.Event) {
-	for _, e := range events {
-		s.Tell(e)
-	}
 }
 
 // EndOwner ends the sessions of an owner but some. It has the owner's lock, so no login comes in between.
@@ -224,6 +218,7 @@ func (s *Store) EndOwner(ctx context.Context, owner string, except []store.ID, w
 	}
 	gone, err := s.remove(ctx, s.ownerLocked(owner, nil), s.sql.endOwner, why, owner, kept)
 	if err != nil {
+		s.doubt(err)
 		return 0, fmt.Errorf("postgres: ending the sessions of an owner: %w", err)
 	}
 	s.tell(gone)
@@ -233,7 +228,7 @@ func (s *Store) EndOwner(ctx context.Context, owner string, except []store.ID, w
 // remove runs a statement that deletes sessions and notifies other servers, and returns what is gone. Its arguments
 // are the first, the channel, the notification's head, and the rest.
 func (s *Store) remove(ctx context.Context, q sender, sql string, why store.Reason, first any, rest ...any) ([]store.Event, error) {
-	args := append([]any{first, s.channel(), s.head(store.Ended, why)}, rest...)
+	args := append([]any{first, s.channel(), head(store.Ended, why)}, rest...)
 	rows, err := q.Query(ctx, sql, args...)
 	if err != nil {
 		s.noted(err)

@@ -59,6 +59,7 @@ func (s *Store) Sweep(ctx context.Context) (next time.Duration, err error) {
 	more, err := s.sweepDue(ctx)
 	if err != nil {
 		s.noted(err)
+		s.doubt(err)
 		return 0, fmt.Errorf("postgres: sweep: %w", err)
 	}
 	if more {
@@ -116,7 +117,7 @@ func (s *Store) findDue(ctx context.Context) error {
 
 // sweepBatch removes those sessions of a batch that have expired, unless another server sweeps.
 func (s *Store) sweepBatch(ctx context.Context, ids []pgtype.UUID) (mine bool, gone []store.Event, err error) {
-	rows, err := s.sender().Query(ctx, s.sql.sweep, ids, s.channel(), s.head(store.Ended, store.Expired), s.lockName("sweep"))
+	rows, err := s.sender().Query(ctx, s.sql.sweep, ids, s.channel(), head(store.Ended, store.Expired), s.lockName("sweep"))
 	if err != nil {
 		return false, nil, err
 	}

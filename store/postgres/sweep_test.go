@@ -38,6 +38,12 @@ func TestSweepRemovesInBatches(t *testing.T) {
 		t.Errorf("left after each batch: got %v, want %v", left, want)
 	}
 	load(t, s, alive.Token)
+	eventually(t, patience, "all ends are told", func(context.Context) error {
+		if n := d.count(store.Ended); n != 2500 {
+			return fmt.Errorf("%d are, want 2500", n)
+		}
+		return nil
+	})
 	told := d.all()
 	if len(told) != 2500 || told[0].Kind != store.Ended || told[0].Reason != store.Expired || told[0].Owner != "ann" {
 		t.Errorf("got %d events, the first %+v, want 2500 of sessions of ann that expired", len(told), told[:1])

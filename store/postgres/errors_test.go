@@ -1,0 +1,154 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/lazysession/session/internal/pgtest"
+	"github.com/lazysession/session/store"
+	"github.com/lazysession/session/store/postgres"
+)
+
+func TestWhatErrorsMean(t *testing.T) {
+	code := func(code string) error { return fmt.Errorf("wrapped: %w", &pgconn.PgError{Code: code}) }
+	for _, tt := range []struct {
+		name          string
+		err           error
+		lost, unknown bool
+	}{
+		{"none", nil, false, false},
+		{"no row", pgx.ErrNoRows, false, false},
+		{"the answer is lost", io.ErrUnexpectedEOF, true, true},
+		{"no answer in time", context.DeadlineExceeded, true, true},
+		{"shut down by an operator", code("57P01"), true, true},
+		{"shut down by a crash", code("57P02"), true, true},
+		{"starting up", code("57P03"), true, false},
+		{"connection failure", code("08006"), true, true},
+		{"a deadlock", code("40P01"), false, false},
+		{"read-only", code("25006"), false, false},
+		{"closed before", pgconn.ErrConnClosed, true, true},
+	} {
+		if got := postgres.ConnectionLost(tt.err); got != tt.lost {
+			t.Errorf("%s: the connection is lost: got %v, want %v", tt.name, got, tt.lost)
+		}
+		if got := postgres.OutcomeUnknown(tt.err); got != tt.unknown {
+			t.Errorf("%s: the outcome is unknown: got %v, want %v", tt.name, got, tt.unknown)
+		}
+	}
+}
+
+// A server that is starting up refuses connections with an answer. A load comes back once, and a commit was not made.
+func TestServerStartingUp(t *testing.T) {
+	s, _, p, pool := proxied(t, "?sslmode=disable")
+	r := create(t, s, creation())
+	pool.Reset()
+	p.refused.Store(1)
+	load(t, s, r.Token)
+	pool.Reset()
+	p.refused.Store(1)
+	_, err := s.Commit(t.Context(), r.Token, &store.Change{Touched: true})
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) || pg.Code != "57P03" || errors.Is(err, store.ErrOutcomeUnknown) {
+		t.Errorf("a commit: got %v, want SQLSTATE 57P03 and a known outcome", err)
+	}
+}
+
+// twoIdle returns a Store whose pool has two idle connections, and the servers' processes behind them: the next to be
+// used, and the other.
+func twoIdle(t *testing.T) (s *postgres.Store, pool, admin *pgxpool.Pool, next, other uint32) {
+	t.Helper()
+	address := pgtest.Shared(t).Database(t)
+	pool, admin = pgtest.Connect(t, address), pgtest.Connect(t, address)
+	s = open(t, pool, &postgres.Options{NoListen: true})
+	pool.Reset()
+	a, err := pool.Acquire(t.Context())
+	check(t, err)
+	b, err := pool.Acquire(t.Context())
+	check(t, err)
+	next, other = a.Conn().PgConn().PID(), b.Conn().PgConn().PID()
+	b.Release()
+	a.Release() // the last that came back is the first that goes
+	return s, pool, admin, next, other
+}
+
+const isThere = "SELECT count(*) = 1 FROM pg_stat_activity WHERE pid = $1"
+
+// One connection is lost, so the others are not trusted either: behind a failover they lead to the old primary.
+func TestLostConnectionResetsPool(t *testing.T) {
+	s, _, admin, next, other := twoIdle(t)
+	exec(t, admin, "SELECT pg_terminate_backend($1)", next)
+	eventually(t, patience, "the first has ended", func(context.Context) error {
+		if value[bool](t, admin, isThere, next) {
+			return errors.New("it is there")
+		}
+		return nil
+	})
+	_, err := s.Commit(t.Context(), newToken(), creation())
+	t.Logf("the commit: %v", err)
+	eventually(t, patience, "the pool lets go of the other", func(context.Context) error {
+		if value[bool](t, admin, isThere, other) {
+			return errors.New("it is there")
+		}
+		return nil
+	})
+}
+
+// A commit that waits too long, or that nobody waits for any more, says nothing of other connections.
+func TestCancelKeepsPool(t *testing.T) {
+	for name, end := range map[string]func(context.Context) (context.Context, context.CancelFunc){
+		"cancelled":  context.WithCancel,
+		"time is up": withDeadline,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, pool, admin, next, other := twoIdle(t)
+			r := create(t, s, creation())
+			tx, err := admin.Begin(t.Context())
+			check(t, err)
+			defer tx.Rollback(context.Background())
+			_, err = tx.Exec(t.Context(), "SELECT FROM session_sessions FOR UPDATE")
+			check(t, err)
+			ctx, cancel := end(t.Context())
+			defer cancel()
+			done := make(chan error)
+			go func() {
+				_, err := s.Commit(ctx, r.Token, &store.Change{Touched: true})
+				done <- err
+			}()
+			eventually(t, patience, "it waits", func(context.Context) error {
+				if !value[bool](t, admin, "SELECT coalesce(wait_event_type = 'Lock', false) FROM pg_stat_activity WHERE pid = $1", next) {
+					return errors.New("it does not")
+				}
+				return nil
+			})
+			cancel()
+			if err := <-done; !errors.Is(err, store.ErrOutcomeUnknown) {
+				t.Errorf("got %v, want %v", err, store.ErrOutcomeUnknown)
+			}
+			if got := value[uint32](t, pool, "SELECT pg_backend_pid()"); got != other {
+				t.Errorf("the next statement is on %d, want it on the other connection: %d", got, other)
+			}
+		})
+	}
+}
+
+// A late context is one whose time is up when a test says so.
+type late struct{ context.Context }
+
+func withDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	return late{ctx}, cancel
+}
+
+func (l late) Err() error {
+	if l.Context.Err() != nil {
+		return context.DeadlineExceeded
+	}
+	return nil
+}

@@ -1,0 +1,210 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// A server that hangs takes connections and statements, and answers neither. It can't be told from a slow one by waiting
+// alone, so the time-outs of statements don't end its connections (see noted). Here it is asked: where a statement has
+// waited for silence, a new connection knocks; and where that, too, brings not a single byte for as long as a knock
+// waits, while no other connection to the server brings one, the server hangs. All connections to it are closed at that
+// moment, and a new one goes to the next host at once, until a later knock is answered.
+//
+// This costs nothing where a pool has one host, for there is none to go to; else a timer that each statement sets anew,
+// and a knock for one that takes long.
+
+const (
+	silence   = 250 * time.Millisecond // how long a statement waits before somebody knocks
+	knockTime = 500 * time.Millisecond // how long a knock waits: even a busy server starts a process in that time
+)
+
+// errHangs is why a connection to a server that hangs ends, or does not come about.
+var errHangs = errors.New("postgres: the server hangs")
+
+// hosts are the servers that a pool connects to, by their addresses.
+type hosts struct {
+	dial pgconn.DialFunc
+
+	mu sync.Mutex
+	// mu locks the remaining field.
+	known map[string]*host
+}
+
+func (h *hosts) dialHost(ctx context.Context, network, address string) (net.Conn, error) {
+	return h.host(network, address).connect(ctx)
+}
+
+func (h *hosts) host(network, address string) *host {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	key := network + " " + address
+	if h.known[key] == nil {
+		h.known[key] = newHost(h.dial, network, address)
+	}
+	return h.known[key]
+}
+
+// several reports whether there is more than one host to connect to.
+func several(cfg *pgx.ConnConfig) bool {
+	return slices.ContainsFunc(cfg.Fallbacks, func(f *pgconn.FallbackConfig) bool {
+		return f.Host != cfg.Host || f.Port != cfg.Port
+	})
+}
+
+// A host is one of several servers.
+type host struct {
+	dial             pgconn.DialFunc
+	network, address string
+
+	heard    atomic.Uint64 // counts what was read from it
+	knocking atomic.Bool   // one knock does for all
+
+	mu sync.Mutex
+	// mu locks the remaining fields.
+	answers context.Context // done while the host hangs
+	leave   context.CancelFunc
+}
+
+func newHost(dial pgconn.DialFunc, network, address string) *host {
+	h := &host{dial: dial, network: network, address: address}
+	h.answers, h.leave = context.WithCancel(context.Background())
+	return h
+}
+
+// connect returns a connection, unless the host hangs. Of a host that does, a knock finds out whether it still does.
+func (h *host) connect(ctx context.Context) (net.Conn, error) {
+	answers := h.state()
+	if answers.Err() != nil {
+		go h.knock()
+		return nil, errHangs
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(answers, func() { cancel(errHangs) })()
+	defer time.AfterFunc(silence, h.knock).Stop()
+	conn, err := h.dial(ctx, h.network, h.address)
+	if err != nil {
+		return nil, err
+	}
+	return newHostConn(conn, h, answers), nil
+}
+
+func (h *host) state() context.Context {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.answers
+}
+
+// knock finds out whether the host answers.
+func (h *host) knock() {
+	if !h.knocking.CompareAndSwap(false, true) {
+		return
+	}
+	defer h.knocking.Store(false)
+	heard := h.heard.Load()
+	h.judge(h.silent() && h.heard.Load() == heard)
+}
+
+// silent reports whether the host neither answers a new connection nor refuses it. The question is whether the host
+// encrypts by GSSAPI: servers and poolers answer it before anything else, and nobody logs it (PostgreSQL manual,
+// "Message Formats", GSSENCRequest). Whatever comes will do: a byte, or the end of the connection.
+func (h *host) silent() bool {
+	ctx, cancel := context.WithTimeout(context.Background(), knockTime)
+	defer cancel()
+	conn, err := h.dial(ctx, h.network, h.address)
+	if err == nil {
+		defer conn.Close()
+		err = ask(ctx, conn)
+	}
+	var waited net.Error
+	return errors.As(err, &waited) && waited.Timeout()
+}
+
+func ask(ctx context.Context, conn net.Conn) error {
+	deadline, _ := ctx.Deadline()
+	if err := conn.SetDeadline(deadline); err != nil {
+		return err
+	}
+	if _, err := conn.Write([]byte{0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x30}); err != nil {
+		return err
+	}
+	_, err := conn.Read(make([]byte, 1))
+	return err
+}
+
+// judge leaves a host that hangs, and comes back to one that no longer does.
+func (h *host) judge(hangs bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if hangs {
+		h.leave()
+	} else if h.answers.Err() != nil {
+		h.answers, h.leave = context.WithCancel(context.Background())
+	}
+}
+
+// A hostConn is a connection to a host. It is closed when the host is found hanging.
+type hostConn struct {
+	net.Conn
+	host    *host
+	answers context.Context // done when the host hangs
+	asked   atomic.Bool     // something was sent, and nothing has come since
+	late    *time.Timer
+	kept    func() bool
+}
+
+func newHostConn(conn net.Conn, h *host, answers context.Context) *hostConn {
+	c := &hostConn{Conn: conn, host: h, answers: answers}
+	c.late = time.AfterFunc(silence, c.overdue)
+	c.late.Stop()
+	c.kept = context.AfterFunc(answers, func() { _ = conn.Close() }) // its reader gets the error
+	return c
+}
+
+func (c *hostConn) Write(p []byte) (int, error) {
+	c.asked.Store(true)
+	c.late.Reset(silence)
+	n, err := c.Conn.Write(p)
+	return n, c.why(err)
+}
+
+func (c *hostConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 {
+		c.host.heard.Add(1)
+		c.asked.Store(false)
+	}
+	return n, c.why(err)
+}
+
+// why says that a connection failed because its host hangs, where that is why.
+func (c *hostConn) why(err error) error {
+	if err != nil && c.answers.Err() != nil {
+		return errHangs
+	}
+	return err
+}
+
+// overdue knocks, and looks again later: a statement that is slow today may be one that hangs tomorrow.
+func (c *hostConn) overdue() {
+	if c.asked.Load() && c.answers.Err() == nil {
+		c.host.knock()
+		c.late.Reset(silence)
+	}
+}
+
+func (c *hostConn) Close() error {
+	c.asked.Store(false)
+	c.late.Stop()
+	c.kept()
+	return c.Conn.Close()
+}
