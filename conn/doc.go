@@ -10,7 +10,7 @@
 //		var err error
 //		visits, err = slot.New(&table, "example.com/app.visits", slot.Hooks[atomic.Int64]{
 //			OnOpen:    func(context.Context, *atomic.Int64) *atomic.Int64 { return new(atomic.Int64) },
-//			OnRelease: func(n *atomic.Int64) { log.Print(n.Load(), " visits") },
+//			OnRelease: func(_ context.Context, n *atomic.Int64) { log.Print(n.Load(), " visits") },
 //		})
 //		if err != nil {
 //			log.Fatal(err)

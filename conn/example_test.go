@@ -35,7 +35,7 @@ func Example() {
 	released := make(chan int64, 1)
 	visits, err := slot.New(&table, "example.com/app.visits", slot.Hooks[atomic.Int64]{
 		OnOpen:    count,
-		OnRelease: func(n *atomic.Int64) { released <- n.Load() },
+		OnRelease: func(_ context.Context, n *atomic.Int64) { released <- n.Load() },
 	})
 	if err != nil {
 		fmt.Println(err)

@@ -124,7 +124,7 @@ func TestObserversAreNotToldAfterTheRelease(t *testing.T) {
 				expect.NoError(t, conn.FromContext(ctx).Observe(funcObserver(late)))
 				return nil
 			},
-			OnRelease: func(*funcObserver) { over.Store(true) },
+			OnRelease: func(context.Context, *funcObserver) { over.Store(true) },
 		})
 		expect.NoError(t, err)
 		nc, _ := accepted(t, &table)

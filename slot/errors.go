@@ -23,8 +23,9 @@ var (
 )
 
 var (
-	errNoSlot = errors.New("slot: the zero Slot, which no New has made")
-	errTwice  = errors.New("slot: data opened twice")
+	errNoSlot    = errors.New("slot: the zero Slot, which no New has made")
+	errNoContext = errors.New("slot: data opened with a nil context")
+	errTwice     = errors.New("slot: data opened twice")
 )
 
 // about says which slot an error is about.

@@ -17,7 +17,7 @@ func Example() {
 	var table slot.Table
 	quotas, err := slot.New(&table, "example.com/jobs.quota", slot.Hooks[quota]{
 		OnOpen:    func(context.Context, *quota) *quota { return &quota{left: 3} },
-		OnRelease: func(q *quota) { fmt.Println("left:", q.left) },
+		OnRelease: func(_ context.Context, q *quota) { fmt.Println("left:", q.left) },
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -66,7 +66,7 @@ func ExampleSlot_Hand() {
 func ExampleData_Pin() {
 	var table slot.Table
 	quotas, _ := slot.New(&table, "example.com/jobs.quota", slot.Hooks[quota]{
-		OnRelease: func(*quota) { fmt.Println("released") },
+		OnRelease: func(context.Context, *quota) { fmt.Println("released") },
 	})
 	j := new(job)
 	_ = j.Open(context.Background(), &table)

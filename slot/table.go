@@ -19,6 +19,7 @@ type Table struct {
 	Logger *slog.Logger
 
 	opened, released atomic.Uint64
+	waiting          atomic.Pointer[chan struct{}] // closed at the next release; nil while nobody waits
 
 	mu      sync.Mutex // locks the remaining fields
 	entries []*entry   // never changed once it is frozen
@@ -32,8 +33,8 @@ type entry struct {
 	place string // in the source, where it was asked for
 	index int
 
-	open    func(context.Context, *entry, *Data)
-	release func(*entry, *Data)
+	open    func(context.Context, *Data)
+	release func(*Data)
 }
 
 // New returns a slot of its own to the layer that asks for it, for a pointer to T in every holder of the table's slots.
@@ -43,11 +44,21 @@ type entry struct {
 // for a nil table or an empty name. The zero Hooks are none. With an error comes the zero Slot, every use of which is an
 // error as well.
 func New[T any](t *Table, name string, hooks Hooks[T]) (Slot[T], error) {
-	e := &entry{table: t, name: name, place: caller(), open: hooks.open, release: hooks.release}
-	if err := t.add(e); err != nil {
-		return Slot[T]{}, fmt.Errorf("slot: %q: %w", name, err)
+	s := Slot[T]{&entry{table: t, name: name, place: caller()}, mark[T]()}
+	s.entry.open = func(ctx context.Context, d *Data) { s.open(ctx, d, hooks) }
+	s.entry.release = func(d *Data) { s.release(d, hooks) }
+	if err := t.add(s.entry); err != nil {
+		return Slot[T]{}, s.entry.about(err)
 	}
-	return Slot[T]{e}, nil
+	return s, nil
+}
+
+// mark returns a pointer that no program has: the byte keeps a T without a size from sharing the address of others.
+func mark[T any]() *T {
+	return &new(struct {
+		v T
+		_ byte
+	}).v
 }
 
 func (t *Table) add(e *entry) error {
@@ -72,15 +83,14 @@ func (t *Table) add(e *entry) error {
 	return nil
 }
 
-// freeze returns all slots that there will ever be.
-func (t *Table) freeze() []*entry {
+// freeze makes the slots of now all that there will ever be.
+func (t *Table) freeze() {
 	if t == nil {
-		return nil
+		return
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.frozen = true
-	return t.entries
 }
 
 // caller returns where New was called. Two packages that chose one name are found by it.

@@ -1,6 +1,7 @@
 package slot_test
 
 import (
+	"context"
 	"testing"
 
 	"github.com/lazysession/session/internal/expect"
@@ -41,7 +42,7 @@ func TestSlotAskedForTooLate(t *testing.T) {
 func TestSlotAskedForByAHook(t *testing.T) {
 	var table slot.Table
 	var err error
-	newSlot(t, &table, "early", slot.Hooks[token]{OnRelease: func(*token) {
+	newSlot(t, &table, "early", slot.Hooks[token]{OnRelease: func(context.Context, *token) {
 		_, err = slot.New(&table, "late", slot.Hooks[token]{})
 	}})
 	opened(t, &table).Release()
