@@ -11,8 +11,8 @@ import (
 
 type contextKey struct{}
 
-// FromContext returns the connection of a request, in any handler, and the connection being opened, in an OnOpen hook;
-// nil if the context has none. Slots of a nil Conn return [slot.ErrNoData]. It allocates nothing.
+// FromContext returns the connection of a request, in any handler, and the connection that is opened or released, in a
+// hook; nil if the context has none. Slots of a nil Conn return [slot.ErrNoData]. It allocates nothing.
 //
 // While the request is served its connection's data is not released. Who needs it longer calls [Conn.Pin] meanwhile.
 func FromContext(ctx context.Context) *Conn {
@@ -24,8 +24,8 @@ func FromContext(ctx context.Context) *Conn {
 // is none. It is for whoever holds the connection: http.Server.ConnState, those who hijack, clients.
 func From(nc net.Conn) *Conn {
 	for nc != nil {
-		if c, ok := nc.(*Conn); ok {
-			return c
+		if v, ok := nc.(ours); ok {
+			return v.self()
 		}
 		below, ok := nc.(interface{ NetConn() net.Conn })
 		if !ok {
@@ -108,21 +108,21 @@ func (c *requestContext) Value(key any) any {
 
 func (c *requestContext) String() string { return fmt.Sprintf("%v.WithConn", c.parent) }
 
-// An openContext is a Conn as the context of its OnOpen hooks: the background, but for the connection. It has no parent,
-// because a hook may keep it, and the parent of requests is set later.
-type openContext Conn
+// An ownContext is a Conn as the context of its hooks, where the caller gave none for them: the background, but for the
+// connection. It has no parent, because a hook may keep it, and the parent of requests is set later.
+type ownContext Conn
 
-func (*openContext) Deadline() (none time.Time, ok bool) { return none, false }
+func (*ownContext) Deadline() (none time.Time, ok bool) { return none, false }
 
-func (*openContext) Done() <-chan struct{} { return nil }
+func (*ownContext) Done() <-chan struct{} { return nil }
 
-func (*openContext) Err() error { return nil }
+func (*ownContext) Err() error { return nil }
 
-func (c *openContext) Value(key any) any {
+func (c *ownContext) Value(key any) any {
 	if _, ok := key.(contextKey); ok {
 		return (*Conn)(c)
 	}
 	return nil
 }
 
-func (*openContext) String() string { return "conn.Opening" }
+func (*ownContext) String() string { return "conn.WithConn" }

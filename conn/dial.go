@@ -34,10 +34,10 @@ func Dialer(
 			closeUnlessNil(nc)
 			return nil, err
 		}
-		if c.data.Released() {
+		if c.data.Closed() {
 			return nil, fmt.Errorf("conn: dial %s: closed by a layer: %w", address, net.ErrClosed)
 		}
-		return c, nil
+		return c.View(), nil
 	}
 }
 

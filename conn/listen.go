@@ -2,7 +2,10 @@ package conn
 
 import (
 	"context"
+	"crypto/tls"
+	"log/slog"
 	"net"
+	"reflect"
 
 	"github.com/lazysession/session/slot"
 )
@@ -23,31 +26,55 @@ func ListenContext(l net.Listener, t *slot.Table, open func(net.Conn) context.Co
 type listener struct {
 	net.Listener
 	table *slot.Table
-	open  func(net.Conn) context.Context // nil: the background
+	own   func(net.Conn) context.Context // nil: the background
 }
 
 func (l *listener) Accept() (net.Conn, error) {
-	nc, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
+	for {
+		nc, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		c, err := l.open(nc)
+		switch {
+		case err == nil:
+			return c.View(), nil
+		case nc == nil || refusesAll(l.Listener):
+			return nil, err
+		}
+		// One client must not end the server.
+		loggerOf(l.table).Error("conn: a connection was refused", slog.Any("error", err))
 	}
-	c, err := l.wrap(nc)
-	if err != nil {
-		closeUnlessNil(nc)
-		return nil, err
-	}
-	return c, nil
 }
 
+// open opens a connection that was accepted, or closes it, also when the program's own function panics.
+func (l *listener) open(nc net.Conn) (c *Conn, err error) {
+	defer func() {
+		if c == nil {
+			closeUnlessNil(nc)
+		}
+	}()
+	return l.wrap(nc)
+}
+
+// refusesAll reports whether no connection of l could ever get slots: it is TLS's listener, or gives them slots itself.
+// Any other listener may have some that can.
+func refusesAll(l net.Listener) bool {
+	_, ours := l.(*listener)
+	return ours || reflect.TypeOf(l) == tlsListener
+}
+
+var tlsListener = reflect.TypeOf(tls.NewListener(nil, nil))
+
 func (l *listener) wrap(nc net.Conn) (*Conn, error) {
-	if l.open != nil {
-		return New(l.open(nc), nc, l.table)
+	if l.own != nil {
+		return New(l.own(nc), nc, l.table)
 	}
 	c, err := wrap(nc, l.table)
 	if err != nil {
 		return nil, err
 	}
-	return c, c.open((*openContext)(c))
+	return c, c.open((*ownContext)(c))
 }
 
 func closeUnlessNil(nc net.Conn) {

@@ -6,11 +6,13 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"slices"
+
+	"github.com/lazysession/session/slot"
 )
 
 // An Observer is told of what a connection reads and writes: the filter of a layer that counts, traces or watches. Bytes
-// are those on the wire, so with TLS they are the encrypted ones; what sendfile or splice moved is told at the end, as
-// one.
+// are those on the wire, so with TLS they are the encrypted ones; what sendfile or splice moves is told as it goes, in
+// pieces of up to 256 KiB, and the reading side is told the end as io.EOF.
 //
 // It is told after the fact, in the goroutine that reads or writes, which waits for it. Reads and writes may go on at
 // once. Once OnRelease hooks run it is told nothing more. An observer that panics is logged and stops no other.
@@ -38,9 +40,12 @@ func (c *Conn) Observe(o Observer) error {
 	return nil
 }
 
+// observed reports whether there is anybody to tell. A nil Conn is not observed.
+func (c *Conn) observed() bool { return c != nil && len(c.observers) > 0 }
+
 func (c *Conn) tellRead(n int64, err error) {
 	// The pin is what keeps observers from being told of more after the release.
-	if len(c.observers) == 0 || !c.data.Pin() {
+	if !c.observed() || !c.data.Pin() {
 		return
 	}
 	defer c.data.Unpin()
@@ -50,7 +55,7 @@ func (c *Conn) tellRead(n int64, err error) {
 }
 
 func (c *Conn) tellWrite(n int64, err error) {
-	if len(c.observers) == 0 || !c.data.Pin() {
+	if !c.observed() || !c.data.Pin() {
 		return
 	}
 	defer c.data.Unpin()
@@ -63,16 +68,16 @@ func (c *Conn) tellWrite(n int64, err error) {
 func (c *Conn) tell(o Observer, n int64, err error, what func(Observer, int64, error)) {
 	defer func() {
 		if v := recover(); v != nil {
-			c.logger().Error("conn: an observer panicked", slog.String("observer", fmt.Sprintf("%T", o)),
+			loggerOf(c.table).Error("conn: an observer panicked", slog.String("observer", fmt.Sprintf("%T", o)),
 				slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
 		}
 	}()
 	what(o, n, err)
 }
 
-func (c *Conn) logger() *slog.Logger {
-	if c.table != nil && c.table.Logger != nil {
-		return c.table.Logger
+func loggerOf(t *slot.Table) *slog.Logger {
+	if t != nil && t.Logger != nil {
+		return t.Logger
 	}
 	return slog.Default()
 }
