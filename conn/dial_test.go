@@ -56,7 +56,7 @@ func TestTransport(t *testing.T) {
 			transport.DialContext = conn.Dialer(s.dial, &l.table)
 
 			get := func(text string) *conn.Conn {
-				ctx, connection := conn.Trace(l.labels.Hand(t.Context(), &label{text}))
+				ctx, connection := conn.Trace(l.labels.WithValue(t.Context(), &label{text}))
 				expect.Equal(t, "connection before the response", connection(), nil)
 				req, err := http.NewRequestWithContext(ctx, "GET", s.url, nil)
 				expect.NoError(t, err)
@@ -158,7 +158,7 @@ func TestPgx(t *testing.T) {
 	l := newLabelled(t)
 	cfg := pgtest.Pool(t).Config().ConnConfig
 	cfg.DialFunc = conn.Dialer(cfg.DialFunc, &l.table)
-	c, err := pgx.ConnectConfig(l.labels.Hand(t.Context(), &label{"database"}), cfg)
+	c, err := pgx.ConnectConfig(l.labels.WithValue(t.Context(), &label{"database"}), cfg)
 	expect.NoError(t, err)
 	var one int
 	expect.NoError(t, c.QueryRow(t.Context(), "SELECT 1").Scan(&one))

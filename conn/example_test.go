@@ -157,7 +157,7 @@ func ExampleDialer() {
 	defer srv.Close()
 
 	acme := "acme"
-	ctx, connection := conn.Trace(tenants.Hand(context.Background(), &acme))
+	ctx, connection := conn.Trace(tenants.WithValue(context.Background(), &acme))
 	req, _ := http.NewRequestWithContext(ctx, "GET", "http://"+l.Addr().String(), nil)
 	resp, err := transport.RoundTrip(req)
 	if err != nil {

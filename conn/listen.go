@@ -18,7 +18,7 @@ import (
 func Listen(l net.Listener, t *slot.Table) net.Listener { return &listener{l, t, nil} }
 
 // ListenContext is [Listen] with a context for the OnOpen hooks of each connection, in which who accepts can hand data to
-// a layer (see [slot.Slot.Hand]). The function is given the connection as it was accepted; it must neither read nor wait.
+// a layer (see [slot.Slot.WithValue]). The function is given the connection as it was accepted; it must neither read nor wait.
 func ListenContext(l net.Listener, t *slot.Table, open func(net.Conn) context.Context) net.Listener {
 	return &listener{l, t, open}
 }

@@ -311,7 +311,7 @@ func TestListenContextHandsToOneLayer(t *testing.T) {
 	expect.NoError(t, err)
 	l := conn.ListenContext(below, &table, func(nc net.Conn) context.Context {
 		a := nc.RemoteAddr()
-		return ports.Hand(t.Context(), &a)
+		return ports.WithValue(t.Context(), &a)
 	})
 	defer l.Close()
 	out, err := net.Dial("tcp", l.Addr().String())

@@ -31,7 +31,7 @@
 // # Open and release
 //
 // [Hooks] fill and empty a slot. Layers are a stack: they open in the order in which they asked for their slots and are
-// released in the opposite order. Whoever opens a holder can hand data to one layer with [Slot.Hand].
+// released in the opposite order. Whoever opens a holder can hand data to one layer with [Slot.WithValue].
 //
 // A holder that closes while it is used is released after that use: [Data.Pin] is how users say so.
 //

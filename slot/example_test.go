@@ -42,7 +42,7 @@ func Example() {
 }
 
 // Whoever opens a holder hands data to one layer, past all others.
-func ExampleSlot_Hand() {
+func ExampleSlot_WithValue() {
 	var table slot.Table
 	quotas, _ := slot.New(&table, "example.com/jobs.quota", slot.Hooks[quota]{
 		OnOpen: func(_ context.Context, handed *quota) *quota {
@@ -52,7 +52,7 @@ func ExampleSlot_Hand() {
 			return &quota{left: 3}
 		},
 	})
-	generous := quotas.Hand(context.Background(), &quota{left: 100})
+	generous := quotas.WithValue(context.Background(), &quota{left: 100})
 
 	j := new(job)
 	_ = j.Open(generous, &table)

@@ -15,7 +15,7 @@ import (
 // the last one to open. A hook that panics is logged and stops no other.
 type Hooks[T any] struct {
 	// OnOpen returns what the slot is to hold; nil for nothing. The context is that of whoever opened the holder, and
-	// lets the holder be found in it. Handed is what they handed to this slot with [Slot.Hand]; nil if nothing.
+	// lets the holder be found in it. Handed is what they handed to this slot with [Slot.WithValue]; nil if nothing.
 	//
 	// It runs before anybody else sees the holder, in the goroutine that accepts or dials, and so must not wait for long.
 	// Nil: the slot holds what was handed.

@@ -163,7 +163,7 @@ func TestHandedToOneLayer(t *testing.T) {
 	plain := newSlot(t, &table, "plain", slot.Hooks[token]{})
 	forA, forPlain := &token{"for a"}, &token{"for plain"}
 	d := new(slot.Data)
-	expect.NoError(t, d.Open(plain.Hand(a.Hand(bg, forA), forPlain), &table))
+	expect.NoError(t, d.Open(plain.WithValue(a.WithValue(bg, forA), forPlain), &table))
 	if !slices.Equal(got, []*token{forA, nil}) {
 		t.Errorf("handed to a and b: got %v, want only a to get something", got)
 	}

@@ -74,9 +74,9 @@ func (s Slot[T]) Take(h Holder) (*T, error) {
 	return v, nil
 }
 
-// Hand returns a context that hands v to this slot of every holder opened with it, and to no other. OnOpen gets it;
+// WithValue returns a context that hands v to this slot of every holder opened with it, and to no other. OnOpen gets it;
 // without that hook the slot holds it.
-func (s Slot[T]) Hand(ctx context.Context, v *T) context.Context {
+func (s Slot[T]) WithValue(ctx context.Context, v *T) context.Context {
 	if s.entry == nil {
 		return ctx
 	}

@@ -26,7 +26,7 @@ func TestTwoPackagesAskForOneName(t *testing.T) {
 	if _, err := b.Take(d); err == nil {
 		t.Error("Take with a refused slot: no error")
 	}
-	expect.Equal(t, "context that a refused slot hands in", b.Hand(bg, nil), bg)
+	expect.Equal(t, "context that a refused slot hands in", b.WithValue(bg, nil), bg)
 }
 
 func TestSlotAskedForTooLate(t *testing.T) {
