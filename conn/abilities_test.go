@@ -24,7 +24,7 @@ func tcpPair(t testing.TB, table *slot.Table) (*conn.Conn, *net.TCPConn) {
 	t.Helper()
 	below, err := net.Listen("tcp", "127.0.0.1:0")
 	expect.NoError(t, err)
-	l := conn.Listen(below, table)
+	l := conn.NewListener(below, table)
 	defer l.Close()
 	out, err := net.Dial("tcp", l.Addr().String())
 	expect.NoError(t, err)
@@ -269,7 +269,7 @@ func TestAbilitiesAreUsed(t *testing.T) {
 func TestListenersAndDialsGiveViews(t *testing.T) {
 	below, err := net.Listen("tcp", "127.0.0.1:0")
 	expect.NoError(t, err)
-	l := conn.Listen(below, nil)
+	l := conn.NewListener(below, nil)
 	defer l.Close()
 	out, err := conn.Dialer(nil, nil)(t.Context(), "tcp", l.Addr().String())
 	expect.NoError(t, err)

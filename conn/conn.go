@@ -12,7 +12,7 @@ import (
 	"github.com/lazysession/session/slot"
 )
 
-// A Conn is a connection with slots. It is made by what [Listen] and [Dialer] return, or by [New].
+// A Conn is a connection with slots. It is made by what [NewListener] and [Dialer] return, or by [New].
 //
 // Close also releases the slots, as soon as no request uses them. Goroutines may share a Conn as any net.Conn.
 //
@@ -56,10 +56,10 @@ func wrap(nc net.Conn, t *slot.Table) (*Conn, error) {
 		return nil, errors.New("conn: nil connection")
 	}
 	if c := From(nc); c != nil {
-		return nil, fmt.Errorf("conn: %T has slots already: layers share one table and one Listen or Dialer", c)
+		return nil, fmt.Errorf("conn: %T has slots already: layers share one table and one NewListener or Dialer", c)
 	}
 	if _, ok := nc.(interface{ ConnectionState() tls.ConnectionState }); ok {
-		return nil, fmt.Errorf("conn: %T has TLS inside: use tls.NewListener(conn.Listen(…)), Server.ServeTLS, "+
+		return nil, fmt.Errorf("conn: %T has TLS inside: use tls.NewListener(conn.NewListener(…)), Server.ServeTLS, "+
 			"or a Transport's DialContext, so that TLS is around the slots", nc)
 	}
 	return &Conn{inner: nc, table: t}, nil

@@ -23,7 +23,7 @@
 //			Handler:     http.HandlerFunc(visit),
 //			ConnContext: conn.ConnContext(nil), // lets requests find their connection
 //		}
-//		log.Fatal(srv.Serve(conn.Listen(l, &table))) // gives connections slots
+//		log.Fatal(srv.Serve(conn.NewListener(l, &table))) // gives connections slots
 //	}
 //
 //	func visit(w http.ResponseWriter, r *http.Request) {
@@ -37,7 +37,7 @@
 //
 // # Servers
 //
-// Two wrappers: [Listen] around the listener, below TLS, and [ConnContext] around the program's own, nil if it has none.
+// Two wrappers: [NewListener] around the listener, below TLS, and [ConnContext] around the program's own, nil if it has none.
 // Where one is missing, FromContext returns nil, and a slot's Get says that there is no holder. net/http closes
 // connections under running handlers and tells nobody when the last of them has returned, so ConnContext also puts
 // [Handler], which counts them, around the server's handler.

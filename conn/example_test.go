@@ -55,7 +55,7 @@ func Example() {
 		return
 	}
 	srv := &http.Server{Handler: http.HandlerFunc(visit), ConnContext: conn.ConnContext(nil)}
-	go srv.Serve(conn.Listen(l, &table))
+	go srv.Serve(conn.NewListener(l, &table))
 
 	client := &http.Client{Transport: &http.Transport{}}
 	fmt.Println(fetch(client, "http://"+l.Addr().String()))
@@ -117,7 +117,7 @@ func ExampleHandler() {
 	hello := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "hello") })
 	l, _ := net.Listen("tcp", "127.0.0.1:0")
 	srv := &http.Server{Handler: limit(hello), ConnContext: conn.ConnContext(nil)}
-	go srv.Serve(conn.Listen(l, &table))
+	go srv.Serve(conn.NewListener(l, &table))
 	defer srv.Close()
 
 	client := &http.Client{Transport: &http.Transport{}}
@@ -189,14 +189,14 @@ func ExampleFrom() {
 }
 
 // The mistake: TLS below the slots, which would keep HTTP/2 and Request.TLS from net/http. The first Accept says so.
-// ServeTLS(conn.Listen(l, &table), …) is right.
-func ExampleListen_incorrect() {
+// ServeTLS(conn.NewListener(l, &table), …) is right.
+func ExampleNewListener_incorrect() {
 	var table slot.Table
 	below, _ := net.Listen("tcp", "127.0.0.1:0")
 	go net.Dial("tcp", below.Addr().String())
 
 	srv := &http.Server{ConnContext: conn.ConnContext(nil)}
-	err := srv.Serve(conn.Listen(tls.NewListener(below, &tls.Config{}), &table))
+	err := srv.Serve(conn.NewListener(tls.NewListener(below, &tls.Config{}), &table))
 	fmt.Println(strings.HasPrefix(err.Error(), "conn: *tls.Conn has TLS inside"))
 	// Output: true
 }

@@ -148,7 +148,7 @@ func TestBrokenListener(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	expect.NoError(t, err)
 	l.Close()
-	_, err = conn.Listen(l, &w.table).Accept()
+	_, err = conn.NewListener(l, &w.table).Accept()
 	expect.Error(t, err, net.ErrClosed)
 	if _, err := conn.New(t.Context(), nil, &w.table); err == nil {
 		t.Error("a nil connection: no error")

@@ -10,14 +10,14 @@ import (
 	"github.com/lazysession/session/slot"
 )
 
-// Listen returns a listener whose connections have the slots of a table. A nil table has none.
+// NewListener returns a listener whose connections have the slots of a table. A nil table has none.
 //
-// OnOpen hooks run in Accept. With TLS, wrap first: http.Server.ServeTLS(conn.Listen(l, t), …) and
-// tls.NewListener(conn.Listen(l, t), …) are right, and a Listen around a TLS listener fails at the first Accept. The
+// OnOpen hooks run in Accept. With TLS, wrap first: http.Server.ServeTLS(conn.NewListener(l, t), …) and
+// tls.NewListener(conn.NewListener(l, t), …) are right, and a NewListener around a TLS listener fails at the first Accept. The
 // listener below stays the caller's: its deadlines can be set there.
-func Listen(l net.Listener, t *slot.Table) net.Listener { return &listener{l, t, nil} }
+func NewListener(l net.Listener, t *slot.Table) net.Listener { return &listener{l, t, nil} }
 
-// ListenContext is [Listen] with a context for the OnOpen hooks of each connection, in which who accepts can hand data to
+// ListenContext is [NewListener] with a context for the OnOpen hooks of each connection, in which who accepts can hand data to
 // a layer (see [slot.Slot.WithValue]). The function is given the connection as it was accepted; it must neither read nor wait.
 func ListenContext(l net.Listener, t *slot.Table, open func(net.Conn) context.Context) net.Listener {
 	return &listener{l, t, open}

@@ -99,7 +99,7 @@ func TestTLSClientOfAMixedListener(t *testing.T) {
 	srv := &http.Server{Handler: counting(w), ConnContext: conn.ConnContext(nil)}
 	served := make(chan error, 1)
 	go func() {
-		served <- srv.Serve(conn.Listen(mixed{below, &tls.Config{Certificates: []tls.Certificate{cert}}, next}, &w.table))
+		served <- srv.Serve(conn.NewListener(mixed{below, &tls.Config{Certificates: []tls.Certificate{cert}}, next}, &w.table))
 	}()
 	refused := func() {
 		nc, err := net.Dial("tcp", below.Addr().String())
@@ -128,7 +128,7 @@ type nothing struct{ net.Listener }
 func (nothing) Accept() (net.Conn, error) { return nil, nil }
 
 func TestListenerOfNothing(t *testing.T) {
-	_, err := conn.Listen(nothing{}, nil).Accept()
+	_, err := conn.NewListener(nothing{}, nil).Accept()
 	expect.Text(t, err, "nil connection")
 }
 

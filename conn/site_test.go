@@ -82,7 +82,7 @@ func startSite(t testing.TB, w *witness, kind way, h http.Handler, adjust ...fun
 	}
 	s.client = &http.Client{Transport: transport}
 	served := make(chan error, 1)
-	go func() { served <- s.serve(conn.Listen(l, &w.table)) }()
+	go func() { served <- s.serve(conn.NewListener(l, &w.table)) }()
 	s.stop = sync.OnceFunc(func() {
 		transport.CloseIdleConnections()
 		s.server.Close()

@@ -509,7 +509,7 @@ func TestFileServerUsesSendfile(t *testing.T) {
 		expect.NoError(t, err)
 		spies := make(chan spy, 1)
 		srv := &http.Server{Handler: http.FileServer(http.Dir(dir)), ConnContext: conn.ConnContext(nil)}
-		go srv.Serve(conn.Listen(spyListener{below, spies}, &s.table))
+		go srv.Serve(conn.NewListener(spyListener{below, spies}, &s.table))
 		defer srv.Close()
 		client := &http.Client{Transport: &http.Transport{}}
 		resp, err := client.Get("http://" + below.Addr().String() + "/file")

@@ -27,7 +27,7 @@ func newConnections(rate int) (*connections, error) {
 	return c, errors.Join(err, errRate)
 }
 
-func (c *connections) listen(l net.Listener) net.Listener { return conn.Listen(l, &c.table) }
+func (c *connections) listen(l net.Listener) net.Listener { return conn.NewListener(l, &c.table) }
 
 type connectionView struct {
 	Requests, In, Out int
