@@ -271,7 +271,7 @@ func TestListenersAndDialsGiveViews(t *testing.T) {
 	expect.NoError(t, err)
 	l := conn.NewListener(below, nil)
 	defer l.Close()
-	out, err := conn.Dialer(nil, nil)(t.Context(), "tcp", l.Addr().String())
+	out, err := conn.DialContext(nil, nil)(t.Context(), "tcp", l.Addr().String())
 	expect.NoError(t, err)
 	defer out.Close()
 	in, err := l.Accept()
@@ -284,7 +284,7 @@ func TestListenersAndDialsGiveViews(t *testing.T) {
 	if got := abilitiesOf(out); !slices.Equal(got, all) {
 		t.Errorf("dialled: got %q, want %q", got, all)
 	}
-	piped, err := conn.Dialer(func(context.Context, string, string) (net.Conn, error) {
+	piped, err := conn.DialContext(func(context.Context, string, string) (net.Conn, error) {
 		ours, _ := net.Pipe()
 		return ours, nil
 	}, nil)(t.Context(), "pipe", "")

@@ -12,7 +12,7 @@ import (
 	"github.com/lazysession/session/slot"
 )
 
-// A Conn is a connection with slots. It is made by what [NewListener] and [Dialer] return, or by [New].
+// A Conn is a connection with slots. It is made by what [NewListener] and [DialContext] return, or by [New].
 //
 // Close also releases the slots, as soon as no request uses them. Goroutines may share a Conn as any net.Conn.
 //
@@ -56,7 +56,7 @@ func wrap(nc net.Conn, t *slot.Table) (*Conn, error) {
 		return nil, errors.New("conn: nil connection")
 	}
 	if c := From(nc); c != nil {
-		return nil, fmt.Errorf("conn: %T has slots already: layers share one table and one NewListener or Dialer", c)
+		return nil, fmt.Errorf("conn: %T has slots already: layers share one table and one NewListener or DialContext", c)
 	}
 	if _, ok := nc.(interface{ ConnectionState() tls.ConnectionState }); ok {
 		return nil, fmt.Errorf("conn: %T has TLS inside: use tls.NewListener(conn.NewListener(…)), Server.ServeTLS, "+

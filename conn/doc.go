@@ -48,7 +48,7 @@
 //
 // # Clients
 //
-// [Dialer] around a dial function gives http.Transport, pgx or any other client the same. What the caller puts into the
+// [DialContext] around a dial function gives http.Transport, pgx or any other client the same. What the caller puts into the
 // context of the dial reaches the OnOpen hooks, and [slot.Slot.WithValue] reaches one of them. [Trace] tells which connection
 // a response came over, and [From] finds it in whatever the client says its connection is.
 //

@@ -145,10 +145,10 @@ func ExampleConnContext() {
 
 // The caller of a request names the tenant it is for; the layer finds that name when the connection is dialled. For pgx,
 // set the DialFunc of its configuration in the same way.
-func ExampleDialer() {
+func ExampleDialContext() {
 	var table slot.Table
 	tenants, _ := slot.New(&table, "example.com/tenant", slot.Hooks[string]{})
-	transport := &http.Transport{DialContext: conn.Dialer(nil, &table)}
+	transport := &http.Transport{DialContext: conn.DialContext(nil, &table)}
 	defer transport.CloseIdleConnections()
 
 	l, _ := net.Listen("tcp", "127.0.0.1:0")

@@ -148,7 +148,7 @@ func TestRefusedWhilePinned(t *testing.T) {
 	below, err := net.Listen("tcp", "127.0.0.1:0")
 	expect.NoError(t, err)
 	defer below.Close()
-	nc, err := conn.Dialer(nil, &table)(t.Context(), "tcp", below.Addr().String())
+	nc, err := conn.DialContext(nil, &table)(t.Context(), "tcp", below.Addr().String())
 	expect.Error(t, err, net.ErrClosed, "closed by a layer")
 	expect.Equal(t, "connection", nc, nil)
 	expect.Equal(t, "open while pinned", table.Figures().Open(), 1)

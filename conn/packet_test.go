@@ -52,7 +52,7 @@ func answerTo(query []byte) []byte {
 func TestResolverOverUDP(t *testing.T) {
 	bothWays(t, func(t *testing.T, s *side) {
 		server := serveNames(t)
-		dial := conn.Dialer(nil, &s.table)
+		dial := conn.DialContext(nil, &s.table)
 		r := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return dial(ctx, network, server)
 		}}

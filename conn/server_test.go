@@ -387,7 +387,7 @@ func TestListenTwiceIsRefused(t *testing.T) {
 
 func TestDialOfNothing(t *testing.T) {
 	w := newWitness(t)
-	dial := conn.Dialer(func(context.Context, string, string) (net.Conn, error) { return nil, nil }, &w.table)
+	dial := conn.DialContext(func(context.Context, string, string) (net.Conn, error) { return nil, nil }, &w.table)
 	_, err := dial(t.Context(), "tcp", "nowhere:1")
 	expect.Text(t, err, "nil connection")
 }
