@@ -5,9 +5,9 @@ import (
 	"syscall"
 )
 
-// Programs ask by type assertion what a net.Conn can do. So the one they get must have exactly the optional methods of the
-// one below it: each combination is a type. All of them are one pointer to the Conn, which an interface holds without an
-// allocation; each adds one method to a smaller one.
+// Programs ask by type assertion what a net.Conn can do. So the one they get must have exactly the optional methods of
+// the one below it: each combination is a type. All of them are one pointer to the Conn, which an interface holds
+// without an allocation; each adds one method to a smaller one.
 
 type (
 	viewS struct{ *Conn } // SyscallConn
@@ -64,8 +64,9 @@ const (
 )
 
 // View returns the connection for others: with the methods SyscallConn, CloseWrite, CloseRead, and those of a
-// net.PacketConn, each if the connection below has it. Listeners and dials return it. Who made the Conn by [New] hands on
-// its View where anybody asks by type assertion what a connection can do, as net/http does. [From] leads back.
+// net.PacketConn, each if the connection below has it. Listeners and dials return it. A program that makes the Conn by
+// [New] hands its View to others who ask by type assertion what a connection can do, as net/http does. [From] leads
+// back.
 func (c *Conn) View() net.Conn {
 	switch abilities(c.inner) {
 	case canSyscall | canCloseWrite | canCloseRead:
@@ -149,6 +150,6 @@ func (c *Conn) syscallConn() (syscall.RawConn, error) {
 	return observedRaw{raw}, nil
 }
 
-// An observedRaw has the methods of a RawConn and no more. By one more, os.File finds the socket, and would have the kernel
-// move bytes between the two that no observer is told of; without it, it asks the Conn.
+// An observedRaw has the methods of a RawConn and no more. By others, os.File finds the socket, and would have the
+// kernel move bytes between the two that no observer is told of. Without them it asks the Conn.
 type observedRaw struct{ syscall.RawConn }

@@ -37,9 +37,9 @@ var (
 // The OnOpen hooks run before it returns; [FromContext] finds the Conn in their context, which else is ctx, or the
 // background for a nil one. A nil table has no slots. A layer that refuses the connection has closed it by then.
 //
-// It returns an error for a nil connection, for one that has slots already, and for one that is TLS already: around that,
-// net/http would find neither HTTP/2 nor Request.TLS. TLS belongs around a Conn, not below it. After an error nc is the
-// caller's to close.
+// It returns an error for a nil connection, for one that has slots already, and for one that is TLS already: around
+// that, net/http would find neither HTTP/2 nor Request.TLS. TLS belongs around a Conn, not below it. After an error nc
+// is the caller's to close.
 func New(ctx context.Context, nc net.Conn, t *slot.Table) (*Conn, error) {
 	c, err := wrap(nc, t)
 	if err != nil {
@@ -65,8 +65,8 @@ func wrap(nc net.Conn, t *slot.Table) (*Conn, error) {
 	return &Conn{inner: nc, table: t}, nil
 }
 
-// open runs the OnOpen hooks. Only while they run may observers be added. The context is not kept for the release, since
-// with a dial it is that of some request.
+// open runs the OnOpen hooks. Only while they run may observers be added. The context is not kept for the release,
+// since with a dial it is that of some request.
 func (c *Conn) open(ctx context.Context) error {
 	c.opening.Store(true)
 	defer c.opening.Store(false)
@@ -95,15 +95,16 @@ func (c *Conn) Unpin() {
 }
 
 // Close closes the connection and releases its data once nothing has it pinned: now, if no request is being served, so
-// OnRelease hooks may run in it, and so under locks of net/http. They run once, however often and by whomever it is called.
+// OnRelease hooks may run in it, and so under locks of net/http. They run once, however often and by whomever it is
+// called.
 func (c *Conn) Close() error {
 	defer c.data.Release()
 	return c.inner.Close()
 }
 
 // NetConn returns the connection below: the *net.TCPConn, where the listener or dialer was TCP's. What it has and a
-// [Conn.View] hasn't, keep-alive settings or writev by net.Buffers, is reached this way; bytes that pass by the Conn are
-// told to no [Observer]. To close it releases nothing: close the Conn.
+// [Conn.View] hasn't, keep-alive settings or writev by net.Buffers, is reached this way; bytes that pass by the Conn
+// are told to no [Observer]. To close it releases nothing: close the Conn.
 func (c *Conn) NetConn() net.Conn { return c.inner }
 
 // Read reads from the connection.

@@ -54,8 +54,9 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	srv := &http.Server{Handler: http.HandlerFunc(visit), ConnContext: conn.ConnContext(nil)}
-	go srv.Serve(conn.NewListener(l, &table))
+	srv := &http.Server{Handler: http.HandlerFunc(visit)}
+	withSlots := conn.Configure(srv, &table)
+	go srv.Serve(withSlots(l))
 
 	client := &http.Client{Transport: &http.Transport{}}
 	fmt.Println(fetch(client, "http://"+l.Addr().String()))
@@ -99,7 +100,8 @@ func ExampleConn_Observe() {
 // A quota is a layer that refuses: requests, in its middleware, and connections, by closing them when they open.
 type quota struct{ left atomic.Int32 }
 
-// Each connection of this server may make two requests. The layer is middleware.
+// Each connection of this server may make two requests. The layer is middleware. The program composes the parts that
+// Configure would put together.
 func ExampleHandler() {
 	var table slot.Table
 	quotas, _ := slot.New(&table, "example.com/quota", slot.Hooks[quota]{
@@ -116,7 +118,7 @@ func ExampleHandler() {
 	}
 	hello := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "hello") })
 	l, _ := net.Listen("tcp", "127.0.0.1:0")
-	srv := &http.Server{Handler: limit(hello), ConnContext: conn.ConnContext(nil)}
+	srv := &http.Server{Handler: conn.Handler(limit(hello)), ConnContext: conn.ConnContext(nil)}
 	go srv.Serve(conn.NewListener(l, &table))
 	defer srv.Close()
 
@@ -143,8 +145,8 @@ func ExampleConnContext() {
 	// Output: pipe
 }
 
-// The caller of a request names the tenant it is for; the layer finds that name when the connection is dialled. For pgx,
-// set the DialFunc of its configuration in the same way.
+// The caller of a request names the tenant it is for; the layer finds that name when the connection is dialled. For
+// pgx, set the DialFunc of its configuration in the same way.
 func ExampleDialContext() {
 	var table slot.Table
 	tenants, _ := slot.New(&table, "example.com/tenant", slot.Hooks[string]{})
@@ -195,8 +197,7 @@ func ExampleNewListener_incorrect() {
 	below, _ := net.Listen("tcp", "127.0.0.1:0")
 	go net.Dial("tcp", below.Addr().String())
 
-	srv := &http.Server{ConnContext: conn.ConnContext(nil)}
-	err := srv.Serve(conn.NewListener(tls.NewListener(below, &tls.Config{}), &table))
+	err := new(http.Server).Serve(conn.NewListener(tls.NewListener(below, &tls.Config{}), &table))
 	fmt.Println(strings.HasPrefix(err.Error(), "conn: *tls.Conn has TLS inside"))
 	// Output: true
 }

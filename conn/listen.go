@@ -13,12 +13,15 @@ import (
 // NewListener returns a listener whose connections have the slots of a table. A nil table has none.
 //
 // OnOpen hooks run in Accept. With TLS, wrap first: http.Server.ServeTLS(conn.NewListener(l, t), …) and
-// tls.NewListener(conn.NewListener(l, t), …) are right, and a NewListener around a TLS listener fails at the first Accept. The
-// listener below stays the caller's: its deadlines can be set there.
+// tls.NewListener(conn.NewListener(l, t), …) are right, and a NewListener around a TLS listener fails at the first
+// Accept, as one around another NewListener does. Of any other listener, a connection that can't have slots because it
+// has TLS inside is refused alone: closed, and logged to the table's Logger. The listener below stays the caller's: its
+// deadlines can be set there.
 func NewListener(l net.Listener, t *slot.Table) net.Listener { return &listener{l, t, nil} }
 
-// ListenContext is [NewListener] with a context for the OnOpen hooks of each connection, in which who accepts can hand data to
-// a layer (see [slot.Slot.WithValue]). The function is given the connection as it was accepted; it must neither read nor wait.
+// ListenContext is [NewListener] with a context for the OnOpen hooks of each connection, in which the caller can hand
+// data to a layer (see [slot.Slot.WithValue]). The function is given the connection as it was accepted; it must neither
+// read nor wait. If it panics, the connection is closed and the panic goes on.
 func ListenContext(l net.Listener, t *slot.Table, open func(net.Conn) context.Context) net.Listener {
 	return &listener{l, t, open}
 }

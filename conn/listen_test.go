@@ -96,10 +96,11 @@ func TestTLSClientOfAMixedListener(t *testing.T) {
 	next <- true
 	next <- false
 	next <- true
-	srv := &http.Server{Handler: counting(w), ConnContext: conn.ConnContext(nil)}
+	srv := &http.Server{Handler: counting(w)}
+	withSlots := conn.Configure(srv, &w.table)
 	served := make(chan error, 1)
 	go func() {
-		served <- srv.Serve(conn.NewListener(mixed{below, &tls.Config{Certificates: []tls.Certificate{cert}}, next}, &w.table))
+		served <- srv.Serve(withSlots(mixed{below, &tls.Config{Certificates: []tls.Certificate{cert}}, next}))
 	}()
 	refused := func() {
 		nc, err := net.Dial("tcp", below.Addr().String())

@@ -10,9 +10,13 @@ import (
 	"github.com/lazysession/session/slot"
 )
 
-// An Observer is told of what a connection reads and writes: the filter of a layer that counts, traces or watches. Bytes
-// are those on the wire, so with TLS they are the encrypted ones; what sendfile or splice moves is told as it goes, in
-// pieces of up to 256 KiB, and the reading side is told the end as io.EOF.
+// An Observer is told of what a connection reads and writes: the filter of a layer that counts, traces or watches.
+// Bytes are those on the wire, so with TLS they are the encrypted ones.
+//
+// What sendfile or splice moves is told as it goes, in pieces of 256 KiB and a last one; a source that gives less for a
+// long time is told of when its piece is full or it ends. The end is told to the reading side as io.EOF, and an error
+// to both, since the kernel doesn't say whose it is. To copy a part of an observed connection to a file, by io.CopyN,
+// is done without the kernel's help, as nothing else would tell of it.
 //
 // It is told after the fact, in the goroutine that reads or writes, which waits for it. Reads and writes may go on at
 // once. Once OnRelease hooks run it is told nothing more. An observer that panics is logged and stops no other.

@@ -9,8 +9,9 @@ import (
 // piece is how many bytes the kernel moves before observers are told of them.
 const piece = 256 << 10
 
-// ReadFrom writes to the connection what it reads from r: by sendfile or splice, where the connection below has them for
-// such an r. Where r is a connection with slots, or an io.LimitedReader of one, what counts is the connection below it.
+// ReadFrom writes to the connection what it reads from r: by sendfile or splice, where the connection below has them
+// for such an r. Where r is a connection with slots, or an io.LimitedReader of one, what counts is the connection below
+// it.
 func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
 	dst, ok := c.inner.(io.ReaderFrom)
 	if !ok {
@@ -29,8 +30,8 @@ func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
 	}
 }
 
-// WriteTo writes to w what it reads from the connection: by splice, where the connection below has it for such a w. Where
-// w is a connection with slots, what counts is the connection below it.
+// WriteTo writes to w what it reads from the connection: by splice, where the connection below has it for such a w.
+// Where w is a connection with slots, what counts is the connection below it.
 func (c *Conn) WriteTo(w io.Writer) (int64, error) {
 	if v, ok := w.(ours); ok {
 		to := v.self()

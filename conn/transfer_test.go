@@ -19,8 +19,8 @@ import (
 	"github.com/lazysession/session/slot"
 )
 
-// A spy is a TCP connection that tells what reaches its ReadFrom, which is what net decides by whether to use sendfile or
-// splice, and counts the bytes that pass through the program's own memory.
+// A spy is a TCP connection that tells what reaches its ReadFrom, which is what net decides by whether to use sendfile
+// or splice, and counts the bytes that pass through the program's own memory.
 type spy struct {
 	*net.TCPConn
 	from   chan io.Reader
@@ -508,8 +508,9 @@ func TestFileServerUsesSendfile(t *testing.T) {
 		below, err := net.Listen("tcp", "127.0.0.1:0")
 		expect.NoError(t, err)
 		spies := make(chan spy, 1)
-		srv := &http.Server{Handler: http.FileServer(http.Dir(dir)), ConnContext: conn.ConnContext(nil)}
-		go srv.Serve(conn.NewListener(spyListener{below, spies}, &s.table))
+		srv := &http.Server{Handler: http.FileServer(http.Dir(dir))}
+		withSlots := conn.Configure(srv, &s.table)
+		go srv.Serve(withSlots(spyListener{below, spies}))
 		defer srv.Close()
 		client := &http.Client{Transport: &http.Transport{}}
 		resp, err := client.Get("http://" + below.Addr().String() + "/file")

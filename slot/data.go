@@ -6,7 +6,8 @@ import (
 )
 
 // Data is the slots of one holder: a connection, or whatever else is opened, used and released. The holder has it as a
-// field, and opens and releases it. The zero Data is not open: its slots can't be used, Pin fails. It must not be copied.
+// field, and opens and releases it. The zero Data is not open: its slots can't be used, Pin fails. It must not be
+// copied.
 //
 // Goroutines may share it. It has no lock: getting and setting are atomic operations on one word, and setting a slot
 // for the first time allocates only in tables of more than eight slots.
@@ -41,8 +42,8 @@ type Holder interface{ SlotData() *Data }
 // SlotData makes Data a Holder by itself.
 func (d *Data) SlotData() *Data { return d }
 
-// Open opens the data for the table's slots, freezes the table, and runs the OnOpen hooks with ctx, in which they should
-// find the holder. The data is pinned until all have run. A nil table has no slots.
+// Open opens the data for the table's slots, freezes the table, and runs the OnOpen hooks with ctx, in which they
+// should find the holder. The data is pinned until all have run. A nil table has no slots.
 //
 // A hook that calls Release refuses the holder: the layers after its own are not asked to open.
 //
@@ -66,8 +67,8 @@ func (d *Data) Open(ctx context.Context, t *Table) error {
 	return nil
 }
 
-// KeepContext sets the context from which OnRelease hooks get their values, which else is the one of Open. A holder that
-// lives longer than the request for which it was opened doesn't keep that request's context in this way.
+// KeepContext sets the context from which OnRelease hooks get their values, which else is the one of Open. A holder
+// that lives longer than the request for which it was opened doesn't keep that request's context in this way.
 //
 // It is for the holder, before Open.
 func (d *Data) KeepContext(ctx context.Context) { d.ctx = ctx }

@@ -11,14 +11,14 @@ import (
 // Hooks are what a layer does when a holder opens and when its data is released. Nil hooks do nothing.
 //
 // Holders open the layers in the order in which they asked for their slots, and release them in the opposite order, so
-// that a layer may rely on those before it at both times. A layer that refuses the holder, by releasing it in OnOpen, is
-// the last one to open. A hook that panics is logged and stops no other.
+// that a layer may rely on those before it at both times. A layer that refuses the holder, by releasing it in OnOpen,
+// is the last one to open. A hook that panics is logged and stops no other.
 type Hooks[T any] struct {
 	// OnOpen returns what the slot is to hold; nil for nothing. The context is that of whoever opened the holder, and
 	// lets the holder be found in it. Handed is what they handed to this slot with [Slot.WithValue]; nil if nothing.
 	//
-	// It runs before anybody else sees the holder, in the goroutine that accepts or dials, and so must not wait for long.
-	// Nil: the slot holds what was handed.
+	// It runs before anybody else sees the holder, in the goroutine that accepts or dials, and so must not wait for
+	// long. Nil: the slot holds what was handed.
 	OnOpen func(ctx context.Context, handed *T) *T
 
 	// OnRelease is given what the slot holds, nil if nothing. It runs exactly once for every holder that the layer
@@ -28,8 +28,8 @@ type Hooks[T any] struct {
 	//
 	// The context lets the holder be found in it, as in OnOpen, and is never done.
 	//
-	// It runs in the goroutine that closes or unpins last, which may hold locks of its own, as net/http does. So it must
-	// be quick, and call nothing that the holder belongs to.
+	// It runs in the goroutine that closes or unpins last, which may hold locks of its own, as net/http does. So it
+	// must be quick, and call nothing that the holder belongs to.
 	OnRelease func(ctx context.Context, v *T)
 }
 

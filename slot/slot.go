@@ -47,8 +47,8 @@ func (s Slot[T]) Set(h Holder, v *T) error {
 }
 
 // GetOrSet returns what the slot of h holds. If that is nothing, it makes the slot hold v and returns v: of several
-// goroutines one sets the slot, and all get the same. It is for what is known only after OnOpen, such as the name in the
-// peer's certificate, which the first request can set. Errors are those of Get.
+// goroutines one sets the slot, and all get the same. It is for what is known only after OnOpen, such as the name in
+// the peer's certificate, which the first request can set. Errors are those of Get.
 func (s Slot[T]) GetOrSet(h Holder, v *T) (*T, error) {
 	for {
 		if got, err := s.Get(h); got != nil || v == nil || err != nil {
@@ -74,8 +74,8 @@ func (s Slot[T]) Take(h Holder) (*T, error) {
 	return v, nil
 }
 
-// WithValue returns a context that hands v to this slot of every holder opened with it, and to no other. OnOpen gets it;
-// without that hook the slot holds it.
+// WithValue returns a context that hands v to this slot of every holder opened with it, and to no other. OnOpen gets
+// it; without that hook the slot holds it.
 func (s Slot[T]) WithValue(ctx context.Context, v *T) context.Context {
 	if s.entry == nil {
 		return ctx
@@ -124,8 +124,8 @@ func load[T any](c *atomic.Value) *T {
 	return v
 }
 
-// swap makes a cell hold v and returns what it held. It does nothing, and reports false, if there is no cell or its slot
-// is released. A value that was swapped in is thereby one that OnRelease gets, if nobody else does before.
+// swap makes a cell hold v and returns what it held. It does nothing, and reports false, if there is no cell or its
+// slot is released. A value that was swapped in is thereby one that OnRelease gets, if nobody else does before.
 func (s Slot[T]) swap(c *atomic.Value, v *T) (old *T, ok bool) {
 	if c == nil {
 		return nil, false

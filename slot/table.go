@@ -41,8 +41,8 @@ type entry struct {
 //
 // The name is unique in the table, by convention the package's path and a word: "example.com/shop/limit.bucket". It
 // returns [ErrTaken] for a name that was asked for before, [ErrFrozen] once the first holder has opened, and an error
-// for a nil table or an empty name. The zero Hooks are none. With an error comes the zero Slot, every use of which is an
-// error as well.
+// for a nil table or an empty name. The zero Hooks are none. With an error comes the zero Slot, every use of which is
+// an error as well.
 func New[T any](t *Table, name string, hooks Hooks[T]) (Slot[T], error) {
 	s := Slot[T]{&entry{table: t, name: name, place: caller()}, mark[T]()}
 	s.entry.open = func(ctx context.Context, d *Data) { s.open(ctx, d, hooks) }

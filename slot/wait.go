@@ -5,10 +5,11 @@ import (
 	"fmt"
 )
 
-// Wait returns when no holder of the table is open any more: all that were opened, also meanwhile, are released and their
-// hooks have run. It is for the end of a program, after what closes the holders, such as http.Server.Shutdown.
+// Wait returns when no holder of the table is open any more: all that were opened, also meanwhile, are released and
+// their hooks have run. It is for the end of a program, after what closes the holders, such as http.Server.Shutdown.
 //
-// When ctx is done first, it returns an error that is the cause, and says how many are still open. A nil table has none.
+// When ctx is done first, it returns an error that is the cause, and says how many are still open. A nil table has
+// none.
 func (t *Table) Wait(ctx context.Context) error {
 	for {
 		changed := t.nextRelease()
