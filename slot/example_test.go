@@ -92,5 +92,5 @@ func ExampleNew_incorrect() {
 
 	_, err := slot.New(&table, "example.com/jobs.late", slot.Hooks[quota]{})
 	fmt.Println(errors.Is(err, slot.ErrFrozen), err)
-	// Output: true slot: "example.com/jobs.late": table frozen: slots are asked for before the first holder opens
+	// Output: true slot: table frozen: slots are asked for before the first holder opens: "example.com/jobs.late"
 }

@@ -2,7 +2,6 @@ package slot
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -48,7 +47,7 @@ func New[T any](t *Table, name string, hooks Hooks[T]) (Slot[T], error) {
 	s.entry.open = func(ctx context.Context, d *Data) { s.open(ctx, d, hooks) }
 	s.entry.release = func(d *Data) { s.release(d, hooks) }
 	if err := t.add(s.entry); err != nil {
-		return Slot[T]{}, s.entry.about(err)
+		return Slot[T]{}, err
 	}
 	return s, nil
 }
@@ -64,19 +63,19 @@ func mark[T any]() *T {
 func (t *Table) add(e *entry) error {
 	switch {
 	case t == nil:
-		return errors.New("nil table")
+		return e.about(errNoTable)
 	case e.name == "":
-		return errors.New("a slot needs a name")
+		return errNoName
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, other := range t.entries {
 		if other.name == e.name {
-			return fmt.Errorf("%w at %s", ErrTaken, other.place)
+			return fmt.Errorf("%w: %q, at %s", ErrTaken, e.name, other.place)
 		}
 	}
 	if t.frozen {
-		return ErrFrozen
+		return e.about(ErrFrozen)
 	}
 	e.index = len(t.entries)
 	t.entries = append(t.entries, e)

@@ -2,6 +2,8 @@ package slot_test
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/lazysession/session/internal/expect"
@@ -109,5 +111,29 @@ func TestAskingRacesWithOpening(t *testing.T) {
 		}
 		expect.NoError(t, s.Set(d, &token{}))
 		d.Release()
+	}
+}
+
+// What a log shows begins with the package that it comes from.
+func TestErrorsBeginWithThePackage(t *testing.T) {
+	var table slot.Table
+	s := newSlot(t, &table, "s", slot.Hooks[token]{})
+	d := opened(t, &table)
+	errs := []error{slot.ErrTaken, slot.ErrFrozen, slot.ErrOtherTable, slot.ErrNoData, slot.ErrReleased}
+	note := func(_ any, err error) { errs = append(errs, err) }
+	note(slot.New(&table, "s", slot.Hooks[token]{}))
+	note(slot.New(&table, "late", slot.Hooks[token]{}))
+	note(slot.New(&table, "", slot.Hooks[token]{}))
+	note(slot.New(nil, "s", slot.Hooks[token]{}))
+	note(s.Get(nil))
+	note(s.Get(opened(t, nil)))
+	note(nil, d.Open(bg, &table))
+	d.Release()
+	note(s.Get(d))
+	note(slot.Slot[token]{}.Get(d))
+	for _, err := range errs {
+		if text := fmt.Sprint(err); !strings.HasPrefix(text, "slot: ") || strings.Count(text, "slot: ") != 1 {
+			t.Errorf("error: got %q, want one that begins with the package, once", text)
+		}
 	}
 }
