@@ -17,12 +17,12 @@ type Data struct {
 	reached int             // how many layers were asked to open; not changed after Open
 	failed  []*entry        // whose OnOpen panicked; not changed after Open
 	state   atomic.Int64
-	near    [room]atomic.Value
-	far     atomic.Pointer[[]atomic.Value] // of the slots beyond room; nil until one is set, or noCells
+	inline  [inlineSlots]atomic.Value
+	far     atomic.Pointer[[]atomic.Value] // of the slots that are not inline; nil until one is set, or noCells
 }
 
-// room is how many slots need no allocation of their own.
-const room = 8
+// inlineSlots is how many slots are in Data itself, and so need no allocation of their own.
+const inlineSlots = 8
 
 // noCells are the far cells of data that was released before it had any: there can be none later.
 var noCells []atomic.Value
@@ -137,19 +137,19 @@ func (d *Data) entries() []*entry {
 
 // cell returns where a slot's value is; nil if none of the far ones was ever set.
 func (d *Data) cell(i int) *atomic.Value {
-	if i < room {
-		return &d.near[i]
+	if i < inlineSlots {
+		return &d.inline[i]
 	}
 	if far := d.far.Load(); far != nil && far != &noCells {
-		return &(*far)[i-room]
+		return &(*far)[i-inlineSlots]
 	}
 	return nil
 }
 
 // makeCell returns where a slot's value is to be; nil if the data was released without the far ones.
 func (d *Data) makeCell(i int) *atomic.Value {
-	if i >= room && d.far.Load() == nil {
-		far := make([]atomic.Value, len(d.entries())-room)
+	if i >= inlineSlots && d.far.Load() == nil {
+		far := make([]atomic.Value, len(d.entries())-inlineSlots)
 		d.far.CompareAndSwap(nil, &far) // if another goroutine was first, its cells are the ones
 	}
 	return d.cell(i)
@@ -157,7 +157,7 @@ func (d *Data) makeCell(i int) *atomic.Value {
 
 // lastCell is cell for the release: if it returns nil, makeCell does so from then on.
 func (d *Data) lastCell(i int) *atomic.Value {
-	if i >= room {
+	if i >= inlineSlots {
 		d.far.CompareAndSwap(nil, &noCells)
 	}
 	return d.cell(i)
