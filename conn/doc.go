@@ -63,8 +63,8 @@
 //     for.
 //   - A connection that nobody touches costs one allocation at accept. To find a slot from a request costs none.
 //   - What the connection below can do still works, and what it can't do is not there to be asked for: deadlines,
-//     CloseWrite, CloseRead, SyscallConn, packets, and all else by [Conn.NetConn]. Sendfile and splice work, observed or
-//     not, wherever bytes move by io.Copy; see [Observer] for what it is told.
+//     CloseWrite, CloseRead, SyscallConn, packets, and all else by [Conn.NetConn]. Between files and
+//     TCP connections, sendfile and splice work by io.Copy, observed or not.
 //   - A hook or an observer that panics is logged and stops no other.
 //   - [slot.Table.Figures] tells operators how many are open, and were opened and released. The package starts no
 //     goroutine.

@@ -15,8 +15,8 @@ import (
 //
 // What sendfile or splice moves is told as it goes, in pieces of 256 KiB and a last one; a source that gives less for a
 // long time is told of when its piece is full or it ends. The end is told to the reading side as io.EOF, and an error
-// to both, since the kernel doesn't say whose it is. To copy a part of an observed connection to a file, by io.CopyN,
-// is done without the kernel's help, as nothing else would tell of it.
+// to both, since the kernel doesn't say whose it is. Where a copy would tell nobody, it is done without the kernel's
+// help: io.CopyN from an observed connection to a file, and any copy from it to a Unix socket.
 //
 // It is told after the fact, in the goroutine that reads or writes, which waits for it. Reads and writes may go on at
 // once. Once OnRelease hooks run it is told nothing more. An observer that panics is logged and stops no other.
