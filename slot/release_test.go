@@ -98,7 +98,8 @@ func TestOpenWithoutAContext(t *testing.T) {
 	var log diary
 	log.layer(t, &table, "a")
 	d := new(slot.Data)
-	expect.Text(t, d.Open(nil, &table), "slot: ", "nil context") //nolint:staticcheck // the mistake is what is tested
+	//lint:ignore SA1012 the mistake is what is tested
+	expect.Text(t, d.Open(nil, &table), "slot: ", "nil context")
 	log.wants(t)
 	expect.Equal(t, "opened", table.Figures().Opened, 0)
 	expect.NoError(t, d.Open(bg, &table)) // as if nothing had been
@@ -107,7 +108,7 @@ func TestOpenWithoutAContext(t *testing.T) {
 
 // An embedder is a holder by what it embeds, not at its beginning.
 type embedder struct {
-	name string
+	_ int
 	slot.Data
 }
 
