@@ -62,6 +62,23 @@ func ExampleSlot_WithValue() {
 	// Output: 100
 }
 
+// What is known only after the opening is set once, whoever comes first.
+func ExampleSlot_GetOrSet() {
+	var table slot.Table
+	names, _ := slot.New(&table, "example.com/jobs.name", slot.Hooks[string]{})
+	j := new(job)
+	_ = j.Open(context.Background(), &table)
+	defer j.Release()
+
+	for _, name := range []string{"alice", "bob"} {
+		got, _ := names.GetOrSet(j, &name)
+		fmt.Println(*got)
+	}
+	// Output:
+	// alice
+	// alice
+}
+
 // Who works on after the holder closes pins it.
 func ExampleData_Pin() {
 	var table slot.Table

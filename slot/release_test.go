@@ -2,6 +2,7 @@ package slot_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"runtime"
@@ -23,9 +24,14 @@ func TestReleaseInOpen(t *testing.T) {
 		OnOpen:    func(context.Context, *token) *token { d.Release(); return &token{} },
 		OnRelease: func(_ context.Context, v *token) { log = append(log, "release refuses") },
 	})
-	log.layer(t, &table, "after")
+	after := newSlot(t, &table, "after", slot.Hooks[token]{
+		OnOpen:    func(context.Context, *token) *token { log = append(log, "open after"); return nil },
+		OnRelease: func(context.Context, *token) { log = append(log, "release after") },
+	})
 	expect.NoError(t, d.Open(bg, &table))
 	log.wants(t, "open before", "release refuses", "release before")
+	_, err := after.Get(d)
+	expect.Error(t, err, slot.ErrReleased)
 	expect.Equal(t, "Closed", d.Closed(), true)
 	expect.Equal(t, "figures", table.Figures(), slot.Figures{Opened: 1, Released: 1})
 }
@@ -57,6 +63,36 @@ func TestOpenHookThatEndsItsGoroutine(t *testing.T) {
 	d.Release()
 	log.wants(t, "open before", "release before")
 }
+
+// While a layer is released, the slots of those before it can be looked into, but are not filled any more.
+func TestSetWhileHooksRelease(t *testing.T) {
+	var table slot.Table
+	d := new(slot.Data)
+	kept := &token{}
+	full := newSlot(t, &table, "full", slot.Hooks[token]{OnOpen: func(context.Context, *token) *token { return kept }})
+	empty := newSlot(t, &table, "empty", slot.Hooks[token]{})
+	ran := false
+	newSlot(t, &table, "above", slot.Hooks[token]{OnRelease: func(context.Context, *token) {
+		ran = true
+		v, err := full.GetOrSet(d, &token{})
+		expect.NoError(t, err)
+		expect.Equal(t, "value of the layer before", v, kept)
+		for name, err := range map[string]error{
+			"Set":                  full.Set(d, &token{}),
+			"Set of what is empty": empty.Set(d, &token{}),
+			"GetOrSet":             second(empty.GetOrSet(d, &token{})),
+		} {
+			if !errors.Is(err, slot.ErrReleased) {
+				t.Errorf("%s while hooks release: got %v, want slot.ErrReleased", name, err)
+			}
+		}
+	}})
+	expect.NoError(t, d.Open(bg, &table))
+	d.Release()
+	expect.Equal(t, "hook has run", ran, true)
+}
+
+func second(_ *token, err error) error { return err }
 
 type word struct{}
 

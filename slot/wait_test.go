@@ -3,8 +3,10 @@ package slot_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/lazysession/session/internal/expect"
 	"github.com/lazysession/session/slot"
@@ -34,6 +36,26 @@ func TestWaitForReleases(t *testing.T) {
 		expect.NoError(t, <-waited)
 		expect.NoError(t, <-waited)
 	})
+}
+
+// A release while others begin to wait is heard of.
+func TestWaitRacesWithRelease(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8)) // else they hardly meet
+	ctx, cancel := context.WithTimeout(bg, time.Minute)
+	defer cancel()
+	for range 5000 {
+		var table slot.Table
+		first, second := opened(t, &table), opened(t, &table)
+		wait := func() {
+			if err := table.Wait(ctx); err != nil {
+				t.Error(err)
+			}
+		}
+		race(wait, first.Release, wait, second.Release)
+		if t.Failed() {
+			return
+		}
+	}
 }
 
 func TestWaitGivesUp(t *testing.T) {
