@@ -1,66 +1,155 @@
 package conn
 
 import (
-	"errors"
-	"fmt"
-	"io"
 	"net"
 	"syscall"
 )
 
-// These methods hand on what a connection can do beyond net.Conn. What the one below can't do is done the plain way, or
-// returns an error that is errors.ErrUnsupported.
+// Programs ask by type assertion what a net.Conn can do. So the one they get must have exactly the optional methods of
+// the one below it: each combination is a type. All of them are one pointer to the Conn, which an interface holds
+// without an allocation; each adds one method to a smaller one.
 
-// NetConn returns the connection below: the *net.TCPConn, where the listener or dialer was TCP's. What it has and a Conn
-// hasn't, keep-alive settings or writev by net.Buffers, is reached this way; bytes that pass by the Conn are told to no
-// [Observer]. To close it releases nothing: close the Conn.
-func (c *Conn) NetConn() net.Conn { return c.inner }
+type (
+	viewS struct{ *Conn } // SyscallConn
+	viewW struct{ *Conn } // CloseWrite
+	viewR struct{ *Conn } // CloseRead
 
-// ReadFrom writes to the connection what it reads from r: by sendfile or splice, where the connection below has them for
-// such an r.
-func (c *Conn) ReadFrom(r io.Reader) (n int64, err error) {
-	if rf, ok := c.inner.(io.ReaderFrom); ok {
-		n, err = rf.ReadFrom(r)
-		c.tellWrite(n, err)
-		return n, err
+	viewSW  struct{ viewS }
+	viewSR  struct{ viewS }
+	viewWR  struct{ viewW }
+	viewSWR struct{ viewSW } // TCP
+
+	// Packets: the methods ReadFrom and WriteTo of a net.PacketConn, in place of those of the Conn.
+	viewP    struct{ *Conn }
+	viewPS   struct{ viewP } // UDP
+	viewPW   struct{ viewP }
+	viewPR   struct{ viewP }
+	viewPSW  struct{ viewPS }
+	viewPSR  struct{ viewPS }
+	viewPWR  struct{ viewPW }
+	viewPSWR struct{ viewPSW } // Unix sockets
+)
+
+func (v viewS) SyscallConn() (syscall.RawConn, error)  { return v.syscallConn() }
+func (v viewPS) SyscallConn() (syscall.RawConn, error) { return v.syscallConn() }
+
+func (v viewW) CloseWrite() error   { return v.closeWrite() }
+func (v viewSW) CloseWrite() error  { return v.closeWrite() }
+func (v viewPW) CloseWrite() error  { return v.closeWrite() }
+func (v viewPSW) CloseWrite() error { return v.closeWrite() }
+
+func (v viewR) CloseRead() error    { return v.closeRead() }
+func (v viewSR) CloseRead() error   { return v.closeRead() }
+func (v viewWR) CloseRead() error   { return v.closeRead() }
+func (v viewSWR) CloseRead() error  { return v.closeRead() }
+func (v viewPR) CloseRead() error   { return v.closeRead() }
+func (v viewPSR) CloseRead() error  { return v.closeRead() }
+func (v viewPWR) CloseRead() error  { return v.closeRead() }
+func (v viewPSWR) CloseRead() error { return v.closeRead() }
+
+func (v viewP) ReadFrom(p []byte) (int, net.Addr, error)     { return v.readPacket(p) }
+func (v viewP) WriteTo(p []byte, addr net.Addr) (int, error) { return v.writePacket(p, addr) }
+
+type (
+	closeWriter interface{ CloseWrite() error }
+	closeReader interface{ CloseRead() error }
+)
+
+// The abilities of a connection, as bits.
+const (
+	canSyscall = 1 << iota
+	canCloseWrite
+	canCloseRead
+	canPacket
+)
+
+// View returns the connection for others: with the methods SyscallConn, CloseWrite, CloseRead, and those of a
+// net.PacketConn, each if the connection below has it. Listeners and dials return it. A program that makes the Conn by
+// [New] hands its View to others who ask by type assertion what a connection can do, as net/http does. [From] leads
+// back.
+func (c *Conn) View() net.Conn {
+	switch abilities(c.inner) {
+	case canSyscall | canCloseWrite | canCloseRead:
+		return viewSWR{viewSW{viewS{c}}}
+	case canPacket | canSyscall | canCloseWrite | canCloseRead:
+		return viewPSWR{viewPSW{viewPS{viewP{c}}}}
+	case canPacket | canSyscall:
+		return viewPS{viewP{c}}
+	case canSyscall:
+		return viewS{c}
+	case canCloseWrite:
+		return viewW{c}
+	case canCloseRead:
+		return viewR{c}
+	case canSyscall | canCloseWrite:
+		return viewSW{viewS{c}}
+	case canSyscall | canCloseRead:
+		return viewSR{viewS{c}}
+	case canCloseWrite | canCloseRead:
+		return viewWR{viewW{c}}
+	case canPacket:
+		return viewP{c}
+	case canPacket | canCloseWrite:
+		return viewPW{viewP{c}}
+	case canPacket | canCloseRead:
+		return viewPR{viewP{c}}
+	case canPacket | canSyscall | canCloseWrite:
+		return viewPSW{viewPS{viewP{c}}}
+	case canPacket | canSyscall | canCloseRead:
+		return viewPSR{viewPS{viewP{c}}}
+	case canPacket | canCloseWrite | canCloseRead:
+		return viewPWR{viewPW{viewP{c}}}
+	default:
+		return c
 	}
-	return io.Copy(struct{ io.Writer }{c}, r)
 }
 
-// WriteTo writes to w what it reads from the connection: by splice, where the connection below has it for such a w.
-func (c *Conn) WriteTo(w io.Writer) (n int64, err error) {
-	if wt, ok := c.inner.(io.WriterTo); ok {
-		n, err = wt.WriteTo(w)
-		c.tellRead(n, err)
-		return n, err
+// abilities returns what nc can do.
+func abilities(nc net.Conn) (bits int) {
+	if _, ok := nc.(syscall.Conn); ok {
+		bits |= canSyscall
 	}
-	return io.Copy(w, struct{ io.Reader }{c})
-}
-
-// CloseWrite shuts down the writing side: the peer reads to the end, and can still write.
-func (c *Conn) CloseWrite() error {
-	if cw, ok := c.inner.(interface{ CloseWrite() error }); ok {
-		return cw.CloseWrite()
+	if _, ok := nc.(closeWriter); ok {
+		bits |= canCloseWrite
 	}
-	return c.unsupported("CloseWrite")
-}
-
-// CloseRead shuts down the reading side.
-func (c *Conn) CloseRead() error {
-	if cr, ok := c.inner.(interface{ CloseRead() error }); ok {
-		return cr.CloseRead()
+	if _, ok := nc.(closeReader); ok {
+		bits |= canCloseRead
 	}
-	return c.unsupported("CloseRead")
-}
-
-// SyscallConn returns the raw network connection.
-func (c *Conn) SyscallConn() (syscall.RawConn, error) {
-	if sc, ok := c.inner.(syscall.Conn); ok {
-		return sc.SyscallConn()
+	if _, ok := nc.(net.PacketConn); ok {
+		bits |= canPacket
 	}
-	return nil, c.unsupported("SyscallConn")
+	return bits
 }
 
-func (c *Conn) unsupported(what string) error {
-	return fmt.Errorf("conn: %s of %T: %w", what, c.inner, errors.ErrUnsupported)
+// A Conn and its views are ours: they lead to the Conn.
+type ours interface{ self() *Conn }
+
+func (c *Conn) self() *Conn { return c }
+
+func (c *Conn) closeWrite() error { return c.inner.(closeWriter).CloseWrite() }
+
+func (c *Conn) closeRead() error { return c.inner.(closeReader).CloseRead() }
+
+func (c *Conn) readPacket(p []byte) (int, net.Addr, error) {
+	n, addr, err := c.inner.(net.PacketConn).ReadFrom(p)
+	c.tellRead(int64(n), err)
+	return n, addr, err
 }
+
+func (c *Conn) writePacket(p []byte, addr net.Addr) (int, error) {
+	n, err := c.inner.(net.PacketConn).WriteTo(p, addr)
+	c.tellWrite(int64(n), err)
+	return n, err
+}
+
+func (c *Conn) syscallConn() (syscall.RawConn, error) {
+	raw, err := c.inner.(syscall.Conn).SyscallConn()
+	if err != nil || !c.observed() {
+		return raw, err
+	}
+	return observedRaw{raw}, nil
+}
+
+// An observedRaw has the methods of a RawConn and no more. By others, os.File finds the socket, and would have the
+// kernel move bytes between the two that no observer is told of. Without them it asks the Conn.
+type observedRaw struct{ syscall.RawConn }

@@ -2,13 +2,15 @@ package conn_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"errors"
 	"io"
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
+	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -22,75 +24,14 @@ func tcpPair(t testing.TB, table *slot.Table) (*conn.Conn, *net.TCPConn) {
 	t.Helper()
 	below, err := net.Listen("tcp", "127.0.0.1:0")
 	expect.NoError(t, err)
-	l := conn.Listen(below, table)
+	l := conn.NewListener(below, table)
 	defer l.Close()
 	out, err := net.Dial("tcp", l.Addr().String())
 	expect.NoError(t, err)
 	in, err := l.Accept()
 	expect.NoError(t, err)
 	t.Cleanup(func() { in.Close(); out.Close() })
-	return in.(*conn.Conn), out.(*net.TCPConn)
-}
-
-// A spy is a TCP connection that tells what reaches its ReadFrom: what net decides by whether to use sendfile.
-type spy struct {
-	*net.TCPConn
-	from chan io.Reader
-}
-
-func (s spy) ReadFrom(r io.Reader) (int64, error) {
-	s.from <- r
-	return s.TCPConn.ReadFrom(r)
-}
-
-type spyListener struct {
-	net.Listener
-	from chan io.Reader
-}
-
-func (l spyListener) Accept() (net.Conn, error) {
-	nc, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	return spy{nc.(*net.TCPConn), l.from}, nil
-}
-
-// The TCP connection gets the very file from http.FileServer, through an observer too, and no copy of its bytes.
-func TestFileServerUsesSendfile(t *testing.T) {
-	w := newWitness(t)
-	total := new(tally)
-	_, err := slot.New(&w.table, "tally", slot.Hooks[tally]{OnOpen: total.observe})
-	expect.NoError(t, err)
-	dir := t.TempDir()
-	content := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
-	expect.NoError(t, os.WriteFile(filepath.Join(dir, "file"), content, 0o600))
-
-	below, err := net.Listen("tcp", "127.0.0.1:0")
-	expect.NoError(t, err)
-	from := make(chan io.Reader, 1)
-	srv := &http.Server{Handler: http.FileServer(http.Dir(dir)), ConnContext: conn.ConnContext(nil)}
-	go srv.Serve(conn.Listen(spyListener{below, from}, &w.table))
-	defer srv.Close()
-	resp, err := http.Get("http://" + below.Addr().String() + "/file")
-	expect.NoError(t, err)
-	got, err := io.ReadAll(resp.Body)
-	resp.Body.Close()
-	http.DefaultClient.CloseIdleConnections()
-	expect.NoError(t, err)
-	expect.Equal(t, "content", bytes.Equal(got, content), true)
-
-	r := await(t, "ReadFrom of the TCP connection", from)
-	if limited, ok := r.(*io.LimitedReader); ok {
-		r = limited.R
-	}
-	if _, ok := r.(*os.File); !ok {
-		t.Errorf("ReadFrom of the TCP connection: got %T, want *os.File", r)
-	}
-	w.wantReleased(1)
-	if n := total.written.Load(); n < int64(len(content)) {
-		t.Errorf("the observer was told of %d bytes written, want at least %d", n, len(content))
-	}
+	return conn.From(in), out.(*net.TCPConn)
 }
 
 func TestDeadlines(t *testing.T) {
@@ -111,32 +52,6 @@ func TestDeadlines(t *testing.T) {
 		}
 		expect.NoError(t, f.set(time.Time{}))
 	}
-}
-
-func TestSyscallConn(t *testing.T) {
-	c, _ := tcpPair(t, nil)
-	raw, err := c.SyscallConn()
-	expect.NoError(t, err)
-	called := false
-	expect.NoError(t, raw.Control(func(uintptr) { called = true }))
-	expect.Equal(t, "called", called, true)
-}
-
-func TestCloseWriteAndCloseRead(t *testing.T) {
-	c, peer := tcpPair(t, nil)
-	expect.NoError(t, c.CloseWrite())
-	rest, err := io.ReadAll(peer)
-	expect.NoError(t, err)
-	expect.Equal(t, "bytes before the end", len(rest), 0)
-	_, err = io.WriteString(peer, "still open")
-	expect.NoError(t, err)
-	buf := make([]byte, 10)
-	_, err = io.ReadFull(c, buf)
-	expect.NoError(t, err)
-	expect.Equal(t, "read after CloseWrite", string(buf), "still open")
-	expect.NoError(t, c.CloseRead())
-	_, err = c.Read(buf)
-	expect.Equal(t, "read after CloseRead", err, io.EOF)
 }
 
 func TestTCPConnBelow(t *testing.T) {
@@ -179,49 +94,203 @@ func TestTLSNextProto(t *testing.T) {
 	s.wantReleased(1)
 }
 
-// What the connection below can't do is done the plain way, or is an error that says so.
-func TestConnectionsOfFewAbilities(t *testing.T) {
-	w := newWitness(t)
-	ours, theirs := net.Pipe()
-	defer theirs.Close()
-	c, err := conn.New(t.Context(), ours, &w.table)
-	expect.NoError(t, err)
-	for name, use := range map[string]func() error{
-		"CloseWrite":  c.CloseWrite,
-		"CloseRead":   c.CloseRead,
-		"SyscallConn": func() error { _, err := c.SyscallConn(); return err },
-	} {
-		expect.Error(t, use(), errors.ErrUnsupported, name, "*net.pipe")
+// Few is a connection with as many abilities as a test gives it.
+type few struct{ net.Conn }
+
+type (
+	syscaller interface {
+		SyscallConn() (syscall.RawConn, error)
 	}
-	go func() { _, _ = io.Copy(theirs, theirs) }() // echoes
-	n, err := c.ReadFrom(bytes.NewReader([]byte("hello")))
-	expect.NoError(t, err)
-	expect.Equal(t, "written by ReadFrom", n, 5)
-	var text bytes.Buffer
-	expect.NoError(t, c.SetReadDeadline(time.Now().Add(50*time.Millisecond)))
-	n, err = c.WriteTo(&text)
-	expect.Error(t, err, os.ErrDeadlineExceeded)
-	expect.Equal(t, "read by WriteTo", n, 5)
-	expect.Equal(t, "text", text.String(), "hello")
-	expect.NoError(t, c.Close())
-	w.wantReleased(1)
+	writeCloser interface{ CloseWrite() error }
+	readCloser  interface{ CloseRead() error }
+)
+
+// abilitiesOf names what others find when they ask a connection by type assertion.
+func abilitiesOf(nc net.Conn) (names []string) {
+	if _, ok := nc.(syscall.Conn); ok {
+		names = append(names, "SyscallConn")
+	}
+	if _, ok := nc.(writeCloser); ok {
+		names = append(names, "CloseWrite")
+	}
+	if _, ok := nc.(readCloser); ok {
+		names = append(names, "CloseRead")
+	}
+	if _, ok := nc.(net.PacketConn); ok {
+		names = append(names, "packets")
+	}
+	return names
 }
 
-// Between two connections with slots, bytes are spliced, and both tell their observers.
-func TestCopyBetweenConnections(t *testing.T) {
-	var table slot.Table
-	total := new(tally)
-	_, err := slot.New(&table, "tally", slot.Hooks[tally]{OnOpen: total.observe})
+// A connection with slots has the optional methods of the one below, and no others.
+func TestAbilitiesAreThoseOfTheConnectionBelow(t *testing.T) {
+	tcp, _ := rawPair(t)
+	pipe, _ := net.Pipe()
+	packets, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	expect.NoError(t, err)
-	from, source := tcpPair(t, &table)
-	to, sink := tcpPair(t, &table)
-	go func() { _, _ = source.Write(make([]byte, 1<<20)); source.CloseWrite() }()
-	copied := make(chan int64, 1)
-	go func() { n, _ := io.Copy(to, from); to.CloseWrite(); copied <- n }()
-	n, err := io.Copy(io.Discard, sink)
+	defer packets.Close()
+	type (
+		s interface{ syscaller }
+		w interface{ writeCloser }
+		r interface{ readCloser }
+		p interface {
+			ReadFrom([]byte) (int, net.Addr, error)
+			WriteTo([]byte, net.Addr) (int, error)
+		}
+	)
+	for _, below := range []net.Conn{
+		pipe, tcp, packets,
+		struct {
+			few
+			s
+		}{few{pipe}, tcp}, struct {
+			few
+			w
+		}{few{pipe}, tcp}, struct {
+			few
+			r
+		}{few{pipe}, tcp},
+		struct {
+			few
+			s
+			w
+		}{few{pipe}, tcp, tcp}, struct {
+			few
+			s
+			r
+		}{few{pipe}, tcp, tcp}, struct {
+			few
+			w
+			r
+		}{few{pipe}, tcp, tcp},
+		struct {
+			few
+			s
+			w
+			r
+		}{few{pipe}, tcp, tcp, tcp},
+		struct {
+			few
+			p
+		}{few{pipe}, packets}, struct {
+			few
+			p
+			s
+		}{few{pipe}, packets, tcp},
+		struct {
+			few
+			p
+			w
+		}{few{pipe}, packets, tcp}, struct {
+			few
+			p
+			r
+		}{few{pipe}, packets, tcp},
+		struct {
+			few
+			p
+			s
+			w
+		}{few{pipe}, packets, tcp, tcp}, struct {
+			few
+			p
+			s
+			r
+		}{few{pipe}, packets, tcp, tcp},
+		struct {
+			few
+			p
+			w
+			r
+		}{few{pipe}, packets, tcp, tcp}, struct {
+			few
+			p
+			s
+			w
+			r
+		}{few{pipe}, packets, tcp, tcp, tcp},
+	} {
+		c, err := conn.New(t.Context(), below, nil)
+		expect.NoError(t, err)
+		view, want := c.View(), abilitiesOf(below)
+		if got := abilitiesOf(view); !slices.Equal(got, want) {
+			t.Errorf("abilities over %T: got %q, want %q", below, got, want)
+		}
+		expect.Equal(t, "From", conn.From(view), c)
+		if n := testing.AllocsPerRun(10, func() { sink.nc = c.View() }); n != 0 {
+			t.Errorf("View over %T allocates %v times", below, n)
+		}
+	}
+}
+
+// What others call is done by the connection below, and its errors come back.
+func TestAbilitiesAreUsed(t *testing.T) {
+	bothWays(t, func(t *testing.T, s *side) {
+		below, peer := rawPair(t)
+		c := s.open(t, below)
+		raw, err := c.(syscall.Conn).SyscallConn()
+		expect.NoError(t, err)
+		called := false
+		expect.NoError(t, raw.Control(func(uintptr) { called = true }))
+		expect.Equal(t, "called", called, true)
+
+		expect.NoError(t, c.(writeCloser).CloseWrite())
+		rest, err := io.ReadAll(peer)
+		expect.NoError(t, err)
+		expect.Equal(t, "bytes before the end", len(rest), 0)
+		_, err = io.WriteString(peer, "still open")
+		expect.NoError(t, err)
+		buf := make([]byte, 10)
+		_, err = io.ReadFull(c, buf)
+		expect.NoError(t, err)
+		expect.Equal(t, "read after CloseWrite", string(buf), "still open")
+		expect.NoError(t, c.(readCloser).CloseRead())
+		_, err = c.Read(buf)
+		expect.Equal(t, "read after CloseRead", err, io.EOF)
+
+		expect.NoError(t, c.Close())
+		expect.Error(t, c.(writeCloser).CloseWrite(), net.ErrClosed)
+		expect.Error(t, c.(readCloser).CloseRead(), net.ErrClosed)
+		if raw, err = c.(syscall.Conn).SyscallConn(); err == nil { // net says so at the first use only
+			err = raw.Control(func(uintptr) {})
+		}
+		expect.Error(t, err, net.ErrClosed)
+		for name, set := range map[string]func(time.Time) error{
+			"SetDeadline": c.SetDeadline, "SetReadDeadline": c.SetReadDeadline, "SetWriteDeadline": c.SetWriteDeadline,
+		} {
+			if err := set(time.Now()); !errors.Is(err, net.ErrClosed) {
+				t.Errorf("%s of a closed connection: got %v, want net.ErrClosed", name, err)
+			}
+		}
+	})
+}
+
+// Listeners and dials give what others can ask.
+func TestListenersAndDialsGiveViews(t *testing.T) {
+	below, err := net.Listen("tcp", "127.0.0.1:0")
 	expect.NoError(t, err)
-	expect.Equal(t, "received", n, 1<<20)
-	expect.Equal(t, "copied", await(t, "the copy", copied), 1<<20)
-	expect.Equal(t, "told read", total.read.Load(), 1<<20)
-	expect.Equal(t, "told written", total.written.Load(), 1<<20)
+	l := conn.NewListener(below, nil)
+	defer l.Close()
+	out, err := conn.DialContext(nil, nil)(t.Context(), "tcp", l.Addr().String())
+	expect.NoError(t, err)
+	defer out.Close()
+	in, err := l.Accept()
+	expect.NoError(t, err)
+	defer in.Close()
+	all := []string{"SyscallConn", "CloseWrite", "CloseRead"}
+	if got := abilitiesOf(in); !slices.Equal(got, all) {
+		t.Errorf("accepted: got %q, want %q", got, all)
+	}
+	if got := abilitiesOf(out); !slices.Equal(got, all) {
+		t.Errorf("dialled: got %q, want %q", got, all)
+	}
+	piped, err := conn.DialContext(func(context.Context, string, string) (net.Conn, error) {
+		ours, _ := net.Pipe()
+		return ours, nil
+	}, nil)(t.Context(), "pipe", "")
+	expect.NoError(t, err)
+	defer piped.Close()
+	if got := abilitiesOf(piped); len(got) != 0 {
+		t.Errorf("dialled over net.Pipe: got %q, want nothing", got)
+	}
 }

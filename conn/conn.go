@@ -12,10 +12,12 @@ import (
 	"github.com/lazysession/session/slot"
 )
 
-// A Conn is a connection with slots. It is made by what [Listen] and [Dialer] return, or by [New].
+// A Conn is a connection with slots. It is made by what [NewListener] and [DialContext] return, or by [New].
 //
-// What it can do is what the connection below it can do, which [Conn.NetConn] returns. Close also releases the slots, as
-// soon as no request uses them. Goroutines may share a Conn as any net.Conn.
+// Close also releases the slots, as soon as no request uses them. Goroutines may share a Conn as any net.Conn.
+//
+// It has what every connection can do. Listeners and dials return its [Conn.View], which also has what the connection
+// below can do; that one is [Conn.NetConn].
 type Conn struct {
 	inner  net.Conn
 	data   slot.Data
@@ -33,10 +35,11 @@ var (
 
 // New opens a connection with the slots of a table, for servers and clients that accept or dial in a way of their own.
 // The OnOpen hooks run before it returns; [FromContext] finds the Conn in their context, which else is ctx, or the
-// background for a nil one. A nil table has no slots.
+// background for a nil one. A nil table has no slots. A layer that refuses the connection has closed it by then.
 //
-// It returns an error for a nil connection, for one that has slots already, and for one that is TLS already: around that, net/http would find neither
-// HTTP/2 nor Request.TLS. TLS belongs around a Conn, not below it. After an error nc is the caller's to close.
+// It returns an error for a nil connection, for one that has slots already, and for one that is TLS already: around
+// that, net/http would find neither HTTP/2 nor Request.TLS. TLS belongs around a Conn, not below it. After an error nc
+// is the caller's to close.
 func New(ctx context.Context, nc net.Conn, t *slot.Table) (*Conn, error) {
 	c, err := wrap(nc, t)
 	if err != nil {
@@ -52,20 +55,22 @@ func wrap(nc net.Conn, t *slot.Table) (*Conn, error) {
 	if nc == nil {
 		return nil, errors.New("conn: nil connection")
 	}
-	if From(nc) != nil {
-		return nil, fmt.Errorf("conn: %T has slots already: layers share one table and one Listen or Dialer", nc)
+	if c := From(nc); c != nil {
+		return nil, fmt.Errorf("conn: %T has slots already: layers share one table and one NewListener or DialContext", c)
 	}
 	if _, ok := nc.(interface{ ConnectionState() tls.ConnectionState }); ok {
-		return nil, fmt.Errorf("conn: %T has TLS inside: use tls.NewListener(conn.Listen(…)), Server.ServeTLS, "+
+		return nil, fmt.Errorf("conn: %T has TLS inside: use tls.NewListener(conn.NewListener(…)), Server.ServeTLS, "+
 			"or a Transport's DialContext, so that TLS is around the slots", nc)
 	}
 	return &Conn{inner: nc, table: t}, nil
 }
 
-// open runs the OnOpen hooks. Only while they run may observers be added.
+// open runs the OnOpen hooks. Only while they run may observers be added. The context is not kept for the release,
+// since with a dial it is that of some request.
 func (c *Conn) open(ctx context.Context) error {
 	c.opening.Store(true)
 	defer c.opening.Store(false)
+	c.data.KeepContext((*ownContext)(c))
 	return c.data.Open(ctx, c.table)
 }
 
@@ -90,11 +95,17 @@ func (c *Conn) Unpin() {
 }
 
 // Close closes the connection and releases its data once nothing has it pinned: now, if no request is being served, so
-// OnRelease hooks may run in it, and so under locks of net/http. They run once, however often and by whomever it is called.
+// OnRelease hooks may run in it, and so under locks of net/http. They run once, however often and by whomever it is
+// called.
 func (c *Conn) Close() error {
 	defer c.data.Release()
 	return c.inner.Close()
 }
+
+// NetConn returns the connection below: the *net.TCPConn, where the listener or dialer was TCP's. What it has and a
+// [Conn.View] hasn't, keep-alive settings or writev by net.Buffers, is reached this way; bytes that pass by the Conn
+// are told to no [Observer]. To close it releases nothing: close the Conn.
+func (c *Conn) NetConn() net.Conn { return c.inner }
 
 // Read reads from the connection.
 func (c *Conn) Read(p []byte) (int, error) {

@@ -2,6 +2,7 @@ package conn_test
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -61,7 +62,10 @@ func newWitness(t testing.TB) *witness {
 	return w
 }
 
-func (w *witness) release(l *life) {
+func (w *witness) release(ctx context.Context, l *life) {
+	if _, err := w.lives.Get(conn.FromContext(ctx)); !errors.Is(err, slot.ErrReleased) {
+		w.t.Errorf("the slot of the connection that is released: got %v, want one that is released", err)
+	}
 	if n := l.users.Load(); n != 0 {
 		w.t.Errorf("released while %d requests use it", n)
 	}

@@ -36,7 +36,7 @@ func TestUntouchedConnectionCostsOneAllocation(t *testing.T) {
 	}
 	var below net.Listener = still{}
 	bare := testing.AllocsPerRun(1000, func() { sink.nc, _ = below.Accept(); sink.nc.Close() })
-	l := conn.Listen(below, &table)
+	l := conn.NewListener(below, &table)
 	own := conn.ConnContext(nil)
 	ctx := t.Context()
 	got := testing.AllocsPerRun(1000, func() {

@@ -10,15 +10,15 @@ import (
 	"github.com/lazysession/session/slot"
 )
 
-// Dialer returns a dial function whose connections have the slots of a table, for http.Transport.DialContext, the
+// DialContext returns a dial function whose connections have the slots of a table, for http.Transport.DialContext, the
 // DialFunc of pgx, or any other client. It dials by the given one; nil: a zero net.Dialer.
 //
-// OnOpen hooks get the context of the dial, and so what the caller put into it, by [slot.Slot.Hand] or otherwise. In a
-// pool, such as a Transport's, that is the context of the request that caused the dial, while the connection serves
-// others after it. Data is released when the client closes the connection.
+// OnOpen hooks get the context of the dial, and so what the caller put into it, by [slot.Slot.WithValue] or otherwise.
+// In a pool, such as a Transport's, that is the context of the request that caused the dial, while the connection
+// serves others after it. Data is released when the client closes the connection.
 //
 // A layer refuses a connection by closing it in OnOpen: the dial then fails with an error that is net.ErrClosed.
-func Dialer(
+func DialContext(
 	dial func(ctx context.Context, network, address string) (net.Conn, error), t *slot.Table,
 ) func(ctx context.Context, network, address string) (net.Conn, error) {
 	if dial == nil {
@@ -34,10 +34,10 @@ func Dialer(
 			closeUnlessNil(nc)
 			return nil, err
 		}
-		if c.data.Released() {
+		if c.data.Closed() {
 			return nil, fmt.Errorf("conn: dial %s: closed by a layer: %w", address, net.ErrClosed)
 		}
-		return c, nil
+		return c.View(), nil
 	}
 }
 

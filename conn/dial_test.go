@@ -53,10 +53,10 @@ func TestTransport(t *testing.T) {
 			server, l := newWitness(t), newLabelled(t)
 			s := startSite(t, server, kind, counting(server))
 			transport := s.client.Transport.(*http.Transport)
-			transport.DialContext = conn.Dialer(s.dial, &l.table)
+			transport.DialContext = conn.DialContext(s.dial, &l.table)
 
 			get := func(text string) *conn.Conn {
-				ctx, connection := conn.Trace(l.labels.Hand(t.Context(), &label{text}))
+				ctx, connection := conn.Trace(l.labels.WithValue(t.Context(), &label{text}))
 				expect.Equal(t, "connection before the response", connection(), nil)
 				req, err := http.NewRequestWithContext(ctx, "GET", s.url, nil)
 				expect.NoError(t, err)
@@ -89,7 +89,7 @@ func TestDialInAHandler(t *testing.T) {
 	l := newLabelled(t)
 	server := newWitness(t)
 	back := startSite(t, server, ways[0], counting(server))
-	back.client.Transport.(*http.Transport).DialContext = conn.Dialer(back.dial, &l.table)
+	back.client.Transport.(*http.Transport).DialContext = conn.DialContext(back.dial, &l.table)
 	w := newWitness(t)
 	front := startSite(t, w, ways[0], http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		ctx, connection := conn.Trace(r.Context())
@@ -109,7 +109,7 @@ func TestDialInAHandler(t *testing.T) {
 func TestDialFails(t *testing.T) {
 	l := newLabelled(t)
 	failure := errors.New("no route")
-	_, err := conn.Dialer(func(context.Context, string, string) (net.Conn, error) { return nil, failure }, &l.table)(t.Context(), "tcp", "x:1")
+	_, err := conn.DialContext(func(context.Context, string, string) (net.Conn, error) { return nil, failure }, &l.table)(t.Context(), "tcp", "x:1")
 	expect.Equal(t, "error", err, failure)
 	l.wantFigures(0, 0)
 }
@@ -118,7 +118,7 @@ func TestDialWithTheZeroDialer(t *testing.T) {
 	below, err := net.Listen("tcp", "127.0.0.1:0")
 	expect.NoError(t, err)
 	defer below.Close()
-	nc, err := conn.Dialer(nil, nil)(t.Context(), "tcp", below.Addr().String())
+	nc, err := conn.DialContext(nil, nil)(t.Context(), "tcp", below.Addr().String())
 	expect.NoError(t, err)
 	expect.NoError(t, nc.Close())
 }
@@ -133,7 +133,7 @@ func TestLayerRefuses(t *testing.T) {
 	expect.NoError(t, err)
 	w := newWitness(t)
 	s := startSite(t, w, ways[0], counting(w))
-	s.client.Transport.(*http.Transport).DialContext = conn.Dialer(s.dial, &table)
+	s.client.Transport.(*http.Transport).DialContext = conn.DialContext(s.dial, &table)
 	_, err = s.client.Get(s.url)
 	expect.Error(t, err, net.ErrClosed, "closed by a layer")
 	expect.Equal(t, "figures", table.Figures(), slot.Figures{Opened: 1, Released: 1})
@@ -157,8 +157,8 @@ func TestLayerRefuses(t *testing.T) {
 func TestPgx(t *testing.T) {
 	l := newLabelled(t)
 	cfg := pgtest.Pool(t).Config().ConnConfig
-	cfg.DialFunc = conn.Dialer(cfg.DialFunc, &l.table)
-	c, err := pgx.ConnectConfig(l.labels.Hand(t.Context(), &label{"database"}), cfg)
+	cfg.DialFunc = conn.DialContext(cfg.DialFunc, &l.table)
+	c, err := pgx.ConnectConfig(l.labels.WithValue(t.Context(), &label{"database"}), cfg)
 	expect.NoError(t, err)
 	var one int
 	expect.NoError(t, c.QueryRow(t.Context(), "SELECT 1").Scan(&one))
@@ -172,7 +172,7 @@ func TestPgxPool(t *testing.T) {
 	l := newLabelled(t)
 	cfg := pgtest.Pool(t).Config()
 	cfg.MaxConns = 1
-	cfg.ConnConfig.DialFunc = conn.Dialer(cfg.ConnConfig.DialFunc, &l.table)
+	cfg.ConnConfig.DialFunc = conn.DialContext(cfg.ConnConfig.DialFunc, &l.table)
 	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
 	expect.NoError(t, err)
 	defer pool.Close()

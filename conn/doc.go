@@ -10,7 +10,7 @@
 //		var err error
 //		visits, err = slot.New(&table, "example.com/app.visits", slot.Hooks[atomic.Int64]{
 //			OnOpen:    func(context.Context, *atomic.Int64) *atomic.Int64 { return new(atomic.Int64) },
-//			OnRelease: func(n *atomic.Int64) { log.Print(n.Load(), " visits") },
+//			OnRelease: func(_ context.Context, n *atomic.Int64) { log.Print(n.Load(), " visits") },
 //		})
 //		if err != nil {
 //			log.Fatal(err)
@@ -19,11 +19,9 @@
 //		if err != nil {
 //			log.Fatal(err)
 //		}
-//		srv := &http.Server{
-//			Handler:     http.HandlerFunc(visit),
-//			ConnContext: conn.ConnContext(nil), // lets requests find their connection
-//		}
-//		log.Fatal(srv.Serve(conn.Listen(l, &table))) // gives connections slots
+//		srv := &http.Server{Handler: http.HandlerFunc(visit)}
+//		withSlots := conn.Configure(srv, &table)
+//		log.Fatal(srv.Serve(withSlots(l)))
 //	}
 //
 //	func visit(w http.ResponseWriter, r *http.Request) {
@@ -37,10 +35,10 @@
 //
 // # Servers
 //
-// Two wrappers: [Listen] around the listener, below TLS, and [ConnContext] around the program's own, nil if it has none.
-// Where one is missing, FromContext returns nil, and a slot's Get says that there is no holder. net/http closes
-// connections under running handlers and tells nobody when the last of them has returned, so ConnContext also puts
-// [Handler], which counts them, around the server's handler.
+// [Configure] does it: once for the server, and then for each of its listeners, below TLS. It is made of three parts,
+// for programs that put them together themselves. [NewListener] gives connections slots. [ConnContext] lets requests
+// find their connection. [Handler] keeps data from being released under a request: net/http closes connections under
+// running handlers and tells nobody when the last of them has returned, so Handler counts them.
 //
 // Everything that http.Server does is covered: TLS, HTTP/2, where one connection serves many requests at once, also
 // without TLS, keep-alive, Shutdown and Close. A hijacked connection, a WebSocket, say, belongs to who hijacked it: its
@@ -48,9 +46,9 @@
 //
 // # Clients
 //
-// [Dialer] around a dial function gives http.Transport, pgx or any other client the same. What the caller puts into the
-// context of the dial reaches the OnOpen hooks, and [slot.Slot.Hand] reaches one of them. [Trace] tells which connection
-// a response came over, and [From] finds it in whatever the client says its connection is.
+// [DialContext] around a dial function gives http.Transport, pgx or any other client the same. What the caller puts
+// into the context of the dial reaches the OnOpen hooks, and [slot.Slot.WithValue] reaches one of them. [Trace] tells
+// which connection a response came over, and [From] finds it in whatever the client says its connection is.
 //
 // # Layers
 //
@@ -64,8 +62,9 @@
 //     its TLS handshake, hijacked, given up by a panic or a shutdown. Until then, requests that use the data are waited
 //     for.
 //   - A connection that nobody touches costs one allocation at accept. To find a slot from a request costs none.
-//   - What the connection below can do still works: sendfile and splice, deadlines, CloseWrite, SyscallConn, and all else
-//     by [Conn.NetConn].
+//   - What the connection below can do still works, and what it can't do is not there to be asked for: deadlines,
+//     CloseWrite, CloseRead, SyscallConn, packets, and all else by [Conn.NetConn]. Between files and
+//     TCP connections, sendfile and splice work by io.Copy, observed or not.
 //   - A hook or an observer that panics is logged and stops no other.
 //   - [slot.Table.Figures] tells operators how many are open, and were opened and released. The package starts no
 //     goroutine.

@@ -35,7 +35,7 @@ func Example() {
 	released := make(chan int64, 1)
 	visits, err := slot.New(&table, "example.com/app.visits", slot.Hooks[atomic.Int64]{
 		OnOpen:    count,
-		OnRelease: func(n *atomic.Int64) { released <- n.Load() },
+		OnRelease: func(_ context.Context, n *atomic.Int64) { released <- n.Load() },
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -54,8 +54,9 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	srv := &http.Server{Handler: http.HandlerFunc(visit), ConnContext: conn.ConnContext(nil)}
-	go srv.Serve(conn.Listen(l, &table))
+	srv := &http.Server{Handler: http.HandlerFunc(visit)}
+	withSlots := conn.Configure(srv, &table)
+	go srv.Serve(withSlots(l))
 
 	client := &http.Client{Transport: &http.Transport{}}
 	fmt.Println(fetch(client, "http://"+l.Addr().String()))
@@ -99,7 +100,8 @@ func ExampleConn_Observe() {
 // A quota is a layer that refuses: requests, in its middleware, and connections, by closing them when they open.
 type quota struct{ left atomic.Int32 }
 
-// Each connection of this server may make two requests. The layer is middleware.
+// Each connection of this server may make two requests. The layer is middleware. The program composes the parts that
+// Configure would put together.
 func ExampleHandler() {
 	var table slot.Table
 	quotas, _ := slot.New(&table, "example.com/quota", slot.Hooks[quota]{
@@ -116,8 +118,8 @@ func ExampleHandler() {
 	}
 	hello := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "hello") })
 	l, _ := net.Listen("tcp", "127.0.0.1:0")
-	srv := &http.Server{Handler: limit(hello), ConnContext: conn.ConnContext(nil)}
-	go srv.Serve(conn.Listen(l, &table))
+	srv := &http.Server{Handler: conn.Handler(limit(hello)), ConnContext: conn.ConnContext(nil)}
+	go srv.Serve(conn.NewListener(l, &table))
 	defer srv.Close()
 
 	client := &http.Client{Transport: &http.Transport{}}
@@ -143,12 +145,12 @@ func ExampleConnContext() {
 	// Output: pipe
 }
 
-// The caller of a request names the tenant it is for; the layer finds that name when the connection is dialled. For pgx,
-// set the DialFunc of its configuration in the same way.
-func ExampleDialer() {
+// The caller of a request names the tenant it is for; the layer finds that name when the connection is dialled. For
+// pgx, set the DialFunc of its configuration in the same way.
+func ExampleDialContext() {
 	var table slot.Table
 	tenants, _ := slot.New(&table, "example.com/tenant", slot.Hooks[string]{})
-	transport := &http.Transport{DialContext: conn.Dialer(nil, &table)}
+	transport := &http.Transport{DialContext: conn.DialContext(nil, &table)}
 	defer transport.CloseIdleConnections()
 
 	l, _ := net.Listen("tcp", "127.0.0.1:0")
@@ -157,7 +159,7 @@ func ExampleDialer() {
 	defer srv.Close()
 
 	acme := "acme"
-	ctx, connection := conn.Trace(tenants.Hand(context.Background(), &acme))
+	ctx, connection := conn.Trace(tenants.WithValue(context.Background(), &acme))
 	req, _ := http.NewRequestWithContext(ctx, "GET", "http://"+l.Addr().String(), nil)
 	resp, err := transport.RoundTrip(req)
 	if err != nil {
@@ -189,14 +191,13 @@ func ExampleFrom() {
 }
 
 // The mistake: TLS below the slots, which would keep HTTP/2 and Request.TLS from net/http. The first Accept says so.
-// ServeTLS(conn.Listen(l, &table), …) is right.
-func ExampleListen_incorrect() {
+// ServeTLS(conn.NewListener(l, &table), …) is right.
+func ExampleNewListener_incorrect() {
 	var table slot.Table
 	below, _ := net.Listen("tcp", "127.0.0.1:0")
 	go net.Dial("tcp", below.Addr().String())
 
-	srv := &http.Server{ConnContext: conn.ConnContext(nil)}
-	err := srv.Serve(conn.Listen(tls.NewListener(below, &tls.Config{}), &table))
+	err := new(http.Server).Serve(conn.NewListener(tls.NewListener(below, &tls.Config{}), &table))
 	fmt.Println(strings.HasPrefix(err.Error(), "conn: *tls.Conn has TLS inside"))
 	// Output: true
 }

@@ -3,7 +3,7 @@ package conn
 import "net/http"
 
 // Handler wraps next so that its requests keep the data of their connection from being released until they are done.
-// [ConnContext] puts it around the server's handler; wrapping twice does no harm.
+// [Configure] puts it around the server's handler; wrapping twice does no harm.
 //
 // The peer, a write error or Server.Close can close a connection while requests are served, in HTTP/2 several at once,
 // and net/http tells nobody when the last has returned: Handler counts them. A handler that runs the next one in a

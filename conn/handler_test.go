@@ -3,7 +3,6 @@ package conn_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -34,31 +33,6 @@ func TestFromContextOutsideOfARequest(t *testing.T) {
 	expect.NoError(t, c.Close())
 	_, err := w.lives.Get(conn.FromContext(ctx))
 	expect.Error(t, err, slot.ErrReleased)
-}
-
-// The server's handler is wrapped once, whoever did it, and a nil one stands for http.DefaultServeMux.
-func TestHandlerIsPutAroundTheServers(t *testing.T) {
-	w := newWitness(t)
-	hello := http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { io.WriteString(rw, "hello") })
-	for name, h := range map[string]http.Handler{"bare": hello, "wrapped": conn.Handler(hello), "nil": nil} {
-		t.Run(name, func(t *testing.T) {
-			srv := &http.Server{Handler: h}
-			ctx := context.WithValue(t.Context(), http.ServerContextKey, srv)
-			for range 2 {
-				c, _ := accepted(t, &w.table)
-				conn.ConnContext(nil)(ctx, c)
-			}
-			if h == nil {
-				h = http.DefaultServeMux
-			}
-			if name != "wrapped" {
-				h = conn.Handler(h)
-			}
-			if fmt.Sprint(srv.Handler) != fmt.Sprint(h) {
-				t.Errorf("handler: got %v, want %v", srv.Handler, h)
-			}
-		})
-	}
 }
 
 // In HTTP/2 the server may start a request that it has read when the connection is closed already.
@@ -148,7 +122,7 @@ func TestBrokenListener(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	expect.NoError(t, err)
 	l.Close()
-	_, err = conn.Listen(l, &w.table).Accept()
+	_, err = conn.NewListener(l, &w.table).Accept()
 	expect.Error(t, err, net.ErrClosed)
 	if _, err := conn.New(t.Context(), nil, &w.table); err == nil {
 		t.Error("a nil connection: no error")

@@ -2,20 +2,26 @@ package conn
 
 import (
 	"context"
+	"crypto/tls"
+	"log/slog"
 	"net"
+	"reflect"
 
 	"github.com/lazysession/session/slot"
 )
 
-// Listen returns a listener whose connections have the slots of a table. A nil table has none.
+// NewListener returns a listener whose connections have the slots of a table. A nil table has none.
 //
-// OnOpen hooks run in Accept. With TLS, wrap first: http.Server.ServeTLS(conn.Listen(l, t), …) and
-// tls.NewListener(conn.Listen(l, t), …) are right, and a Listen around a TLS listener fails at the first Accept. The
-// listener below stays the caller's: its deadlines can be set there.
-func Listen(l net.Listener, t *slot.Table) net.Listener { return &listener{l, t, nil} }
+// OnOpen hooks run in Accept. With TLS, wrap first: http.Server.ServeTLS(conn.NewListener(l, t), …) and
+// tls.NewListener(conn.NewListener(l, t), …) are right, and a NewListener around a TLS listener fails at the first
+// Accept, as one around another NewListener does. Of any other listener, a connection that can't have slots because it
+// has TLS inside is refused alone: closed, and logged to the table's Logger. The listener below stays the caller's: its
+// deadlines can be set there.
+func NewListener(l net.Listener, t *slot.Table) net.Listener { return &listener{l, t, nil} }
 
-// ListenContext is [Listen] with a context for the OnOpen hooks of each connection, in which who accepts can hand data to
-// a layer (see [slot.Slot.Hand]). The function is given the connection as it was accepted; it must neither read nor wait.
+// ListenContext is [NewListener] with a context for the OnOpen hooks of each connection, in which the caller can hand
+// data to a layer (see [slot.Slot.WithValue]). The function is given the connection as it was accepted; it must neither
+// read nor wait. If it panics, the connection is closed and the panic goes on.
 func ListenContext(l net.Listener, t *slot.Table, open func(net.Conn) context.Context) net.Listener {
 	return &listener{l, t, open}
 }
@@ -23,31 +29,55 @@ func ListenContext(l net.Listener, t *slot.Table, open func(net.Conn) context.Co
 type listener struct {
 	net.Listener
 	table *slot.Table
-	open  func(net.Conn) context.Context // nil: the background
+	own   func(net.Conn) context.Context // nil: the background
 }
 
 func (l *listener) Accept() (net.Conn, error) {
-	nc, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
+	for {
+		nc, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		c, err := l.open(nc)
+		switch {
+		case err == nil:
+			return c.View(), nil
+		case nc == nil || refusesAll(l.Listener):
+			return nil, err
+		}
+		// One client must not end the server.
+		loggerOf(l.table).Error("conn: a connection was refused", slog.Any("error", err))
 	}
-	c, err := l.wrap(nc)
-	if err != nil {
-		closeUnlessNil(nc)
-		return nil, err
-	}
-	return c, nil
 }
 
+// open opens a connection that was accepted, or closes it, also when the program's own function panics.
+func (l *listener) open(nc net.Conn) (c *Conn, err error) {
+	defer func() {
+		if c == nil {
+			closeUnlessNil(nc)
+		}
+	}()
+	return l.wrap(nc)
+}
+
+// refusesAll reports whether no connection of l could ever get slots: it is TLS's listener, or gives them slots itself.
+// Any other listener may have some that can.
+func refusesAll(l net.Listener) bool {
+	_, ours := l.(*listener)
+	return ours || reflect.TypeOf(l) == tlsListener
+}
+
+var tlsListener = reflect.TypeOf(tls.NewListener(nil, nil))
+
 func (l *listener) wrap(nc net.Conn) (*Conn, error) {
-	if l.open != nil {
-		return New(l.open(nc), nc, l.table)
+	if l.own != nil {
+		return New(l.own(nc), nc, l.table)
 	}
 	c, err := wrap(nc, l.table)
 	if err != nil {
 		return nil, err
 	}
-	return c, c.open((*openContext)(c))
+	return c, c.open((*ownContext)(c))
 }
 
 func closeUnlessNil(nc net.Conn) {

@@ -6,11 +6,17 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"slices"
+
+	"github.com/lazysession/session/slot"
 )
 
-// An Observer is told of what a connection reads and writes: the filter of a layer that counts, traces or watches. Bytes
-// are those on the wire, so with TLS they are the encrypted ones; what sendfile or splice moved is told at the end, as
-// one.
+// An Observer is told of what a connection reads and writes: the filter of a layer that counts, traces or watches.
+// Bytes are those on the wire, so with TLS they are the encrypted ones.
+//
+// What sendfile or splice moves is told as it goes, in pieces of 256 KiB and a last one; a source that gives less for a
+// long time is told of when its piece is full or it ends. The end is told to the reading side as io.EOF, and an error
+// to both, since the kernel doesn't say whose it is. Where a copy would tell nobody, it is done without the kernel's
+// help: io.CopyN from an observed connection to a file, and any copy from it to a Unix socket.
 //
 // It is told after the fact, in the goroutine that reads or writes, which waits for it. Reads and writes may go on at
 // once. Once OnRelease hooks run it is told nothing more. An observer that panics is logged and stops no other.
@@ -38,9 +44,12 @@ func (c *Conn) Observe(o Observer) error {
 	return nil
 }
 
+// observed reports whether there is anybody to tell. A nil Conn is not observed.
+func (c *Conn) observed() bool { return c != nil && len(c.observers) > 0 }
+
 func (c *Conn) tellRead(n int64, err error) {
 	// The pin is what keeps observers from being told of more after the release.
-	if len(c.observers) == 0 || !c.data.Pin() {
+	if !c.observed() || !c.data.Pin() {
 		return
 	}
 	defer c.data.Unpin()
@@ -50,7 +59,7 @@ func (c *Conn) tellRead(n int64, err error) {
 }
 
 func (c *Conn) tellWrite(n int64, err error) {
-	if len(c.observers) == 0 || !c.data.Pin() {
+	if !c.observed() || !c.data.Pin() {
 		return
 	}
 	defer c.data.Unpin()
@@ -63,16 +72,16 @@ func (c *Conn) tellWrite(n int64, err error) {
 func (c *Conn) tell(o Observer, n int64, err error, what func(Observer, int64, error)) {
 	defer func() {
 		if v := recover(); v != nil {
-			c.logger().Error("conn: an observer panicked", slog.String("observer", fmt.Sprintf("%T", o)),
+			loggerOf(c.table).Error("conn: an observer panicked", slog.String("observer", fmt.Sprintf("%T", o)),
 				slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
 		}
 	}()
 	what(o, n, err)
 }
 
-func (c *Conn) logger() *slog.Logger {
-	if c.table != nil && c.table.Logger != nil {
-		return c.table.Logger
+func loggerOf(t *slot.Table) *slog.Logger {
+	if t != nil && t.Logger != nil {
+		return t.Logger
 	}
 	return slog.Default()
 }

@@ -109,6 +109,32 @@ func TestPanickingObserver(t *testing.T) {
 	}
 }
 
+// An observer that panics harms no copy either, and without a logger of the table's own, the default one is told.
+func TestPanickingObserverOfACopy(t *testing.T) {
+	old := slog.Default()
+	defer slog.SetDefault(old)
+	var text buffer
+	slog.SetDefault(slog.New(slog.NewTextHandler(&text, nil)))
+	var table slot.Table
+	_, err := slot.New(&table, "broken", slot.Hooks[broken]{OnOpen: func(ctx context.Context, _ *broken) *broken {
+		expect.NoError(t, conn.FromContext(ctx).Observe(broken{}))
+		return nil
+	}})
+	expect.NoError(t, err)
+	from, source := tcpPair(t, &table)
+	to, sink := tcpPair(t, &table)
+	send(source, size)
+	received := drain(sink)
+	n, err := io.Copy(to, from)
+	expect.NoError(t, err)
+	expect.Equal(t, "copied", n, size)
+	expect.NoError(t, to.Close())
+	expect.Equal(t, "received", await(t, "the peer", received), size)
+	for _, part := range []string{"out of cheese", "out of wine", "an observer panicked"} {
+		expect.Equal(t, "logged "+part, strings.Contains(text.String(), part), true)
+	}
+}
+
 // Nobody is told of anything while or after hooks release what the observer uses.
 func TestObserversAreNotToldAfterTheRelease(t *testing.T) {
 	for range 200 {
@@ -124,7 +150,7 @@ func TestObserversAreNotToldAfterTheRelease(t *testing.T) {
 				expect.NoError(t, conn.FromContext(ctx).Observe(funcObserver(late)))
 				return nil
 			},
-			OnRelease: func(*funcObserver) { over.Store(true) },
+			OnRelease: func(context.Context, *funcObserver) { over.Store(true) },
 		})
 		expect.NoError(t, err)
 		nc, _ := accepted(t, &table)

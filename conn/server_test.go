@@ -295,7 +295,7 @@ func TestListenAroundTLSIsRefused(t *testing.T) {
 	expect.NoError(t, err)
 	srv := &http.Server{}
 	served := make(chan error, 1)
-	go func() { served <- srv.Serve(conn.Listen(l, &w.table)) }()
+	go func() { served <- srv.Serve(conn.NewListener(l, &w.table)) }()
 	nc, err := net.Dial("tcp", l.Addr().String())
 	expect.NoError(t, err)
 	defer nc.Close()
@@ -311,7 +311,7 @@ func TestListenContextHandsToOneLayer(t *testing.T) {
 	expect.NoError(t, err)
 	l := conn.ListenContext(below, &table, func(nc net.Conn) context.Context {
 		a := nc.RemoteAddr()
-		return ports.Hand(t.Context(), &a)
+		return ports.WithValue(t.Context(), &a)
 	})
 	defer l.Close()
 	out, err := net.Dial("tcp", l.Addr().String())
@@ -328,7 +328,7 @@ func TestListenContextHandsToOneLayer(t *testing.T) {
 func TestNilTable(t *testing.T) {
 	below, err := net.Listen("tcp", "127.0.0.1:0")
 	expect.NoError(t, err)
-	l := conn.Listen(below, nil)
+	l := conn.NewListener(below, nil)
 	defer l.Close()
 	out, err := net.Dial("tcp", l.Addr().String())
 	expect.NoError(t, err)
@@ -375,7 +375,7 @@ func TestListenTwiceIsRefused(t *testing.T) {
 	w, other := newWitness(t), newWitness(t)
 	below, err := net.Listen("tcp", "127.0.0.1:0")
 	expect.NoError(t, err)
-	l := conn.Listen(conn.Listen(below, &w.table), &other.table)
+	l := conn.NewListener(conn.NewListener(below, &w.table), &other.table)
 	defer l.Close()
 	nc, err := net.Dial("tcp", below.Addr().String())
 	expect.NoError(t, err)
@@ -387,7 +387,7 @@ func TestListenTwiceIsRefused(t *testing.T) {
 
 func TestDialOfNothing(t *testing.T) {
 	w := newWitness(t)
-	dial := conn.Dialer(func(context.Context, string, string) (net.Conn, error) { return nil, nil }, &w.table)
+	dial := conn.DialContext(func(context.Context, string, string) (net.Conn, error) { return nil, nil }, &w.table)
 	_, err := dial(t.Context(), "tcp", "nowhere:1")
 	expect.Text(t, err, "nil connection")
 }

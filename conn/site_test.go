@@ -67,11 +67,10 @@ func startSite(t testing.TB, w *witness, kind way, h http.Handler, adjust ...fun
 	protocols.SetHTTP2(kind.proto == 2 && kind.tls)
 	protocols.SetUnencryptedHTTP2(kind.proto == 2 && !kind.tls)
 	s.server = &http.Server{
-		Handler:     h,
-		ConnContext: conn.ConnContext(nil),
-		Protocols:   &protocols,
-		ErrorLog:    log.New(io.Discard, "", 0),
-		TLSConfig:   &tls.Config{Certificates: []tls.Certificate{cert}},
+		Handler:   h,
+		Protocols: &protocols,
+		ErrorLog:  log.New(io.Discard, "", 0),
+		TLSConfig: &tls.Config{Certificates: []tls.Certificate{cert}},
 	}
 	for _, f := range adjust {
 		f(s.server)
@@ -82,7 +81,8 @@ func startSite(t testing.TB, w *witness, kind way, h http.Handler, adjust ...fun
 	}
 	s.client = &http.Client{Transport: transport}
 	served := make(chan error, 1)
-	go func() { served <- s.serve(conn.Listen(l, &w.table)) }()
+	withSlots := conn.Configure(s.server, &w.table)
+	go func() { served <- s.serve(withSlots(l)) }()
 	s.stop = sync.OnceFunc(func() {
 		transport.CloseIdleConnections()
 		s.server.Close()

@@ -6,7 +6,7 @@
 //	func main() {
 //		visits, err := slot.New(&table, "example.com/app.visits", slot.Hooks[atomic.Int64]{
 //			OnOpen:    func(context.Context, *atomic.Int64) *atomic.Int64 { return new(atomic.Int64) },
-//			OnRelease: func(n *atomic.Int64) { log.Print("visits: ", n.Load()) },
+//			OnRelease: func(_ context.Context, n *atomic.Int64) { log.Print("visits: ", n.Load()) },
 //		})
 //		if err != nil {
 //			log.Fatal(err)
@@ -31,15 +31,19 @@
 // # Open and release
 //
 // [Hooks] fill and empty a slot. Layers are a stack: they open in the order in which they asked for their slots and are
-// released in the opposite order. Whoever opens a holder can hand data to one layer with [Slot.Hand].
+// released in the opposite order. Whoever opens a holder can hand data to one layer with [Slot.WithValue]. A layer that
+// releases the holder in its OnOpen refuses it, and those after it are not asked. What is known only later, one sets
+// with [Slot.GetOrSet].
 //
-// A holder that closes while it is used is released after that use: [Data.Pin] is how users say so.
+// A holder that closes while it is used is released after that use: [Data.Pin] is how users say so. [Table.Wait] waits
+// for the last release, at the end of a program.
 //
 // # Promises
 //
 //   - Getting, setting and taking are O(1), take no lock, and may be done by several goroutines at once. Getting and
 //     taking allocate nothing; nor does setting in tables of up to eight slots.
-//   - OnRelease runs exactly once for every holder that opened, after the last Unpin, whatever races with it.
+//   - OnRelease runs exactly once for every holder that the layer opened, after the last Unpin, whatever races with it.
+//   - A value that was set is given to OnRelease, unless somebody took or replaced it before; one that was refused is not.
 //   - A hook that panics is logged and stops no other.
 //   - Mistakes are errors that name the slot, and for a name taken twice the place of the first.
 //   - [Table.Figures] shows leaks. The package starts no goroutine.

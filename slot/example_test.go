@@ -17,7 +17,7 @@ func Example() {
 	var table slot.Table
 	quotas, err := slot.New(&table, "example.com/jobs.quota", slot.Hooks[quota]{
 		OnOpen:    func(context.Context, *quota) *quota { return &quota{left: 3} },
-		OnRelease: func(q *quota) { fmt.Println("left:", q.left) },
+		OnRelease: func(_ context.Context, q *quota) { fmt.Println("left:", q.left) },
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -42,7 +42,7 @@ func Example() {
 }
 
 // Whoever opens a holder hands data to one layer, past all others.
-func ExampleSlot_Hand() {
+func ExampleSlot_WithValue() {
 	var table slot.Table
 	quotas, _ := slot.New(&table, "example.com/jobs.quota", slot.Hooks[quota]{
 		OnOpen: func(_ context.Context, handed *quota) *quota {
@@ -52,7 +52,7 @@ func ExampleSlot_Hand() {
 			return &quota{left: 3}
 		},
 	})
-	generous := quotas.Hand(context.Background(), &quota{left: 100})
+	generous := quotas.WithValue(context.Background(), &quota{left: 100})
 
 	j := new(job)
 	_ = j.Open(generous, &table)
@@ -62,11 +62,28 @@ func ExampleSlot_Hand() {
 	// Output: 100
 }
 
+// What is known only after the opening is set once, whoever comes first.
+func ExampleSlot_GetOrSet() {
+	var table slot.Table
+	names, _ := slot.New(&table, "example.com/jobs.name", slot.Hooks[string]{})
+	j := new(job)
+	_ = j.Open(context.Background(), &table)
+	defer j.Release()
+
+	for _, name := range []string{"alice", "bob"} {
+		got, _ := names.GetOrSet(j, &name)
+		fmt.Println(*got)
+	}
+	// Output:
+	// alice
+	// alice
+}
+
 // Who works on after the holder closes pins it.
 func ExampleData_Pin() {
 	var table slot.Table
 	quotas, _ := slot.New(&table, "example.com/jobs.quota", slot.Hooks[quota]{
-		OnRelease: func(*quota) { fmt.Println("released") },
+		OnRelease: func(context.Context, *quota) { fmt.Println("released") },
 	})
 	j := new(job)
 	_ = j.Open(context.Background(), &table)
@@ -92,5 +109,5 @@ func ExampleNew_incorrect() {
 
 	_, err := slot.New(&table, "example.com/jobs.late", slot.Hooks[quota]{})
 	fmt.Println(errors.Is(err, slot.ErrFrozen), err)
-	// Output: true slot: "example.com/jobs.late": table frozen: slots are asked for before the first holder opens
+	// Output: true slot: table frozen: slots are asked for before the first holder opens: "example.com/jobs.late"
 }

@@ -28,5 +28,6 @@ func (t *Table) countOpened() {
 func (t *Table) countReleased() {
 	if t != nil {
 		t.released.Add(1)
+		t.tellWaiting()
 	}
 }

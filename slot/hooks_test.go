@@ -21,7 +21,7 @@ type diary []string
 func (d *diary) layer(t testing.TB, table *slot.Table, name string) slot.Slot[token] {
 	return newSlot(t, table, name, slot.Hooks[token]{
 		OnOpen:    func(context.Context, *token) *token { *d = append(*d, "open "+name); return &token{name} },
-		OnRelease: func(v *token) { *d = append(*d, "release "+v.name) },
+		OnRelease: func(_ context.Context, v *token) { *d = append(*d, "release "+v.name) },
 	})
 }
 
@@ -85,21 +85,11 @@ func TestDataThatWasNeverOpened(t *testing.T) {
 	expect.Equal(t, "Released, opened without a table", d.Released(), true)
 }
 
-func TestReleaseInOpen(t *testing.T) {
-	var table slot.Table
-	var log diary
-	d := new(slot.Data)
-	newSlot(t, &table, "refuses", slot.Hooks[token]{OnOpen: func(context.Context, *token) *token { d.Release(); return nil }})
-	log.layer(t, &table, "b")
-	expect.NoError(t, d.Open(bg, &table))
-	log.wants(t, "open b", "release b")
-}
-
 // Many close, pin and unpin at once.
 func TestReleaseIsOnceAndLast(t *testing.T) {
 	var table slot.Table
 	var released, users atomic.Int32
-	newSlot(t, &table, "a", slot.Hooks[token]{OnRelease: func(*token) {
+	newSlot(t, &table, "a", slot.Hooks[token]{OnRelease: func(context.Context, *token) {
 		released.Add(1)
 		expect.Equal(t, "users at the release", users.Load(), 0)
 	}})
@@ -128,9 +118,9 @@ func TestPanickingHooks(t *testing.T) {
 	log.layer(t, &table, "a")
 	newSlot(t, &table, "breaks at open", slot.Hooks[token]{
 		OnOpen:    func(context.Context, *token) *token { panic("out of cheese") },
-		OnRelease: func(*token) { t.Error("released what did not open") },
+		OnRelease: func(context.Context, *token) { t.Error("released what did not open") },
 	})
-	newSlot(t, &table, "breaks at release", slot.Hooks[token]{OnRelease: func(*token) { panic("out of wine") }})
+	newSlot(t, &table, "breaks at release", slot.Hooks[token]{OnRelease: func(context.Context, *token) { panic("out of wine") }})
 	log.layer(t, &table, "b")
 	opened(t, &table).Release()
 	log.wants(t, "open a", "open b", "release b", "release a")
@@ -148,7 +138,7 @@ func TestPanicGoesToTheDefaultLogger(t *testing.T) {
 	var text strings.Builder
 	slog.SetDefault(slog.New(slog.NewTextHandler(&text, nil)))
 	var table slot.Table
-	newSlot(t, &table, "broken", slot.Hooks[token]{OnRelease: func(*token) { panic(io.EOF) }})
+	newSlot(t, &table, "broken", slot.Hooks[token]{OnRelease: func(context.Context, *token) { panic(io.EOF) }})
 	opened(t, &table).Release()
 	expect.Equal(t, "logged", strings.Contains(text.String(), "broken"), true)
 }
@@ -157,7 +147,7 @@ func TestReleaseHookThatEndsItsGoroutine(t *testing.T) {
 	var table slot.Table
 	var log diary
 	log.layer(t, &table, "a")
-	newSlot(t, &table, "exits", slot.Hooks[token]{OnRelease: func(*token) { runtime.Goexit() }})
+	newSlot(t, &table, "exits", slot.Hooks[token]{OnRelease: func(context.Context, *token) { runtime.Goexit() }})
 	d := opened(t, &table)
 	race(d.Release)
 	log.wants(t, "open a", "release a")
@@ -173,7 +163,7 @@ func TestHandedToOneLayer(t *testing.T) {
 	plain := newSlot(t, &table, "plain", slot.Hooks[token]{})
 	forA, forPlain := &token{"for a"}, &token{"for plain"}
 	d := new(slot.Data)
-	expect.NoError(t, d.Open(plain.Hand(a.Hand(bg, forA), forPlain), &table))
+	expect.NoError(t, d.Open(plain.WithValue(a.WithValue(bg, forA), forPlain), &table))
 	if !slices.Equal(got, []*token{forA, nil}) {
 		t.Errorf("handed to a and b: got %v, want only a to get something", got)
 	}
@@ -197,7 +187,7 @@ func TestLayerUsesTheOneBelow(t *testing.T) {
 	})
 	newSlot(t, &table, "above", slot.Hooks[token]{
 		OnOpen:    func(context.Context, *token) *token { see("at open"); return nil },
-		OnRelease: func(*token) { see("at release") },
+		OnRelease: func(context.Context, *token) { see("at release") },
 	})
 	expect.NoError(t, d.Open(bg, &table))
 	d.Release()

@@ -2,13 +2,17 @@ package slot
 
 import (
 	"context"
+	"reflect"
 	"sync/atomic"
 )
 
 // A Slot is one place in every holder of a table's slots, known to the layer that got it from [New] and to whom that
 // layer gives it. It is an index: small, to be passed by value, and safe for goroutines to share. The zero Slot is no
 // slot; its methods return an error.
-type Slot[T any] struct{ entry *entry }
+type Slot[T any] struct {
+	entry *entry
+	gone  *T // what a cell holds from the release on, so that whatever comes later is refused
+}
 
 // Get returns what the slot of h holds; nil if nothing. It allocates nothing.
 //
@@ -20,7 +24,7 @@ func (s Slot[T]) Get(h Holder) (*T, error) {
 		return nil, err
 	}
 	v := load[T](d.cell(s.entry.index))
-	if v == nil && d.Released() {
+	if v == s.gone || v == nil && d.Released() {
 		return nil, s.entry.about(ErrReleased)
 	}
 	return v, nil
@@ -36,13 +40,24 @@ func (s Slot[T]) Set(h Holder, v *T) error {
 	if d.Released() {
 		return s.entry.about(ErrReleased)
 	}
-	c := d.makeCell(s.entry.index)
-	c.Store(v)
-	// Released meanwhile? Then either OnRelease was given v, or it never will be and v must not stay.
-	if d.Released() && c.CompareAndSwap(v, (*T)(nil)) {
+	if _, ok := s.swap(d.makeCell(s.entry.index), v); !ok {
 		return s.entry.about(ErrReleased)
 	}
 	return nil
+}
+
+// GetOrSet returns what the slot of h holds. If that is nothing, it makes the slot hold v and returns v: of several
+// goroutines one sets the slot, and all get the same. It is for what is known only after OnOpen, such as the name in
+// the peer's certificate, which the first request can set. Errors are those of Get.
+func (s Slot[T]) GetOrSet(h Holder, v *T) (*T, error) {
+	for {
+		if got, err := s.Get(h); got != nil || v == nil || err != nil {
+			return got, err
+		}
+		if s.setFirst(h.SlotData(), v) {
+			return v, nil
+		}
+	}
 }
 
 // Take returns what the slot of h holds and leaves nothing there. Of several goroutines, and OnRelease, one gets it.
@@ -52,16 +67,16 @@ func (s Slot[T]) Take(h Holder) (*T, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := swap[T](d.cell(s.entry.index), nil)
+	v, _ := s.swap(d.cell(s.entry.index), nil)
 	if v == nil && d.Released() {
 		return nil, s.entry.about(ErrReleased)
 	}
 	return v, nil
 }
 
-// Hand returns a context that hands v to this slot of every holder opened with it, and to no other. OnOpen gets it;
-// without that hook the slot holds it.
-func (s Slot[T]) Hand(ctx context.Context, v *T) context.Context {
+// WithValue returns a context that hands v to this slot of every holder opened with it, and to no other. OnOpen gets
+// it; without that hook the slot holds it.
+func (s Slot[T]) WithValue(ctx context.Context, v *T) context.Context {
 	if s.entry == nil {
 		return ctx
 	}
@@ -83,7 +98,7 @@ func (s Slot[T]) data(h Holder) (*Data, error) {
 	if h == nil {
 		return nil, s.entry.about(ErrNoData)
 	}
-	d := h.SlotData()
+	d := dataOf(h)
 	if d == nil || d.state.Load() == 0 {
 		return nil, s.entry.about(ErrNoData)
 	}
@@ -91,6 +106,14 @@ func (s Slot[T]) data(h Holder) (*Data, error) {
 		return nil, s.entry.about(ErrOtherTable)
 	}
 	return d, nil
+}
+
+// dataOf returns the data of a holder. A nil pointer has none: to a struct that embeds Data, its SlotData would panic.
+func dataOf(h Holder) *Data {
+	if v := reflect.ValueOf(h); v.Kind() == reflect.Pointer && v.IsNil() {
+		return nil
+	}
+	return h.SlotData()
 }
 
 func load[T any](c *atomic.Value) *T {
@@ -101,10 +124,30 @@ func load[T any](c *atomic.Value) *T {
 	return v
 }
 
-func swap[T any](c *atomic.Value, v *T) (old *T) {
+// swap makes a cell hold v and returns what it held. It does nothing, and reports false, if there is no cell or its
+// slot is released. A value that was swapped in is thereby one that OnRelease gets, if nobody else does before.
+func (s Slot[T]) swap(c *atomic.Value, v *T) (old *T, ok bool) {
 	if c == nil {
-		return nil
+		return nil, false
 	}
-	old, _ = c.Swap(v).(*T)
-	return old
+	for {
+		held := c.Load()
+		if old, _ = held.(*T); old == s.gone {
+			return nil, false
+		}
+		if c.CompareAndSwap(held, v) {
+			return old, true
+		}
+	}
+}
+
+// setFirst makes a slot hold v if it holds nothing and is not released.
+func (s Slot[T]) setFirst(d *Data, v *T) bool {
+	c := d.makeCell(s.entry.index)
+	if c == nil {
+		return false
+	}
+	held := c.Load()
+	old, _ := held.(*T)
+	return old == nil && c.CompareAndSwap(held, v)
 }

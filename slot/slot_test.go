@@ -142,7 +142,7 @@ func TestGetAndSetAllocateNothing(t *testing.T) {
 func TestSetRacesWithRelease(t *testing.T) {
 	var table slot.Table
 	released := make(map[*token]int)
-	s := newSlot(t, &table, "s", slot.Hooks[token]{OnRelease: func(v *token) { released[v]++ }})
+	s := newSlot(t, &table, "s", slot.Hooks[token]{OnRelease: func(_ context.Context, v *token) { released[v]++ }})
 	v := &token{}
 	for range 2000 {
 		d := opened(t, &table)
@@ -160,7 +160,7 @@ func TestSetRacesWithRelease(t *testing.T) {
 func TestTakeRacesWithRelease(t *testing.T) {
 	var table slot.Table
 	var released *token
-	s := newSlot(t, &table, "s", slot.Hooks[token]{OnRelease: func(v *token) { released = v }})
+	s := newSlot(t, &table, "s", slot.Hooks[token]{OnRelease: func(_ context.Context, v *token) { released = v }})
 	v := &token{}
 	for range 2000 {
 		d := opened(t, &table)

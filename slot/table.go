@@ -2,7 +2,6 @@ package slot
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -19,6 +18,7 @@ type Table struct {
 	Logger *slog.Logger
 
 	opened, released atomic.Uint64
+	waiting          atomic.Pointer[chan struct{}] // closed at the next release; nil while nobody waits
 
 	mu      sync.Mutex // locks the remaining fields
 	entries []*entry   // never changed once it is frozen
@@ -32,55 +32,64 @@ type entry struct {
 	place string // in the source, where it was asked for
 	index int
 
-	open    func(context.Context, *entry, *Data)
-	release func(*entry, *Data)
+	open    func(context.Context, *Data)
+	release func(*Data)
 }
 
 // New returns a slot of its own to the layer that asks for it, for a pointer to T in every holder of the table's slots.
 //
 // The name is unique in the table, by convention the package's path and a word: "example.com/shop/limit.bucket". It
 // returns [ErrTaken] for a name that was asked for before, [ErrFrozen] once the first holder has opened, and an error
-// for a nil table or an empty name. The zero Hooks are none. With an error comes the zero Slot, every use of which is an
-// error as well.
+// for a nil table or an empty name. The zero Hooks are none. With an error comes the zero Slot, every use of which is
+// an error as well.
 func New[T any](t *Table, name string, hooks Hooks[T]) (Slot[T], error) {
-	e := &entry{table: t, name: name, place: caller(), open: hooks.open, release: hooks.release}
-	if err := t.add(e); err != nil {
-		return Slot[T]{}, fmt.Errorf("slot: %q: %w", name, err)
+	s := Slot[T]{&entry{table: t, name: name, place: caller()}, mark[T]()}
+	s.entry.open = func(ctx context.Context, d *Data) { s.open(ctx, d, hooks) }
+	s.entry.release = func(d *Data) { s.release(d, hooks) }
+	if err := t.add(s.entry); err != nil {
+		return Slot[T]{}, err
 	}
-	return Slot[T]{e}, nil
+	return s, nil
+}
+
+// mark returns a pointer that no program has: the byte keeps a T without a size from sharing the address of others.
+func mark[T any]() *T {
+	return &new(struct {
+		v T
+		_ byte
+	}).v
 }
 
 func (t *Table) add(e *entry) error {
 	switch {
 	case t == nil:
-		return errors.New("nil table")
+		return e.about(errNoTable)
 	case e.name == "":
-		return errors.New("a slot needs a name")
+		return errNoName
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, other := range t.entries {
 		if other.name == e.name {
-			return fmt.Errorf("%w at %s", ErrTaken, other.place)
+			return fmt.Errorf("%w: %q, at %s", ErrTaken, e.name, other.place)
 		}
 	}
 	if t.frozen {
-		return ErrFrozen
+		return e.about(ErrFrozen)
 	}
 	e.index = len(t.entries)
 	t.entries = append(t.entries, e)
 	return nil
 }
 
-// freeze returns all slots that there will ever be.
-func (t *Table) freeze() []*entry {
+// freeze makes the slots of now all that there will ever be.
+func (t *Table) freeze() {
 	if t == nil {
-		return nil
+		return
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.frozen = true
-	return t.entries
 }
 
 // caller returns where New was called. Two packages that chose one name are found by it.

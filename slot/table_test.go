@@ -1,6 +1,9 @@
 package slot_test
 
 import (
+	"context"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/lazysession/session/internal/expect"
@@ -25,7 +28,7 @@ func TestTwoPackagesAskForOneName(t *testing.T) {
 	if _, err := b.Take(d); err == nil {
 		t.Error("Take with a refused slot: no error")
 	}
-	expect.Equal(t, "context that a refused slot hands in", b.Hand(bg, nil), bg)
+	expect.Equal(t, "context that a refused slot hands in", b.WithValue(bg, nil), bg)
 }
 
 func TestSlotAskedForTooLate(t *testing.T) {
@@ -41,7 +44,7 @@ func TestSlotAskedForTooLate(t *testing.T) {
 func TestSlotAskedForByAHook(t *testing.T) {
 	var table slot.Table
 	var err error
-	newSlot(t, &table, "early", slot.Hooks[token]{OnRelease: func(*token) {
+	newSlot(t, &table, "early", slot.Hooks[token]{OnRelease: func(context.Context, *token) {
 		_, err = slot.New(&table, "late", slot.Hooks[token]{})
 	}})
 	opened(t, &table).Release()
@@ -108,5 +111,29 @@ func TestAskingRacesWithOpening(t *testing.T) {
 		}
 		expect.NoError(t, s.Set(d, &token{}))
 		d.Release()
+	}
+}
+
+// What a log shows begins with the package that it comes from.
+func TestErrorsBeginWithThePackage(t *testing.T) {
+	var table slot.Table
+	s := newSlot(t, &table, "s", slot.Hooks[token]{})
+	d := opened(t, &table)
+	errs := []error{slot.ErrTaken, slot.ErrFrozen, slot.ErrOtherTable, slot.ErrNoData, slot.ErrReleased}
+	note := func(_ any, err error) { errs = append(errs, err) }
+	note(slot.New(&table, "s", slot.Hooks[token]{}))
+	note(slot.New(&table, "late", slot.Hooks[token]{}))
+	note(slot.New(&table, "", slot.Hooks[token]{}))
+	note(slot.New(nil, "s", slot.Hooks[token]{}))
+	note(s.Get(nil))
+	note(s.Get(opened(t, nil)))
+	note(nil, d.Open(bg, &table))
+	d.Release()
+	note(s.Get(d))
+	note(slot.Slot[token]{}.Get(d))
+	for _, err := range errs {
+		if text := fmt.Sprint(err); !strings.HasPrefix(text, "slot: ") || strings.Count(text, "slot: ") != 1 {
+			t.Errorf("error: got %q, want one that begins with the package, once", text)
+		}
 	}
 }

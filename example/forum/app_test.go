@@ -38,8 +38,7 @@ func serveForumBy(t *testing.T, start func(*httptest.Server), on storage, cfg se
 		t.Fatal(err)
 	}
 	srv := httptest.NewUnstartedServer(forum)
-	srv.Config.ConnContext = newServer(nil).ConnContext
-	srv.Listener = forum.connections.listen(srv.Listener)
+	srv.Listener = forum.connections.configure(srv.Config)(srv.Listener)
 	start(srv)
 	t.Cleanup(func() {
 		srv.Close()

@@ -27,7 +27,10 @@ func newConnections(rate int) (*connections, error) {
 	return c, errors.Join(err, errRate)
 }
 
-func (c *connections) listen(l net.Listener) net.Listener { return conn.Listen(l, &c.table) }
+// configure gives the server's connections slots, and returns the function that does so for a listener.
+func (c *connections) configure(srv *http.Server) (withSlots func(net.Listener) net.Listener) {
+	return conn.Configure(srv, &c.table)
+}
 
 type connectionView struct {
 	Requests, In, Out int

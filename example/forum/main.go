@@ -13,8 +13,6 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
-
-	"github.com/lazysession/session/conn"
 )
 
 func main() {
@@ -54,13 +52,14 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	cfg.warn()
 	fmt.Fprintf(stdout, "forum: %s\n", cfg.url(listener.Addr()))
 	context.AfterFunc(ctx, forum.health.drain)
-	return serve(ctx, newServer(forum), forum.connections.listen(listener), cfg)
+	srv := newServer(forum)
+	withSlots := forum.connections.configure(srv)
+	return serve(ctx, srv, withSlots(listener), cfg)
 }
 
 func newServer(h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           h,
-		ConnContext:       conn.ConnContext(nil),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       15 * time.Second,
 		WriteTimeout:      30 * time.Second,
