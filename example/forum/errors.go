@@ -112,8 +112,11 @@ func wantsJSON(r *http.Request) bool {
 func parseForm(r *http.Request) error {
 	err := r.ParseForm()
 	var tooMuch *http.MaxBytesError
-	if err == nil || errors.As(err, &tooMuch) {
+	switch {
+	case errors.As(err, &tooMuch):
 		return err
+	case err != nil, !areWellFormed(r.PostForm):
+		return badRequest("The form could not be read.")
 	}
-	return badRequest("The form could not be read.")
+	return nil
 }

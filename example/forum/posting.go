@@ -90,7 +90,7 @@ const maxText = 2000
 
 // cleanText returns a post's text as it is kept, and what is wrong with it, if anything is.
 func cleanText(text string) (clean, wrong string) {
-	text = strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\r\n", "\n")
+	text = strings.ReplaceAll(text, "\r\n", "\n")
 	text = strings.TrimSpace(text)
 	switch {
 	case text == "":

@@ -19,6 +19,7 @@ func routes(m *session.Manager, h *health, c *connections) http.Handler {
 		securityHeaders,
 		c.rate.limit,
 		sameSiteOnly,
+		wellFormedOnly,
 		limitBody,
 		countUsage, // around the sessions, to see what they do
 		m.Handler,  // costs the pages that use no session nothing
