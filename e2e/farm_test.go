@@ -60,7 +60,8 @@ func TestFarm(t *testing.T) {
 type farm struct {
 	listen string
 	temp   string
-	forums []int // process ids
+	forums []int  // process ids
+	data   string // the database's folder
 	cmd    *exec.Cmd
 	log    *transcript
 }
@@ -92,6 +93,9 @@ func startFarm(t *testing.T) *farm {
 		if m := forumProcess.FindStringSubmatch(lines.Text()); m != nil {
 			pid, _ := strconv.Atoi(m[1])
 			f.forums = append(f.forums, pid)
+		}
+		if data, found := strings.CutPrefix(lines.Text(), "farm: the database's folder is "); found {
+			f.data = data
 		}
 		if strings.HasPrefix(lines.Text(), "farm: http://"+f.listen+"/") {
 			go func() {

@@ -6,7 +6,7 @@
 // It keeps everything in memory and needs nothing else. Its login is a demo: anybody can take any name.
 //
 // With -store postgres://… and -keys it keeps everything in a database, and any number of forums behind a load balancer
-// are one site; "make farm" starts three of them. It asks them at /healthz whether they are ready.
+// are one site; "make farm" starts three of them. Its balancer asks them at /readyz and /livez.
 //
 // Where to read on:
 //

@@ -45,7 +45,7 @@ func parseSettings(args []string, getenv func(string) string) (settings, error) 
 		"(without it: memory; the password may be in PGPASSWORD or ~/.pgpass)")
 	flags.IntVar(&s.rate, "rate", 1000, "how many `requests` a second one connection may make; 0 for any number, as behind a\n"+
 		"proxy whose connections many visitors share")
-	flags.DurationVar(&s.drain, "drain", 0, "how long "+healthPath+" answers 503 before a stop, for a load balancer to look elsewhere")
+	flags.DurationVar(&s.drain, "drain", 0, "how long "+readyPath+" answers 503 before a stop, for a load balancer to look elsewhere")
 	flags.SetOutput(io.Discard) // main prints the error
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {

@@ -44,7 +44,8 @@ func routes(m *session.Manager, h *health, c *connections) http.Handler {
 	r.Method("GET", "/inside", page(showInside))
 
 	// These use no session.
-	r.Method("GET", healthPath, h)
+	r.Get(livePath, h.live)
+	r.Get(readyPath, h.ready)
 	r.Method("GET", "/about", page(showAbout))
 	r.Method("GET", "/connection", page(c.showConnection))
 	r.Method("GET", "/static/*", http.StripPrefix("/static/", http.HandlerFunc(serveAsset)))
