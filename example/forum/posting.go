@@ -40,6 +40,14 @@ func newPost(w http.ResponseWriter, r *http.Request) error {
 	return showPostForm(w, r, http.StatusOK, postView{Forum: forum, Text: draft})
 }
 
+func toNewPost(w http.ResponseWriter, r *http.Request) error {
+	_, forum, err := forumOf(r)
+	if err != nil {
+		return err
+	}
+	return redirect(w, r, "/forums/"+forum.ID+"/new")
+}
+
 func addPost(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	repo, forum, err := forumOf(r)

@@ -77,6 +77,11 @@ func (v *view) write(w http.ResponseWriter, status int, name string, data any) e
 	return nil
 }
 
+// goTo is a page that is found at another address.
+func goTo(path string) page {
+	return func(w http.ResponseWriter, r *http.Request) error { return redirect(w, r, path) }
+}
+
 // redirect sends the browser on after a form, so that reloading the next page sends nothing again (303, RFC 9110,
 // section 15.4.4).
 func redirect(w http.ResponseWriter, r *http.Request, to string) error {
