@@ -124,10 +124,11 @@ func TestOlderPostsAreOnTheNextPage(t *testing.T) {
 	newest := b.get("/forums/go")
 	newest.wants(t, http.StatusOK, "post number 51.", "post number 2.", "Older posts")
 	newest.wantsNot(t, "post number 1.")
+	newest.wantsNot(t, firstPosts[1].text)
 	_, rest, _ := strings.Cut(newest.body, `<a href="/forums/go?before=`)
 	before, _, _ := strings.Cut(rest, `"`)
 	older := b.get("/forums/go?before=" + before)
-	older.wants(t, http.StatusOK, "post number 1.")
+	older.wants(t, http.StatusOK, "post number 1.", firstPosts[1].text)
 	older.wantsNot(t, "Older posts")
 }
 
