@@ -120,7 +120,8 @@ func (f *farm) visit(t *testing.T, visitor *client, want int) (server string) {
 		server = resp.Header.Get("X-Served-By")
 	}
 	got, err := whole(resp, err)
-	if err != nil || got.status != http.StatusOK || visitsIn(got.body) != want {
+	if err != nil || got.status != http.StatusOK || visitsIn(got.body) != want ||
+		!strings.Contains(got.body, "Served by <strong>"+server+"</strong>") {
 		t.Fatalf("visit %d: got status %d and visit %d from server %q (%v)", want, got.status, visitsIn(got.body), server, err)
 	}
 	return server

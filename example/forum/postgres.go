@@ -54,7 +54,7 @@ func storageIn(ctx context.Context, pool *pgxpool.Pool) (storage, error) {
 	if err != nil {
 		return storage{}, err
 	}
-	return storage{sessions: sessions, posts: posts, close: func() {
+	return storage{sessions: sessions, posts: posts, database: true, close: func() {
 		sessions.Close()
 		pool.Close() // last: the store still uses it
 	}}, nil

@@ -25,6 +25,7 @@ type view struct {
 	User     string // who is logged in; empty: nobody
 	Messages []string
 	Usage    *usage
+	Site     site
 	Data     any
 
 	request *http.Request
@@ -32,7 +33,7 @@ type view struct {
 
 // plainView is a view of a page that uses no session, and so can't say who is logged in.
 func plainView(r *http.Request, title string) *view {
-	return &view{Title: title, Path: r.URL.Path, Usage: usageOf(r.Context()), request: r}
+	return &view{Title: title, Path: r.URL.Path, Usage: usageOf(r.Context()), Site: siteOf(r.Context()), request: r}
 }
 
 // openView reads who is logged in and takes the messages that wait for them. Call it when the page is sure to be shown,
