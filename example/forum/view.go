@@ -13,7 +13,7 @@ type page func(w http.ResponseWriter, r *http.Request) error
 
 func (p page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := p(w, r); err != nil {
-		showError(w, r, err)
+		answerError(w, r, err, errorView)
 	}
 }
 
