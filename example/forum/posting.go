@@ -67,10 +67,14 @@ func addPost(w http.ResponseWriter, r *http.Request) error {
 	}
 	draft := drafts.Sub(forum.ID)
 	if name == "" {
+		notice, err := whyLogIn(r)
+		if err != nil {
+			return err
+		}
 		if err := draft.Set(ctx, text); err != nil {
 			return err
 		}
-		return askToLogIn(w, r, forum, "draft-kept")
+		return askToLogIn(w, r, forum, notice)
 	}
 	if _, err := repo.AddPost(ctx, forum.ID, Post{Author: name, Text: text, Time: time.Now()}); err != nil {
 		return err
@@ -82,6 +86,15 @@ func addPost(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return redirect(w, r, "/forums/"+forum.ID)
+}
+
+// whyLogIn returns the notice for somebody whose post has to wait.
+func whyLogIn(r *http.Request) (notice string, err error) {
+	ended, err := sessionHasEnded(r)
+	if ended {
+		return "ended", err
+	}
+	return "draft-kept", err
 }
 
 func showPostForm(w http.ResponseWriter, r *http.Request, status int, data postView) error {

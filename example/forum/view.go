@@ -47,6 +47,13 @@ func openView(r *http.Request, title string) (v *view, err error) {
 	if v.Messages, err = takeFlash(r.Context()); err != nil {
 		return nil, err
 	}
+	ended, err := sessionHasEnded(r)
+	if err != nil {
+		return nil, err
+	}
+	if ended {
+		v.Messages = append(v.Messages, whyEnded(v.Site))
+	}
 	if notice, ok := notices[r.URL.Query().Get("notice")]; ok {
 		v.Messages = append(v.Messages, notice)
 	}
