@@ -10,7 +10,7 @@
 //
 // Where to read on:
 //
-//   - forums.go: a counter that is exact however many tabs are open
+//   - forums.go, atonce.go: a counter that is exact however many requests come at once
 //   - login.go: what to call at login and at logout
 //   - flash.go: messages shown once
 //   - devices.go: "your sessions", "log out everywhere else"

@@ -31,6 +31,8 @@ func routes(m *session.Manager, h *health, c *connections) http.Handler {
 	// A form that was refused leaves its address in the browser. Opened like a page, it leads to the page of the form.
 	r.Method("GET", "/", page(listForums))
 	r.Method("GET", "/forums/{forum}", page(showForum))
+	r.Method("GET", "/forums/{forum}/at-once", page(showAtOnce))
+	r.Method("GET", "/forums/{forum}/visit.svg", page(showVisit))
 	r.Method("GET", "/forums/{forum}/new", page(newPost))
 	r.Method("POST", "/forums/{forum}/posts", page(addPost))
 	r.Method("GET", "/forums/{forum}/posts", page(toNewPost))

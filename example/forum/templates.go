@@ -38,6 +38,7 @@ var functions = template.FuncMap{
 	"machine": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"count":   func(n int, what string) string { return count(int64(n), what) },
 	"bytes":   bytesText,
+	"burst":   func() int { return visitsAtOnce },
 	"initial": initial,
 	"hue":     hue,
 	"asset":   assetURL,
