@@ -43,11 +43,11 @@ func showAtOnce(w http.ResponseWriter, r *http.Request) error {
 }
 
 // visitPicture is drawn to be read by day and by night.
-var visitPicture = template.Must(template.New("").Parse(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 96 64">
-<rect width="96" height="64" rx="10" fill="#2f6f62"/>
+var visitPicture = template.Must(template.New("").Parse(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 120 64">
+<rect width="120" height="64" rx="10" fill="#2f6f62"/>
 <g fill="#fff" font-family="system-ui, sans-serif" text-anchor="middle">
-<text x="48" y="{{if .Server}}36{{else}}42{{end}}" font-size="28" font-weight="600">{{.Number}}</text>
-{{- with .Server}}<text x="48" y="54" font-size="12">{{.}}</text>{{end}}
+<text x="60" y="{{if .Server}}33{{else}}42{{end}}" font-size="28" font-weight="600">{{.Number}}</text>
+{{- with .Server}}<text x="60" y="54" font-size="15">{{.}}</text>{{end}}
 </g>
 </svg>
 `))
