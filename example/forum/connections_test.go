@@ -13,7 +13,7 @@ import (
 
 func inMemory() storage { return storage{sessions: mem.New(nil), posts: newMemoryRepo()} }
 
-var bytesIn = regexp.MustCompile(`Bytes in</dt><dd>(\d+) bytes`)
+var bytesIn = regexp.MustCompile(`Bytes in</dt><dd>(\d+) B<`)
 
 func TestYourConnection(t *testing.T) {
 	srv := serveForumBy(t, (*httptest.Server).Start, inMemory(), settings{idle: time.Minute, rate: 1000})
@@ -28,7 +28,7 @@ func TestYourConnection(t *testing.T) {
 	if was == 0 || is != 2*was {
 		t.Errorf("bytes in: got %d and %d, want twice the first one's request", was, is)
 	}
-	second.wantsNot(t, "Bytes out</dt><dd>0 bytes")
+	second.wantsNot(t, "Bytes out</dt><dd>0 B")
 	if got := second.header.Get("Cache-Control"); got != "no-store" {
 		t.Errorf("Cache-Control: got %q, want no-store", got)
 	}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -117,17 +118,17 @@ func TestDeviceNames(t *testing.T) {
 	}
 }
 
-func TestSpans(t *testing.T) {
-	for d, want := range map[time.Duration]string{
-		-time.Second:                   "less than a minute",
-		29 * time.Second:               "less than a minute",
-		time.Minute:                    "1 minute",
-		30*time.Minute - time.Second:   "30 minutes",
-		time.Hour:                      "1 hour",
-		720*time.Hour - 10*time.Second: "30 days",
-	} {
-		if got := span(d); got != want {
-			t.Errorf("span(%v) = %q, want %q", d, got, want)
+func TestUntil(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // the clock stands still
+		for d, want := range map[time.Duration]string{
+			time.Minute:                   "1 minute",
+			30*time.Minute - time.Second:  "30 minutes",
+			time.Hour:                     "1 hour",
+			48*time.Hour - 10*time.Second: "2 days",
+		} {
+			if got := until(time.Now().Add(d)); got != want {
+				t.Errorf("until %v from now: got %q, want %q", d, got, want)
+			}
 		}
-	}
+	})
 }

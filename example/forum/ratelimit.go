@@ -44,5 +44,5 @@ func (l *rateLayer) limit(next http.Handler) http.Handler {
 func (l *rateLayer) tooFast(w http.ResponseWriter, _ *http.Request) error {
 	w.Header().Set("Retry-After", "1")
 	return problem{Status: http.StatusTooManyRequests, Title: "Not so fast",
-		Text: "Your connection may make " + count(int64(l.perSecond), "request") + " a second, and made more. Wait a moment."}
+		Text: "Your connection may make " + count(l.perSecond, "request") + " a second, and made more. Wait a moment."}
 }
