@@ -60,7 +60,8 @@ func TestFarm(t *testing.T) {
 type farm struct {
 	listen string
 	temp   string
-	forums []int // process ids
+	forums []int  // process ids
+	data   string // the database's folder
 	cmd    *exec.Cmd
 	log    *transcript
 }
@@ -93,6 +94,9 @@ func startFarm(t *testing.T) *farm {
 			pid, _ := strconv.Atoi(m[1])
 			f.forums = append(f.forums, pid)
 		}
+		if data, found := strings.CutPrefix(lines.Text(), "farm: the database's folder is "); found {
+			f.data = data
+		}
 		if strings.HasPrefix(lines.Text(), "farm: http://"+f.listen+"/") {
 			go func() {
 				for lines.Scan() {
@@ -116,7 +120,8 @@ func (f *farm) visit(t *testing.T, visitor *client, want int) (server string) {
 		server = resp.Header.Get("X-Served-By")
 	}
 	got, err := whole(resp, err)
-	if err != nil || got.status != http.StatusOK || visitsIn(got.body) != want {
+	if err != nil || got.status != http.StatusOK || visitsIn(got.body) != want ||
+		!strings.Contains(got.body, "Served by <strong>"+server+"</strong>") {
 		t.Fatalf("visit %d: got status %d and visit %d from server %q (%v)", want, got.status, visitsIn(got.body), server, err)
 	}
 	return server

@@ -21,6 +21,7 @@ type page struct {
 var guestPages = []page{
 	{"forums", "/", 200},
 	{"forum", lobby, 200},
+	{"at-once", lobby + "/at-once", 200},
 	{"login", "/login", 200},
 	{"inside-empty", "/inside", 200},
 	{"about", "/about", 200},

@@ -16,7 +16,7 @@ func TestTabsCountEveryVisit(t *testing.T) {
 	forum := startForum(t)
 	ada := newPerson(t, startChromium(t), forum.url)
 	ada.open(lobby)
-	ada.want("You have visited this forum 1 times in the current session.")
+	ada.want("You have visited this forum 1 time in the current session.")
 
 	var reloading []*tab
 	for i := range tabs {

@@ -16,6 +16,7 @@ need_postgres_bin
 
 dir=$(mktemp -d "${TMPDIR:-/tmp}/farm.XXXXXX")
 jobs_started=()
+addresses=()
 database_started=
 
 # as_owner runs a program of the database, which refuses to run as root.
@@ -46,10 +47,10 @@ start_database() {
 	as_owner "$postgres_bin/createdb" -h "$dir/db" -U forum forum
 }
 
-# start_forum NUMBER starts a forum on a free port, and adds it to the balancer.
+# start_forum NUMBER starts a forum on a free port, and adds it to addresses.
 start_forum() {
 	local out=$dir/forum$1 address=
-	"$dir/forum" -listen 127.0.0.1:0 -store "postgres://forum@/forum?host=$dir/db" >"$out" 2>"$out.log" &
+	"$dir/forum" -name "forum$1" -listen 127.0.0.1:0 -store "postgres://forum@/forum?host=$dir/db" >"$out" 2>"$out.log" &
 	local pid=$!
 	jobs_started+=("$pid")
 	for _ in $(seq 200); do
@@ -59,45 +60,59 @@ start_forum() {
 		sleep 0.05
 	done
 	[ -n "$address" ] || { cat "$out.log" >&2; exit 1; }
-	echo "	server forum$1 $address check" >>"$dir/haproxy.cfg"
+	addresses+=("$address")
 	echo "farm: forum$1 is process $pid at http://$address/"
 }
 
+# start_balancer asks each server two questions. Visitors go to those that are ready: all pages work there. Where none is
+# ready, as when the database is away, they go to those that are live, for pages that use no session work there.
 # A request whose connection is refused goes to another server; one that a server may have begun is not sent again, for
 # a visit would count twice. Connections to servers are not kept, or a request could meet one that is just being closed.
 start_balancer() {
+	balancer_config >"$dir/haproxy.cfg"
 	haproxy -q -c -f "$dir/haproxy.cfg"
 	haproxy -db -f "$dir/haproxy.cfg" 2>"$dir/haproxy.log" &
 	jobs_started+=($!)
 }
 
-balancer_head() {
+balancer_config() {
 	cat <<-END
 		defaults
 			mode http
 			timeout connect 1s
+			timeout check 2s
 			timeout client 60s
 			timeout server 60s
 			option http-server-close
 			option redispatch 1
 			retries 3
 			retry-on conn-failure
+			default-server inter 250ms fall 1 rise 1
 		frontend site
 			bind $listen
-			default_backend forums
-		backend forums
-			balance roundrobin
-			option httpchk GET /healthz
 			http-response set-header X-Served-By %s
-			default-server inter 250ms fall 1 rise 1
+			use_backend ready if { nbsrv(ready) gt 0 }
+			default_backend live
 	END
+	backend ready /readyz
+	backend live /livez
+}
+
+# backend NAME PATH is a group of all servers that answer 200 at PATH.
+backend() {
+	cat <<-END
+		backend $1
+			balance roundrobin
+			option httpchk GET $2
+	END
+	local i
+	for i in "${!addresses[@]}"; do echo "	server forum$((i + 1)) ${addresses[i]} check"; done
 }
 
 go build -o "$dir/forum" ./example/forum
 start_database
 FORUM_KEYS=$(head -c 32 /dev/urandom | base64)
 export FORUM_KEYS
-balancer_head >"$dir/haproxy.cfg"
 for number in $(seq "$servers"); do start_forum "$number"; done
 start_balancer
 balancer=${jobs_started[-1]}
@@ -106,5 +121,6 @@ for _ in $(seq 100); do
 	kill -0 "$balancer" 2>/dev/null || { cat "$dir/haproxy.log" >&2; exit 1; }
 	sleep 0.05
 done
+echo "farm: the database's folder is $dir/db/data"
 echo "farm: http://$listen/ (Ctrl-C stops it; kill a forum and see the site live on)"
 wait "$balancer"

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"github.com/lazysession/session"
@@ -22,7 +23,11 @@ type app struct {
 // newApp builds the forum on a storage, which the caller closes after the app.
 func newApp(on storage, cfg settings) (*app, error) {
 	services := service.NewRegistry(nil)
-	if err := service.Provide(services, on.posts); err != nil {
+	err := errors.Join(
+		service.Provide(services, on.posts),
+		service.Provide(services, site{Server: cfg.name, Database: on.database}),
+	)
+	if err != nil {
 		return nil, err
 	}
 	// The Manager provides itself in services.

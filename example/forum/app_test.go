@@ -163,7 +163,7 @@ func (a answer) wantsNot(t *testing.T, text string) {
 	}
 }
 
-var visitsSentence = regexp.MustCompile(`You have visited this forum (\d+) times in the current session\.`)
+var visitsSentence = regexp.MustCompile(`You have visited this forum (\d+) times? in the current session\.`)
 
 // visits returns the number that a forum's page says; 0 where it says none.
 func (a answer) visits() int {

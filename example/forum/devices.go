@@ -134,7 +134,7 @@ func endOtherDevices(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := addFlash(ctx, "Ended "+count(int64(ended), "other session")+"."); err != nil {
+	if err := addFlash(ctx, "Ended "+count(ended, "other session")+"."); err != nil {
 		return err
 	}
 	return redirect(w, r, "/sessions")

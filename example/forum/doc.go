@@ -6,11 +6,11 @@
 // It keeps everything in memory and needs nothing else. Its login is a demo: anybody can take any name.
 //
 // With -store postgres://… and -keys it keeps everything in a database, and any number of forums behind a load balancer
-// are one site; "make farm" starts three of them. It asks them at /healthz whether they are ready.
+// are one site; "make farm" starts three of them. Its balancer asks them at /readyz and /livez.
 //
 // Where to read on:
 //
-//   - forums.go: a counter that is exact however many tabs are open
+//   - forums.go, atonce.go: a counter that is exact however many requests come at once
 //   - login.go: what to call at login and at logout
 //   - flash.go: messages shown once
 //   - devices.go: "your sessions", "log out everywhere else"

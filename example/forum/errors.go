@@ -80,6 +80,22 @@ func problemOf(err error) problem {
 // showError answers with a page that tells of an error. It uses no session, for that may be what is broken, and so can
 // stand for a response that the Manager threw away (Config.OnError).
 func showError(w http.ResponseWriter, r *http.Request, err error) {
+	answerError(w, r, err, func(r *http.Request, told problem) *view { return plainView(r, told.Title) })
+}
+
+// errorView also says who is logged in, where the problem is not the session's or the server's.
+func errorView(r *http.Request, told problem) *view {
+	v := plainView(r, told.Title)
+	if told.Status == http.StatusConflict || told.Status >= http.StatusInternalServerError {
+		return v
+	}
+	if name, err := user.Get(r.Context()); err == nil {
+		v.User, v.Personal = name, true
+	}
+	return v
+}
+
+func answerError(w http.ResponseWriter, r *http.Request, err error, viewOf func(*http.Request, problem) *view) {
 	told := problemOf(err)
 	if told.Status >= http.StatusInternalServerError {
 		slog.Error("forum: request failed", "method", r.Method, "path", r.URL.Path, "error", err)
@@ -97,7 +113,7 @@ func showError(w http.ResponseWriter, r *http.Request, err error) {
 		_ = json.NewEncoder(w).Encode(map[string]string{"error": told.Text})
 		return
 	}
-	if err := plainView(r, told.Title).write(w, told.Status, "error", told); err != nil {
+	if err := viewOf(r, told).write(w, told.Status, "error", told); err != nil {
 		slog.Error("forum: showing an error", "error", err)
 		http.Error(w, told.Text, told.Status)
 	}
@@ -112,8 +128,11 @@ func wantsJSON(r *http.Request) bool {
 func parseForm(r *http.Request) error {
 	err := r.ParseForm()
 	var tooMuch *http.MaxBytesError
-	if err == nil || errors.As(err, &tooMuch) {
+	switch {
+	case errors.As(err, &tooMuch):
 		return err
+	case err != nil, !areWellFormed(r.PostForm):
+		return badRequest("The form could not be read.")
 	}
-	return badRequest("The form could not be read.")
+	return nil
 }

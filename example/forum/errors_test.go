@@ -91,3 +91,22 @@ func TestEveryAnswerIsProtected(t *testing.T) {
 		}
 	}
 }
+
+// Every page has the account or a way to it: also those that don't use the session, and those of errors.
+func TestNoPageLosesTheAccount(t *testing.T) {
+	sessions := &brittleStore{Store: mem.New(nil)}
+	guest := openBrowser(t, startForumOn(t, sessions))
+	member := openBrowser(t, guest.address)
+	member.logIn("Ann")
+	for _, path := range []string{"/", "/forums/lobby", "/nowhere", "/forums/nope", "/forums/go?before=x"} {
+		guest.get(path).wants(t, guest.get(path).status, `href="/login">Log in</a>`)
+		member.get(path).wants(t, member.get(path).status, `<span class="who">Ann</span>`, `action="/logout"`)
+	}
+	member.post("/sessions/end", "id", "x").wants(t, http.StatusBadRequest, `<span class="who">Ann</span>`)
+	for _, path := range []string{"/about", "/connection", "/?%00"} {
+		member.get(path).wants(t, member.get(path).status, "Your account</a>")
+	}
+	failWith(&sessions.loadErr, errors.New("no route"))
+	member.get("/").wants(t, http.StatusServiceUnavailable, "Your account</a>")
+	member.get("/nowhere").wants(t, http.StatusNotFound, "Your account</a>")
+}

@@ -24,6 +24,7 @@ type settings struct {
 	behindTLS       bool          // a proxy in front ends TLS
 	store           string        // a PostgreSQL connection string; empty: memory
 	rate            int           // requests a second on one connection; 0: any number
+	name            string        // of this server, for its pages; empty: it has none
 	drain           time.Duration // from the signal to stop to the last connection accepted
 }
 
@@ -45,7 +46,8 @@ func parseSettings(args []string, getenv func(string) string) (settings, error) 
 		"(without it: memory; the password may be in PGPASSWORD or ~/.pgpass)")
 	flags.IntVar(&s.rate, "rate", 1000, "how many `requests` a second one connection may make; 0 for any number, as behind a\n"+
 		"proxy whose connections many visitors share")
-	flags.DurationVar(&s.drain, "drain", 0, "how long "+healthPath+" answers 503 before a stop, for a load balancer to look elsewhere")
+	flags.StringVar(&s.name, "name", "", "`name` of this server, to be shown at the foot of its pages")
+	flags.DurationVar(&s.drain, "drain", 0, "how long "+readyPath+" answers 503 before a stop, for a load balancer to look elsewhere")
 	flags.SetOutput(io.Discard) // main prints the error
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {

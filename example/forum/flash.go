@@ -39,5 +39,6 @@ var notices = map[string]string{
 	"logged-out":  "You are logged out. See you soon.",
 	"to-post":     "Log in to post.",
 	"draft-kept":  "Log in to post. What you wrote is kept until then.",
+	"ended":       "Your session has ended, so log in again to post. What you wrote is kept until then.",
 	"to-sessions": "Log in to see your sessions.",
 }

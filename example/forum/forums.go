@@ -67,7 +67,7 @@ const postsPerPage = 50
 
 type forumView struct {
 	Forum  Forum
-	Visits int64
+	Visits int
 	Posts  []Post
 	Older  int64 // shows posts before this one; 0: there are none
 }
@@ -95,7 +95,7 @@ func showForum(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	posts, older := cutPage(posts)
-	return v.show(w, http.StatusOK, "forum", forumView{forum, visits, posts, older})
+	return v.show(w, http.StatusOK, "forum", forumView{forum, int(visits), posts, older})
 }
 
 // forumOf returns the repository and the forum that the URL names.

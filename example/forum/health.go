@@ -9,30 +9,41 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-const healthPath = "/healthz"
+// What a load balancer asks. Neither uses a session.
+const (
+	livePath  = "/livez"  // the process is up: pages that use no session work
+	readyPath = "/readyz" // every page works, and no stop is near
+)
 
-// healthTimeout is how long the store may take to answer: less than what a load balancer waits for an answer.
-const healthTimeout = time.Second
+// readyTimeout is how long the store may take to answer: less than what a load balancer waits for an answer.
+const readyTimeout = time.Second
 
-// A health tells a load balancer whether to send visitors here. It uses no session.
+// A health tells a load balancer whether to send visitors here. A store that is away is a reason to prefer another
+// server, but not to send visitors nowhere: where no server is ready, those that are live go on.
 type health struct {
 	store    store.Pinger
 	draining atomic.Bool
 }
 
-// drain makes it say no from now on.
+// drain makes the server no longer ready from now on.
 func (h *health) drain() { h.draining.Store(true) }
 
-func (h *health) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Cache-Control", "no-store")
-	ctx, cancel := context.WithTimeout(r.Context(), healthTimeout)
+func (h *health) live(w http.ResponseWriter, _ *http.Request) { tell(w, http.StatusOK, "ok") }
+
+func (h *health) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 	defer cancel()
 	switch {
 	case h.draining.Load():
-		http.Error(w, "stopping", http.StatusServiceUnavailable)
+		tell(w, http.StatusServiceUnavailable, "stopping")
 	case h.store.Ping(ctx) != nil: // why is not for strangers to know
-		http.Error(w, "the store does not answer", http.StatusServiceUnavailable)
+		tell(w, http.StatusServiceUnavailable, "the store does not answer")
 	default:
-		http.Error(w, "ok", http.StatusOK)
+		tell(w, http.StatusOK, "ok")
 	}
+}
+
+func tell(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Cache-Control", "no-store")
+	http.Error(w, text, status)
 }

@@ -21,28 +21,34 @@ func (p pingStub) Ping(ctx context.Context) error { return p(ctx) }
 func TestHealth(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // for the time-out
 		for name, c := range map[string]struct {
-			ping pingStub
-			want int
+			ping  pingStub
+			ready int
 		}{
 			"store answers":   {func(context.Context) error { return nil }, http.StatusOK},
 			"store is broken": {func(context.Context) error { return errors.New("broken") }, http.StatusServiceUnavailable},
 			"store hangs":     {func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, http.StatusServiceUnavailable},
 		} {
 			h := &health{store: c.ping}
-			if got := askHealth(h); got != c.want {
-				t.Errorf("%s: got %d, want %d", name, got, c.want)
-			}
+			wantHealth(t, name, h, http.StatusOK, c.ready)
 			h.drain()
-			if got := askHealth(h); got != http.StatusServiceUnavailable {
-				t.Errorf("%s, stopping: got %d, want 503", name, got)
-			}
+			wantHealth(t, name+", stopping", h, http.StatusOK, http.StatusServiceUnavailable)
 		}
 	})
 }
 
-func askHealth(h http.Handler) int {
+func wantHealth(t *testing.T, when string, h *health, live, ready int) {
+	t.Helper()
+	if got := askHealth(h.live); got != live {
+		t.Errorf("%s: live is %d, want %d", when, got, live)
+	}
+	if got := askHealth(h.ready); got != ready {
+		t.Errorf("%s: ready is %d, want %d", when, got, ready)
+	}
+}
+
+func askHealth(h http.HandlerFunc) int {
 	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequest("GET", healthPath, nil))
+	h(w, httptest.NewRequest("GET", "/", nil))
 	return w.Code
 }
 
@@ -52,9 +58,11 @@ func TestHealthUsesNoSession(t *testing.T) {
 	b := openBrowser(t, startForumOn(t, sessions))
 	b.logIn("Ann")
 	before := sessions.calls.Load()
-	b.get(healthPath).wants(t, http.StatusOK, "ok")
+	for _, path := range []string{livePath, readyPath} {
+		b.get(path).wants(t, http.StatusOK, "ok")
+	}
 	if n := sessions.calls.Load() - before; n != 0 {
-		t.Errorf("%s with a cookie made %d loads and commits, want none", healthPath, n)
+		t.Errorf("asking with a cookie made %d loads and commits, want none", n)
 	}
 }
 

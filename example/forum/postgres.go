@@ -54,7 +54,7 @@ func storageIn(ctx context.Context, pool *pgxpool.Pool) (storage, error) {
 	if err != nil {
 		return storage{}, err
 	}
-	return storage{sessions: sessions, posts: posts, close: func() {
+	return storage{sessions: sessions, posts: posts, database: true, close: func() {
 		sessions.Close()
 		pool.Close() // last: the store still uses it
 	}}, nil
@@ -83,7 +83,7 @@ CREATE TABLE IF NOT EXISTS forum_posts (
 	PRIMARY KEY (forum, id)
 );`
 
-// openPosts makes the tables and the first forums, unless another server has.
+// openPosts makes the tables, the first forums and their first posts, unless another server has.
 func openPosts(ctx context.Context, pool *pgxpool.Pool) (*postgresRepo, error) {
 	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		// IF NOT EXISTS alone fails when two servers start at once. The lock goes with the transaction.
@@ -112,8 +112,12 @@ func addFirstForums(ctx context.Context, tx pgx.Tx) error {
 			return err
 		}
 	}
-	p := firstPost()
-	return tx.QueryRow(ctx, addPostSQL, firstForums[0].ID, p.Author, p.Text).Scan(&p.ID, &p.Time)
+	for _, p := range firstPosts {
+		if _, err := tx.Exec(ctx, addPostSQL, p.forum, p.author, p.text, p.age); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // limited bounds a statement: unlike the session store, nobody else does.
@@ -170,15 +174,17 @@ WHERE forum = $1 AND ($2::bigint = 0 OR id < $2) ORDER BY id DESC LIMIT $3`, for
 	return posts, unreachable(err)
 }
 
-// addPostSQL locks the forum first, so that posts get their IDs in the order in which they appear.
-const addPostSQL = `WITH forum AS (UPDATE forum_forums SET posts = posts + 1, last = now() WHERE id = $1 RETURNING id)
-INSERT INTO forum_posts (forum, author, text) SELECT id, $2, $3 FROM forum RETURNING id, time`
+// addPostSQL locks the forum first, so that posts get their IDs in the order in which they appear. $4 is the post's age.
+const addPostSQL = `WITH forum AS (
+	UPDATE forum_forums SET posts = posts + 1, last = now() - $4::interval WHERE id = $1 RETURNING id, last
+)
+INSERT INTO forum_posts (forum, author, text, time) SELECT id, $2, $3, last FROM forum RETURNING id, time`
 
 // AddPost takes the database's time, for the servers' clocks differ.
 func (r *postgresRepo) AddPost(ctx context.Context, forum string, p Post) (Post, error) {
 	ctx, cancel := limited(ctx)
 	defer cancel()
-	err := r.pool.QueryRow(ctx, addPostSQL, forum, p.Author, p.Text).Scan(&p.ID, &p.Time)
+	err := r.pool.QueryRow(ctx, addPostSQL, forum, p.Author, p.Text, time.Duration(0)).Scan(&p.ID, &p.Time)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Post{}, errNoForum
 	}

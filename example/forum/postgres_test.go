@@ -67,6 +67,7 @@ func TestServersAreOneSite(t *testing.T) {
 	b := openBrowser(t, startServer(t, url))
 	other := startServer(t, url)
 	swap := func() { b.address, other = other, b.address }
+	b.get("/about").wants(t, http.StatusOK, "kept in a database")
 
 	for want := 1; want <= 4; want++ {
 		if got := b.get("/forums/lobby").visits(); got != want {

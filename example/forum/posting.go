@@ -40,6 +40,14 @@ func newPost(w http.ResponseWriter, r *http.Request) error {
 	return showPostForm(w, r, http.StatusOK, postView{Forum: forum, Text: draft})
 }
 
+func toNewPost(w http.ResponseWriter, r *http.Request) error {
+	_, forum, err := forumOf(r)
+	if err != nil {
+		return err
+	}
+	return redirect(w, r, "/forums/"+forum.ID+"/new")
+}
+
 func addPost(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	repo, forum, err := forumOf(r)
@@ -59,10 +67,14 @@ func addPost(w http.ResponseWriter, r *http.Request) error {
 	}
 	draft := drafts.Sub(forum.ID)
 	if name == "" {
+		notice, err := whyLogIn(r)
+		if err != nil {
+			return err
+		}
 		if err := draft.Set(ctx, text); err != nil {
 			return err
 		}
-		return askToLogIn(w, r, forum, "draft-kept")
+		return askToLogIn(w, r, forum, notice)
 	}
 	if _, err := repo.AddPost(ctx, forum.ID, Post{Author: name, Text: text, Time: time.Now()}); err != nil {
 		return err
@@ -74,6 +86,15 @@ func addPost(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return redirect(w, r, "/forums/"+forum.ID)
+}
+
+// whyLogIn returns the notice for somebody whose post has to wait.
+func whyLogIn(r *http.Request) (notice string, err error) {
+	ended, err := sessionHasEnded(r)
+	if ended {
+		return "ended", err
+	}
+	return "draft-kept", err
 }
 
 func showPostForm(w http.ResponseWriter, r *http.Request, status int, data postView) error {
@@ -90,7 +111,7 @@ const maxText = 2000
 
 // cleanText returns a post's text as it is kept, and what is wrong with it, if anything is.
 func cleanText(text string) (clean, wrong string) {
-	text = strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\r\n", "\n")
+	text = strings.ReplaceAll(text, "\r\n", "\n")
 	text = strings.TrimSpace(text)
 	switch {
 	case text == "":

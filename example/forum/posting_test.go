@@ -37,7 +37,7 @@ func TestPostsThatAreRefused(t *testing.T) {
 		"empty":      {"", "Write something first."},
 		"only space": {" \r\n\t ", "Write something first."},
 		"too long":   {strings.Repeat("ä", maxText+1), "That is too long"},
-		"control":    {"a\x00b", "control characters"},
+		"control":    {"a\x01b", "control characters"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b.post("/forums/go/posts", "text", post.text).wants(t, http.StatusUnprocessableEntity, post.want, `aria-invalid="true"`)
@@ -78,4 +78,26 @@ func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 	b.get("/forums/go").wantsNot(t, "smuggled")
 	b.header = http.Header{"Sec-Fetch-Site": {"same-origin"}}
 	b.post("/forums/go/posts", "text", "my own").wants(t, http.StatusOK, "my own")
+}
+
+// After a form that was refused, the browser has the address that the form was sent to, and may open it like a page.
+func TestAddressesOfFormsLeadToTheirPages(t *testing.T) {
+	b := openBrowser(t, startForum(t))
+	b.logIn("Ann")
+	for from, to := range map[string]string{
+		"/forums/go/posts":     "/forums/go/new",
+		"/login":               "/login",
+		"/logout":              "/login",
+		"/sessions/end":        "/sessions",
+		"/sessions/end-others": "/sessions",
+	} {
+		a := b.get(from)
+		a.wants(t, http.StatusOK)
+		if a.path != to {
+			t.Errorf("GET %s led to %s, want %s", from, a.path, to)
+		}
+	}
+	if !b.loggedIn() {
+		t.Error("opening an address has logged out")
+	}
 }

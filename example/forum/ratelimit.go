@@ -3,8 +3,8 @@ package main
 import (
 	"context"
 	"net/http"
-	"sync"
-	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/lazysession/session/conn"
 	"github.com/lazysession/session/slot"
@@ -14,14 +14,16 @@ import (
 // connection; and behind a proxy, whose connections many visitors share, it should be off.
 type rateLayer struct {
 	perSecond int
-	slot      slot.Slot[bucket]
+	slot      slot.Slot[rate.Limiter]
 }
 
 func newRateLayer(t *slot.Table, perSecond int) (*rateLayer, error) {
 	l := &rateLayer{perSecond: perSecond}
 	var err error
-	l.slot, err = slot.New(t, "forum.rate", slot.Hooks[bucket]{
-		OnOpen: func(context.Context, *bucket) *bucket { return newBucket(perSecond) },
+	l.slot, err = slot.New(t, "forum.rate", slot.Hooks[rate.Limiter]{
+		OnOpen: func(context.Context, *rate.Limiter) *rate.Limiter {
+			return rate.NewLimiter(rate.Limit(perSecond), perSecond)
+		},
 	})
 	return l, err
 }
@@ -30,8 +32,8 @@ func newRateLayer(t *slot.Table, perSecond int) (*rateLayer, error) {
 func (l *rateLayer) limit(next http.Handler) http.Handler {
 	tooFast := page(l.tooFast)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		b, err := l.slot.Get(conn.FromContext(r.Context()))
-		if l.perSecond > 0 && err == nil && !b.take(time.Now()) {
+		limiter, err := l.slot.Get(conn.FromContext(r.Context()))
+		if l.perSecond > 0 && err == nil && !limiter.Allow() {
 			tooFast.ServeHTTP(w, r)
 			return
 		}
@@ -42,34 +44,5 @@ func (l *rateLayer) limit(next http.Handler) http.Handler {
 func (l *rateLayer) tooFast(w http.ResponseWriter, _ *http.Request) error {
 	w.Header().Set("Retry-After", "1")
 	return problem{Status: http.StatusTooManyRequests, Title: "Not so fast",
-		Text: "Your connection may make " + count(int64(l.perSecond), "request") + " a second, and made more. Wait a moment."}
-}
-
-// A bucket holds a second's worth of requests and is filled as fast as they may be made. The requests of an HTTP/2
-// connection take from it at once.
-type bucket struct {
-	perSecond float64
-
-	mu   sync.Mutex // locks the remaining fields
-	left float64
-	at   time.Time // when left was true; zero: never taken from
-}
-
-func newBucket(perSecond int) *bucket {
-	return &bucket{perSecond: float64(perSecond), left: float64(perSecond)}
-}
-
-// take takes one request, if there is one.
-func (b *bucket) take(now time.Time) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if !b.at.IsZero() {
-		b.left = min(b.perSecond, b.left+b.perSecond*now.Sub(b.at).Seconds())
-	}
-	b.at = now
-	if b.left < 1 {
-		return false
-	}
-	b.left--
-	return true
+		Text: "Your connection may make " + count(l.perSecond, "request") + " a second, and made more. Wait a moment."}
 }

@@ -59,29 +59,17 @@ type memoryRepo struct {
 
 var _ repository = (*memoryRepo)(nil)
 
-// newMemoryRepo returns the forums with a first post.
+// newMemoryRepo returns the first forums with their first posts.
 func newMemoryRepo() *memoryRepo {
 	r := &memoryRepo{
 		forums: slices.Clone(firstForums),
 		posts:  make(map[string][]Post),
 	}
-	r.AddPost(context.Background(), firstForums[0].ID, firstPost())
+	for _, p := range firstPosts {
+		r.AddPost(context.Background(), p.forum, Post{Author: p.author, Text: p.text, Time: time.Now().Add(-p.age)})
+	}
 	return r
 }
-
-// firstForums are there from the start.
-var firstForums = []Forum{
-	{ID: "lobby", Name: "Lobby", About: "Come in, say hello, try things out."},
-	{ID: "go", Name: "Go", About: "Handlers, goroutines, and the joy of a fast test run."},
-	{ID: "kitchen", Name: "Kitchen", About: "What is cooking, and for how long."},
-	{ID: "books", Name: "Books", About: "Read something good? Tell us."},
-}
-
-func firstPost() Post { return Post{Author: "The caretaker", Time: time.Now(), Text: welcome} }
-
-const welcome = `Welcome! This forum counts your visits in your session, and each forum counts on its own.
-
-Open it in a few tabs at once and reload them: no visit gets lost. Then log in under any name, and look at “Inside”.`
 
 func (r *memoryRepo) Forums(context.Context) ([]Forum, error) {
 	r.mu.RLock()

@@ -16,7 +16,7 @@ func eachRepo(t *testing.T, test func(t *testing.T, r repository)) {
 	t.Run("postgres", func(t *testing.T) { test(t, openTestPostgres(t, newDatabase(t)).posts) })
 }
 
-func TestRepositoryBeginsWithAWelcome(t *testing.T) {
+func TestRepositoryBeginsWithPosts(t *testing.T) {
 	eachRepo(t, func(t *testing.T, r repository) {
 		forums, err := r.Forums(t.Context())
 		if err != nil {
@@ -29,14 +29,28 @@ func TestRepositoryBeginsWithAWelcome(t *testing.T) {
 		if want := []string{"lobby", "go", "kitchen", "books"}; !slices.Equal(got, want) {
 			t.Errorf("forums: got %q, want %q", got, want)
 		}
-		if forums[0].Posts != 1 || forums[0].Last.IsZero() || forums[1].Posts != 0 || !forums[1].Last.IsZero() {
-			t.Errorf("posts and times: got %+v, want one post in the first forum", forums[:2])
-		}
-		posts, err := r.Posts(t.Context(), "lobby", 0, 10)
-		if err != nil || len(posts) != 1 || posts[0].Text != welcome {
-			t.Errorf("posts: got %+v (%v), want the welcome", posts, err)
+		for _, f := range forums {
+			posts, err := r.Posts(t.Context(), f.ID, 0, 10)
+			if err != nil || len(posts) == 0 || len(posts) != f.Posts || !f.Last.Equal(posts[0].Time) {
+				t.Errorf("%s: got %+v with the posts %+v (%v), want some, and the time of the newest", f.ID, f, posts, err)
+			}
+			for i, newer := range posts[:len(posts)-1] {
+				if !newer.Time.After(posts[i+1].Time) {
+					t.Errorf("%s: a post of %v stands before one of %v", f.ID, newer.Time, posts[i+1].Time)
+				}
+			}
 		}
 	})
+}
+
+// firstPostsIn is how many posts a forum has from the start.
+func firstPostsIn(forum string) (n int) {
+	for _, p := range firstPosts {
+		if p.forum == forum {
+			n++
+		}
+	}
+	return n
 }
 
 func TestRepositoryPagesThroughPosts(t *testing.T) {
@@ -50,7 +64,7 @@ func TestRepositoryPagesThroughPosts(t *testing.T) {
 		if err != nil || len(first) != 3 {
 			t.Fatalf("first page: got %d posts (%v), want 3", len(first), err)
 		}
-		rest, err := r.Posts(ctx, "go", first[2].ID, 3)
+		rest, err := r.Posts(ctx, "go", first[2].ID, 2)
 		if err != nil || len(rest) != 2 {
 			t.Fatalf("second page: got %d posts (%v), want 2", len(rest), err)
 		}
@@ -60,12 +74,16 @@ func TestRepositoryPagesThroughPosts(t *testing.T) {
 				t.Errorf("post %d: got %+v, want text %q by Ann, just now", i, p, want)
 			}
 		}
-		none, err := r.Posts(ctx, "go", rest[1].ID, 3)
+		older, err := r.Posts(ctx, "go", rest[1].ID, 9)
+		if want := firstPostsIn("go"); err != nil || len(older) != want {
+			t.Fatalf("third page: got %d posts (%v), want %d", len(older), err, want)
+		}
+		none, err := r.Posts(ctx, "go", older[len(older)-1].ID, 3)
 		if err != nil || len(none) != 0 {
 			t.Errorf("past the end: got %d posts (%v), want none", len(none), err)
 		}
-		if all, err := r.Posts(ctx, "go", 1<<62, 9); err != nil || len(all) != 5 {
-			t.Errorf("before a huge number: got %d posts (%v), want 5", len(all), err)
+		if all, err := r.Posts(ctx, "go", 1<<62, 9); err != nil || len(all) != 5+len(older) {
+			t.Errorf("before a huge number: got %d posts (%v), want %d", len(all), err, 5+len(older))
 		}
 	})
 }
@@ -81,13 +99,14 @@ func TestRepositoryTakesPostsFromMany(t *testing.T) {
 			})
 		}
 		writers.Wait()
+		want := 80 + firstPostsIn("go")
 		f, err := r.Forum(t.Context(), "go")
-		if err != nil || f.Posts != 80 {
-			t.Errorf("Forum: got %d posts (%v), want 80", f.Posts, err)
+		if err != nil || f.Posts != want {
+			t.Errorf("Forum: got %d posts (%v), want %d", f.Posts, err, want)
 		}
 		posts, err := r.Posts(t.Context(), "go", 0, 100)
-		if err != nil || len(posts) != 80 {
-			t.Errorf("Posts: got %d (%v), want 80", len(posts), err)
+		if err != nil || len(posts) != want {
+			t.Errorf("Posts: got %d (%v), want %d", len(posts), err, want)
 		}
 	})
 }

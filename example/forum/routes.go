@@ -19,6 +19,7 @@ func routes(m *session.Manager, h *health, c *connections) http.Handler {
 		securityHeaders,
 		c.rate.limit,
 		sameSiteOnly,
+		wellFormedOnly,
 		limitBody,
 		countUsage, // around the sessions, to see what they do
 		m.Handler,  // costs the pages that use no session nothing
@@ -27,23 +28,31 @@ func routes(m *session.Manager, h *health, c *connections) http.Handler {
 	r.NotFound(page(noSuchPage).ServeHTTP)
 	r.MethodNotAllowed(page(wrongMethod).ServeHTTP)
 
+	// A form that was refused leaves its address in the browser. Opened like a page, it leads to the page of the form.
 	r.Method("GET", "/", page(listForums))
 	r.Method("GET", "/forums/{forum}", page(showForum))
+	r.Method("GET", "/forums/{forum}/at-once", page(showAtOnce))
+	r.Method("GET", "/forums/{forum}/visit.svg", page(showVisit))
 	r.Method("GET", "/forums/{forum}/new", page(newPost))
 	r.Method("POST", "/forums/{forum}/posts", page(addPost))
+	r.Method("GET", "/forums/{forum}/posts", page(toNewPost))
 
 	r.Method("GET", "/login", page(showLogin))
 	r.Method("POST", "/login", page(logIn))
 	r.Method("POST", "/logout", page(logOut))
+	r.Method("GET", "/logout", goTo("/login"))
 
 	r.Method("GET", "/sessions", page(listDevices))
 	r.Method("POST", "/sessions/end", page(endDevice))
+	r.Method("GET", "/sessions/end", goTo("/sessions"))
 	r.Method("POST", "/sessions/end-others", page(endOtherDevices))
+	r.Method("GET", "/sessions/end-others", goTo("/sessions"))
 
 	r.Method("GET", "/inside", page(showInside))
 
 	// These use no session.
-	r.Method("GET", healthPath, h)
+	r.Get(livePath, h.live)
+	r.Get(readyPath, h.ready)
 	r.Method("GET", "/about", page(showAbout))
 	r.Method("GET", "/connection", page(c.showConnection))
 	r.Method("GET", "/static/*", http.StripPrefix("/static/", http.HandlerFunc(serveAsset)))

@@ -10,6 +10,7 @@ import (
 type storage struct {
 	sessions backend
 	posts    repository
+	database bool // it outlives the process
 	close    func()
 }
 

@@ -2,13 +2,16 @@ package main
 
 import (
 	"embed"
-	"fmt"
 	"hash/fnv"
 	"html/template"
 	"path"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
 )
 
 //go:embed templates
@@ -32,50 +35,27 @@ func parseTemplates() map[string]*template.Template {
 }
 
 var functions = template.FuncMap{
-	"ago":     func(t time.Time) string { return ago(time.Since(t)) },
-	"until":   func(t time.Time) string { return span(time.Until(t)) },
+	"ago":     humanize.Time,
+	"until":   until,
 	"exact":   func(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04:05 UTC") },
 	"machine": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-	"count":   func(n int, what string) string { return count(int64(n), what) },
-	"bytes":   bytesText,
+	"count":   count,
+	"bytes":   func(n int) string { return humanize.IBytes(uint64(n)) },
+	"burst":   func() int { return visitsAtOnce },
 	"initial": initial,
 	"hue":     hue,
 	"asset":   assetURL,
 }
 
-// ago says how long ago something was.
-func ago(d time.Duration) string {
-	if d < time.Minute {
-		return "just now"
-	}
-	return span(d) + " ago"
-}
+// count says how many there are of something: "1 visit", "2 visits".
+func count(n int, what string) string { return strconv.Itoa(n) + " " + english.PluralWord(n, what, "") }
 
-// span says a duration as people do, in one unit.
-func span(d time.Duration) string {
-	const day = 24 * time.Hour
+// until says how long it is until then.
+func until(t time.Time) string {
+	now := time.Now()
 	// What is a moment short of half an hour is half an hour.
-	d = max(d, 0).Round(time.Minute / 2)
-	switch {
-	case d < time.Minute:
-		return "less than a minute"
-	case d < time.Hour:
-		return count(int64(d/time.Minute), "minute")
-	case d < day:
-		return count(int64(d/time.Hour), "hour")
-	}
-	return count(int64(d/day), "day")
-}
-
-func bytesText(n int) string {
-	const kibi, mebi = 1 << 10, 1 << 20
-	switch {
-	case n < kibi:
-		return count(int64(n), "byte")
-	case n < mebi:
-		return fmt.Sprintf("%.1f KiB", float64(n)/kibi)
-	}
-	return fmt.Sprintf("%.1f MiB", float64(n)/mebi)
+	then := now.Add(t.Sub(now).Round(time.Minute / 2))
+	return strings.TrimSpace(humanize.RelTime(now, then, "", ""))
 }
 
 // initial returns the letter that stands for somebody.

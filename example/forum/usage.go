@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"net/http"
 	"sync/atomic"
@@ -34,18 +33,11 @@ func usageOf(ctx context.Context) *usage {
 
 // String is "1 load, 0 commits"; ending and listing sessions is only mentioned where it happened.
 func (u *usage) String() string {
-	text := count(u.loads.Load(), "load") + ", " + count(u.commits.Load(), "commit")
+	text := count(int(u.loads.Load()), "load") + ", " + count(int(u.commits.Load()), "commit")
 	if n := u.others.Load(); n > 0 {
-		text += ", " + count(n, "other call")
+		text += ", " + count(int(n), "other call")
 	}
 	return text
-}
-
-func count(n int64, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // A backend is a session store with the abilities that the forum uses.

@@ -1,50 +1,31 @@
 package main
 
 import (
-	"strings"
+	"cmp"
+
+	"github.com/mileusna/useragent"
 )
 
 const unknownDevice = "an unknown device"
 
-// browsers and systems are looked for in this order, for many claim to be others too: Edge says Chrome, Chrome says
-// Safari, and Android says Linux.
-var (
-	browsers = [][2]string{
-		{"Edg", "Edge"}, {"OPR/", "Opera"}, {"Firefox/", "Firefox"}, {"FxiOS/", "Firefox"},
-		{"Chrome/", "Chrome"}, {"CriOS/", "Chrome"}, {"Safari/", "Safari"},
-	}
-	systems = [][2]string{
-		{"iPhone", "iPhone"}, {"iPad", "iPad"}, {"Android", "Android"}, {"Windows", "Windows"},
-		{"CrOS", "ChromeOS"}, {"Mac OS X", "Mac"}, {"Linux", "Linux"},
-	}
-)
-
-// deviceName returns a short name of the browser and the system that a User-Agent speaks of: "Firefox on Linux".
+// deviceName returns a short name of the browser and the system that a User-Agent speaks of: "Firefox on Linux". It
+// comes from the client, so it is checked like any other name.
 func deviceName(userAgent string) string {
-	browser, system := firstOf(browsers, userAgent), firstOf(systems, userAgent)
-	switch {
-	case browser != "" && system != "":
-		return browser + " on " + system
-	case browser != "" || system != "":
-		return browser + system
+	agent := useragent.Parse(userAgent)
+	name := agent.Name
+	if on := cmp.Or(apple(agent), agent.OS); on != "" {
+		name += " on " + on
 	}
-	return productName(userAgent)
-}
-
-func firstOf(names [][2]string, userAgent string) string {
-	for _, n := range names {
-		if strings.Contains(userAgent, n[0]) {
-			return n[1]
-		}
-	}
-	return ""
-}
-
-// productName returns the first word of a User-Agent, without the version: "curl".
-func productName(userAgent string) string {
-	product, _, _ := strings.Cut(userAgent, "/")
-	if name, wrong := cleanName(product); wrong == "" {
+	if name, wrong := cleanName(name); wrong == "" {
 		return name
 	}
 	return unknownDevice
+}
+
+// apple tells phones from tablets.
+func apple(agent useragent.UserAgent) string {
+	if agent.IsIOS() {
+		return agent.Device
+	}
+	return ""
 }

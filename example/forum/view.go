@@ -13,7 +13,7 @@ type page func(w http.ResponseWriter, r *http.Request) error
 
 func (p page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := p(w, r); err != nil {
-		showError(w, r, err)
+		answerError(w, r, err, errorView)
 	}
 }
 
@@ -25,6 +25,7 @@ type view struct {
 	User     string // who is logged in; empty: nobody
 	Messages []string
 	Usage    *usage
+	Site     site
 	Data     any
 
 	request *http.Request
@@ -32,7 +33,7 @@ type view struct {
 
 // plainView is a view of a page that uses no session, and so can't say who is logged in.
 func plainView(r *http.Request, title string) *view {
-	return &view{Title: title, Path: r.URL.Path, Usage: usageOf(r.Context()), request: r}
+	return &view{Title: title, Path: r.URL.Path, Usage: usageOf(r.Context()), Site: siteOf(r.Context()), request: r}
 }
 
 // openView reads who is logged in and takes the messages that wait for them. Call it when the page is sure to be shown,
@@ -45,6 +46,13 @@ func openView(r *http.Request, title string) (v *view, err error) {
 	}
 	if v.Messages, err = takeFlash(r.Context()); err != nil {
 		return nil, err
+	}
+	ended, err := sessionHasEnded(r)
+	if err != nil {
+		return nil, err
+	}
+	if ended {
+		v.Messages = append(v.Messages, whyEnded(v.Site))
 	}
 	if notice, ok := notices[r.URL.Query().Get("notice")]; ok {
 		v.Messages = append(v.Messages, notice)
@@ -75,6 +83,11 @@ func (v *view) write(w http.ResponseWriter, status int, name string, data any) e
 	w.WriteHeader(status)
 	_, _ = w.Write(buf.Bytes()) // a visitor who went away is no error
 	return nil
+}
+
+// goTo is a page that is found at another address.
+func goTo(path string) page {
+	return func(w http.ResponseWriter, r *http.Request) error { return redirect(w, r, path) }
 }
 
 // redirect sends the browser on after a form, so that reloading the next page sends nothing again (303, RFC 9110,

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// wellFormedOnly refuses addresses with text that no browser makes from what people type, and that a database refuses.
+// parseForm does the same for forms.
+func wellFormedOnly(next http.Handler) http.Handler {
+	malformed := page(func(http.ResponseWriter, *http.Request) error {
+		return badRequest("There is something in this address that is no text.")
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if isMalformed(r.URL.Path) || !areWellFormed(r.URL.Query()) {
+			malformed.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func areWellFormed(v url.Values) bool {
+	for name, texts := range v {
+		if isMalformed(name) || slices.ContainsFunc(texts, isMalformed) {
+			return false
+		}
+	}
+	return true
+}
+
+// isMalformed reports whether a text is not UTF-8 or has a NUL in it.
+func isMalformed(text string) bool {
+	return !utf8.ValidString(text) || strings.ContainsRune(text, 0)
+}
