@@ -291,7 +291,7 @@ func TestWebSocket(t *testing.T) {
 	check(t, "status of a known visitor", resp.StatusCode, http.StatusSwitchingProtocols)
 	check(t, "cookies with the upgrade of a known visitor", len(resp.Cookies()), 0)
 	check(t, "store calls of a known visitor", s.take(), calls{loads: 1, commits: 2})
-	for rec, err := range s.mem.List(t.Context(), session.Filter{}) {
+	for rec, err := range s.mem.List(t.Context(), session.Filter{All: true}) {
 		must(t, err)
 		count, _ := rec.Values.Get(visits.Name())
 		check(t, "visits and words", count, "5")
