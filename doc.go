@@ -12,7 +12,7 @@
 //	}
 //
 //	func count(w http.ResponseWriter, r *http.Request) {
-//		n, err := visits.Add(r.Context(), 1)
+//		n, err := visits.Next(r.Context())
 //		if err != nil {
 //			session.Error(w, r, err)
 //			return
@@ -29,7 +29,8 @@
 //
 // At login, and at any change of privilege, call [Session.Renew] and [Session.SetOwner]; at logout, [Session.End].
 // [Manager.Sessions], [Manager.End] and [Manager.EndOwner] are for "your devices" and "log out everywhere". A session
-// ends by itself when it was idle for Config.IdleTimeout, or Config.Lifetime after it was made.
+// ends by itself when it was idle for Config.IdleTimeout, or Config.Lifetime after it was made. [Error] answers a request
+// with any error of this package.
 //
 // # Values
 //
@@ -38,9 +39,9 @@
 // after a deploy, say, is a [ValueError] when it is read, and hurts no other.
 //
 // Requests send what they did, not what they saw: two that set different names never lose each other's work, and a
-// Counter's additions all count, whichever node they come from. [Key.Update] is for changes that depend on the value.
-// Two that Set the same name: the later commit wins. [Counter.Next] gives each count its own number, and a [Flash] keeps
-// messages that are shown once.
+// Counter's additions all count, whichever node they come from. [Counter.Next] is for the exact number of a count, and
+// [Key.Update] for changes that depend on the value. Where two requests Set the same name, the later commit wins. A
+// [Flash] holds messages that the next page shows once.
 //
 // # What is promised
 //

@@ -230,7 +230,8 @@ func (m *Manager) EndOwner(ctx context.Context, owner string, except ...ID) (int
 	return m.endOwner(ctx, ender, owner, except)
 }
 
-// Subscribe calls f for every session created, renewed or ended, on any node that the store hears of, until cancel is
-// called. Events of one session come in order. f runs in a goroutine of its own: it may be slow, and a panic in it is
+// Subscribe calls f for sessions created, renewed or ended, until cancel is called: creations on the node that made them,
+// renewals and ends on every node that the store hears of. Missed comes when events may be lost, and again when they are
+// complete. Events of one session come in order. f runs in a goroutine of its own: it may be slow, and a panic in it is
 // logged; when it falls far behind, events are dropped and a Missed event takes their place.
 func (m *Manager) Subscribe(f func(Event)) (cancel func()) { return m.events.subscribe(f) }

@@ -101,7 +101,8 @@ type OwnerEnder interface {
 
 // A Watcher tells what happens to sessions.
 type Watcher interface {
-	// Watch calls f for every event until cancel is called. f must return soon and must not call the store. Events of
+	// Watch calls f for every event until cancel is called. A store that several servers share may tell of a creation on
+	// the server that made it only. f must return soon and must not call the store. Events of
 	// one session come in the order in which they happened. The embedded [Watchers] implements this.
 	Watch(f func(Event)) (cancel func())
 }
