@@ -81,7 +81,7 @@ func (b *backend) end(ctx context.Context, e store.Event) error {
 	call := b.call(ctx)
 	defer call.release()
 	if err := b.store.End(call, e.ID, e.Reason); err != nil {
-		b.tell(Event{Kind: Missed}) // it may be gone all the same
+		b.tell(Event{Kind: EventMissed}) // it may be gone all the same
 		return fromStore(err)
 	}
 	b.tell(e)
@@ -94,7 +94,7 @@ func (b *backend) endOwner(ctx context.Context, ender store.OwnerEnder, owner st
 	defer call.release()
 	n, err := ender.EndOwner(call, owner, except, Revoked)
 	if n > 0 || err != nil {
-		b.tell(Event{Kind: Missed}) // which ones ended, such a store doesn't say
+		b.tell(Event{Kind: EventMissed}) // which ones ended, such a store doesn't say
 	}
 	return n, fromStore(err)
 }
@@ -108,17 +108,17 @@ func (b *backend) tell(e Event) {
 
 func (b *backend) tellOfCommit(rec *store.Record, change *store.Change) {
 	if change.Created {
-		b.tell(Event{Kind: Created, ID: rec.ID, Owner: rec.Owner})
+		b.tell(Event{Kind: EventCreated, ID: rec.ID, Owner: rec.Owner})
 	}
 	if change.Renews() {
-		b.tell(Event{Kind: Renewed, ID: rec.ID, Owner: rec.Owner})
+		b.tell(Event{Kind: EventRenewed, ID: rec.ID, Owner: rec.Owner})
 	}
 }
 
 // tellOfDoubt tells of a commit that may have been made although its answer is an error.
 func (b *backend) tellOfDoubt(change *store.Change, err error) {
 	if (change.Created || change.Renews()) && !isRefusal(err) {
-		b.tell(Event{Kind: Missed})
+		b.tell(Event{Kind: EventMissed})
 	}
 }
 

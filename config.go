@@ -203,3 +203,16 @@ func notNegative[T int | time.Duration](name string, value T) error {
 	}
 	return nil
 }
+
+// The store keeps microseconds, and a date far beyond any session must not overflow.
+const (
+	minTimeout = time.Microsecond
+	maxTimeout = 100 * 365 * 24 * time.Hour
+)
+
+func checkTimeout(what string, d time.Duration) error {
+	if d < minTimeout || d > maxTimeout {
+		return fmt.Errorf("session: %s of %v: want between %v and %v", what, d, minTimeout, maxTimeout)
+	}
+	return nil
+}

@@ -2,6 +2,7 @@ package session
 
 import (
 	"log/slog"
+	"runtime/debug"
 	"slices"
 	"sync"
 
@@ -13,10 +14,10 @@ type Event = store.Event
 
 // The kinds of events.
 const (
-	Created = store.Created // a session came to be
-	Renewed = store.Renewed // its token was replaced
-	Ended   = store.Ended   // it is gone, for the event's Reason
-	Missed  = store.Missed  // events were lost: look for yourself
+	EventCreated = store.Created // a session came to be
+	EventRenewed = store.Renewed // its token was replaced
+	EventEnded   = store.Ended   // it is gone, for the event's Reason
+	EventMissed  = store.Missed  // events may be lost: what is in the store counts
 )
 
 // A Reason is why a session ended.
@@ -110,8 +111,8 @@ func (s *subscriber) enqueue(e Event) {
 	switch n := len(s.queue); {
 	case n < queueLen:
 		s.queue = append(s.queue, e)
-	case s.queue[n-1].Kind != Missed:
-		s.queue = append(s.queue, Event{Kind: Missed})
+	case s.queue[n-1].Kind != EventMissed:
+		s.queue = append(s.queue, Event{Kind: EventMissed})
 	}
 	s.wake.Signal()
 }
@@ -158,7 +159,8 @@ func (s *subscriber) call(e Event) {
 	defer s.endCall()
 	defer func() {
 		if p := recover(); p != nil {
-			s.log.Error("session: a subscriber panicked", slog.Any("panic", p), slog.String("event", e.Kind.String()))
+			s.log.Error("session: a subscriber panicked", slog.Any("panic", p), slog.String("event", e.Kind.String()),
+				slog.String("stack", string(debug.Stack())))
 		}
 	}()
 	s.f(e)

@@ -222,7 +222,7 @@ func TestSubscriberThatIsSlow(t *testing.T) {
 		close(gate)
 		events := slow.take()
 		check(t, "events of the slow one", len(events), 1+session.QueueLen+1)
-		check(t, "kind of its last event", events[len(events)-1].Kind, session.Missed)
+		check(t, "kind of its last event", events[len(events)-1].Kind, session.EventMissed)
 		check(t, "other events that were missed", slices.IndexFunc(events, isMissed), len(events)-1)
 
 		create(1)
@@ -231,7 +231,7 @@ func TestSubscriberThatIsSlow(t *testing.T) {
 	})
 }
 
-func isMissed(e session.Event) bool { return e.Kind == session.Missed }
+func isMissed(e session.Event) bool { return e.Kind == session.EventMissed }
 
 func TestCancelEndsASubscription(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -20,9 +20,9 @@ func ExampleManager_Subscribe() {
 	told := make(chan string, 1)
 	cancel := m.Subscribe(func(e session.Event) {
 		switch e.Kind {
-		case session.Ended:
+		case session.EventEnded:
 			told <- fmt.Sprintf("a session of %s has ended, evicted: %v", e.Owner, e.Reason == session.Evicted)
-		case session.Missed: // this function was too slow: list the sessions to see what is left
+		case session.EventMissed: // this function was too slow: list the sessions to see what is left
 		}
 	})
 	defer cancel()

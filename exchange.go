@@ -5,9 +5,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"time"
-
-	"github.com/lazysession/session/store"
 )
 
 // An exchange is one request and its response: all that the middleware needs for it, in a single allocation. It stands
@@ -15,7 +12,7 @@ import (
 type exchange struct {
 	w       http.ResponseWriter
 	begun   bool     // the response has, and its changes are committed
-	streams bool     // it began with a Flush
+	streams bool     // the handler has asked for a Flush
 	overTLS bool     // the request came over TLS; known for SecureAuto only
 	undo    *undo    // nil where the header was empty, and the response is not thrown away
 	lines   []string // of the header that the carrier reads, if it is one of ours
@@ -25,16 +22,16 @@ type exchange struct {
 
 // tokens returns every token in the request. Carriers from outside get it with the context from before this session: one
 // that logs with it, by a log handler that asks for the session's ID, would else wait for the lock that is held here.
-func (x *exchange) tokens(room []string) []string {
+func (x *exchange) tokens(buf []string) []string {
 	carrier := x.carrier()
-	if c, ok := carrier.(headerCarrier); ok {
-		return c.appendFrom(room, x.lines)
+	if carrier.header != nil {
+		return carrier.header.appendFrom(buf, x.lines)
 	}
-	return carrier.AppendTokens(room, x.req.WithContext(x.session.ctx))
+	return carrier.AppendTokens(buf, x.req.WithContext(x.session.ctx))
 }
 
 // carrier returns how the request's token travels.
-func (x *exchange) carrier() Carrier {
+func (x *exchange) carrier() *transport {
 	m := x.session.m
 	if m.auto != nil && !x.overTLS {
 		return m.auto.overHTTP
@@ -84,7 +81,7 @@ func (x *exchange) WriteString(s string) (int, error) {
 }
 
 func (x *exchange) flush() error {
-	x.streams = x.streams || !x.begun
+	x.streams = true
 	if err := x.begin(http.StatusOK); err != nil {
 		return err
 	}
@@ -126,14 +123,16 @@ func (x *exchange) refusal() error {
 // writeSessionHeaders writes what follows from the session into the response's header, and lets Managers further out know
 // that this is to stay, should they refuse the response.
 func (x *exchange) writeSessionHeaders() {
-	s := &x.session
-	s.informClient(x.w.Header())
-	for outer := FromContext(s.ctx).x; outer != nil; outer = FromContext(outer.session.ctx).x {
-		outer.keep(s)
+	x.informClient(x.w.Header())
+	for outer := x.outer(); outer != nil; outer = outer.outer() {
+		outer.keep(x)
 	}
 }
 
-func (x *exchange) keep(inner *Session) {
+// outer returns the exchange of the next Manager further out, nil where there is none.
+func (x *exchange) outer() *exchange { return FromContext(x.session.ctx).x }
+
+func (x *exchange) keep(inner *exchange) {
 	if x.undo == nil {
 		x.undo = new(undo)
 	}
@@ -205,84 +204,47 @@ func (x *exchange) logLost(err error) {
 	}
 }
 
-// informClient writes into the response's header what the client and caches must know of the session. A token that is
-// stored is told also where a later change was lost: without it the client would be locked out.
-func (s *Session) informClient(h http.Header) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	addVary(h, s.x.carrier().Vary(), s.vary[:0])
-	switch {
-	case s.action == removeToken:
-		s.forgetOthersLocked(h)
-		s.x.carrier().Remove(h)
-	case s.action == sendToken && s.rec != nil:
-		s.forgetOthersLocked(h)
-		s.sendTokenLocked(h)
-	default:
+// informClient writes into a header what the client and caches must know of the session. A token that is stored is told
+// also where a later change was lost: without it the client would be locked out.
+func (x *exchange) informClient(h http.Header) {
+	addVary(h, x.carrier().Vary(), x.session.vary[:0])
+	v := x.session.verdict()
+	if v.action == keepToken {
 		return
+	}
+	if v.forgetOthers && x.carrier().cookie != nil {
+		x.carrier().cookie.removeOthers(h, x.req.Host) // first, for clients that can't tell one scope from another
+	}
+	if v.action == removeToken {
+		x.carrier().Remove(h)
+	} else {
+		x.carrier().Send(h, v.signed, v.maxAge)
+		x.warnOfPlainHTTP()
 	}
 	forbidSharedCaching(h)
 }
 
-// forgetOthersLocked has the client remove tokens that it keeps beside the one in use. It comes before the token that is to
-// stay, for clients that can't tell one scope from another.
-func (s *Session) forgetOthersLocked(h http.Header) {
-	if c, ok := s.x.carrier().(cookieCarrier); ok && s.several {
-		c.removeOthers(h, s.x.req.Host)
+// warnOfPlainHTTP says, once, what is wrong with a cookie that was issued over plain http.
+func (x *exchange) warnOfPlainHTTP() {
+	switch m := x.session.m; {
+	case m.carrier.cookie == nil:
+	case m.cfg.Cookie.Secure == SecureAlways && !saysTLS(&x.req):
+		m.warnInsecure.Do(func() {
+			m.log.Warn("session: a Secure cookie was issued over plain http, and browsers drop it. Serve TLS, have the proxy"+
+				" in front set X-Forwarded-Proto, or for development set Cookie.Secure to session.InsecureForDevelopment",
+				slog.String("cookie", m.cfg.Cookie.Name), slog.String("host", x.req.Host))
+		})
+	case m.auto != nil && !x.overTLS && forwardedOverTLS(x.req.Header):
+		m.warnInsecure.Do(func() {
+			m.log.Warn("session: a cookie without Secure was issued, though the request says X-Forwarded-Proto: https. If a"+
+				" proxy of yours has sent it, name its address in Config.TrustedProxies",
+				slog.String("cookie", m.cfg.Cookie.Name), slog.String("peer", x.req.RemoteAddr))
+		})
 	}
 }
 
-func (s *Session) sendTokenLocked(h http.Header) {
-	token, err := s.tokenToSendLocked()
-	if err != nil { // can't be: the token that the client sent was valid
-		s.m.log.LogAttrs(s.ctx, slog.LevelError, "session: signing", slog.Any("error", err))
-		return
-	}
-	s.x.carrier().Send(h, token, s.maxAgeLocked())
-	s.warnIfInsecureLocked()
-	s.warnIfUntrustedLocked()
-}
-
-// tokenToSendLocked returns the signed token that the client is to have. After a renewal that may have been made or not, it
-// is the new one: the old one may open nothing any more.
-func (s *Session) tokenToSendLocked() (string, error) {
-	if s.unsure {
-		return s.m.signer.Sign(s.next, s.rec.Lifetime), nil
-	}
-	return s.signLocked(s.rec.Lifetime)
-}
-
-// told reports whether the response's header tells the client of a token or of its end.
-func (s *Session) told() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.state != untouched && s.action != keepToken
-}
-
-// maxAgeLocked is how long the client should keep the token: until the browser quits, or for the rest of the lifetime.
-// The idle timeout would move with each use, and is the store's to judge.
-func (s *Session) maxAgeLocked() time.Duration {
-	if !s.rec.Persistent {
-		return 0
-	}
-	end := s.rec.Created.Add(s.rec.Lifetime)
-	return max(end.Sub(store.InstantOf(s.m.now())), time.Second)
-}
-
-// warnIfInsecureLocked says, once, why nobody can log in over plain http: browsers drop a Secure cookie without a word.
-func (s *Session) warnIfInsecureLocked() {
-	if _, ok := s.m.carrier.(cookieCarrier); !ok || s.m.cfg.Cookie.Secure != SecureAlways || overTLS(&s.x.req) {
-		return
-	}
-	s.m.warnInsecure.Do(func() {
-		s.m.log.Warn("session: a Secure cookie was issued over plain http, and browsers drop it. Serve TLS, have the proxy"+
-			" in front set X-Forwarded-Proto, or for development set Cookie.Secure to session.InsecureForDevelopment",
-			slog.String("cookie", s.m.cfg.Cookie.Name), slog.String("host", s.x.req.Host))
-	})
-}
-
-// overTLS reports whether the client speaks TLS, as far as the server or a proxy says. Only a warning hangs on it.
-func overTLS(r *http.Request) bool {
+// saysTLS reports whether the client speaks TLS, as far as the server or a proxy says. Only a warning hangs on it.
+func saysTLS(r *http.Request) bool {
 	return r.TLS != nil || strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https") ||
 		strings.Contains(strings.ToLower(r.Header.Get("Forwarded")), "proto=https")
 }

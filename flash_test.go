@@ -3,6 +3,7 @@ package session_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -270,4 +271,20 @@ func TestNewFlashRefusesNames(t *testing.T) {
 			t.Error("a zero Flash was taken")
 		}
 	})
+}
+
+// A message that is refused after End makes no session, and the one that was ended stays so.
+func TestRefusedFlashAfterEnd(t *testing.T) {
+	m, s := newManager(t, &session.Config{MaxBytes: 100})
+	v := &visitor{t: t, m: m}
+	v.visit(func(ctx context.Context) { must(t, user.Set(ctx, "ann")) })
+	res := v.visit(func(ctx context.Context) {
+		must(t, session.FromContext(ctx).End())
+		checkErr(t, "Add", session.NewFlash("notice").Add(ctx, "info", strings.Repeat("x", 200)), session.ErrTooLarge)
+		checkErr(t, "Delete", user.Delete(ctx), session.ErrEnded)
+		session.FromContext(ctx).Degrade()
+	})
+	check(t, "status", res.StatusCode, http.StatusOK)
+	check(t, "sessions", s.mem.Len(), 0)
+	check(t, "the cookie is removed", len(res.Cookies()) == 1 && res.Cookies()[0].MaxAge < 0, true)
 }

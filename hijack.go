@@ -19,7 +19,7 @@ func (x *exchange) hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	c, rw, err := x.controller().Hijack()
-	if err != nil || begun || !x.session.told() {
+	if err != nil || begun || !x.session.tells() {
 		return c, rw, err
 	}
 	telling := &tellingConn{Conn: c, lines: linesSince(before, x.w.Header())}

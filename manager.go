@@ -25,7 +25,7 @@ func ParseID(s string) (ID, error) { return store.ParseID(s) }
 type Manager struct {
 	backend
 	cfg     *Config
-	carrier Carrier
+	carrier *transport
 	auto    *secureAuto // for SecureAuto; else nil
 	header  string      // that the carrier reads, if it is one of ours
 	signer  *signed.Signer
@@ -52,18 +52,19 @@ func New(s store.Store, cfg *Config) (*Manager, error) {
 	m := &Manager{
 		backend: backend{store: s, timeout: cfg.StoreTimeout, log: cfg.Logger},
 		cfg:     cfg,
-		carrier: cfg.Carrier,
 		signer:  signed.New(cfg.Cookie.overTLS().Name, cfg.Keys, cfg.Lifetime),
 		now:     time.Now,
 	}
-	if m.carrier == nil {
-		m.carrier, m.auto = newCookieCarrier(cfg.Cookie.overTLS()), newSecureAuto(cfg)
+	if cfg.Carrier != nil {
+		m.carrier = newTransport(cfg.Carrier)
+	} else {
+		m.carrier, m.auto = newTransport(newCookieCarrier(cfg.Cookie.overTLS())), newSecureAuto(cfg)
 	}
 	if ownServices {
 		m.ownServices = cfg.Services
 	}
-	if c, ok := m.carrier.(headerCarrier); ok {
-		m.header = c.Vary()
+	if m.carrier.header != nil {
+		m.header = m.carrier.Vary()
 	}
 	if c, ok := s.(store.Clock); ok {
 		m.now = c.Now
@@ -217,7 +218,7 @@ func (m *Manager) Sessions(ctx context.Context, f Filter) iter.Seq2[Info, error]
 
 // End ends a session, as Revoked: it is gone in the store when End returns. Ending what is gone is no error.
 func (m *Manager) End(ctx context.Context, id ID) error {
-	return m.end(ctx, store.Event{Kind: Ended, ID: id, Reason: Revoked})
+	return m.end(ctx, store.Event{Kind: EventEnded, ID: id, Reason: Revoked})
 }
 
 // EndOwner ends all sessions of an owner ("log out everywhere") but those in except, in one atomic step, and returns
@@ -235,3 +236,6 @@ func (m *Manager) EndOwner(ctx context.Context, owner string, except ...ID) (int
 // complete. Events of one session come in order. f runs in a goroutine of its own: it may be slow, and a panic in it is
 // logged; when it falls far behind, events are dropped and a Missed event takes their place.
 func (m *Manager) Subscribe(f func(Event)) (cancel func()) { return m.events.subscribe(f) }
+
+// Format keeps the signing keys out of a log that prints a Manager.
+func (m *Manager) Format(f fmt.State, _ rune) { fmt.Fprint(f, "session.Manager") }

@@ -1,11 +1,9 @@
 package session
 
 import (
-	"log/slog"
 	"net/http"
 	"net/netip"
 	"strings"
-	"sync"
 )
 
 // overTLS returns the cookie of requests that came over TLS.
@@ -24,10 +22,8 @@ func (c Cookie) overTLS() Cookie {
 
 // A secureAuto is what a Manager needs for SecureAuto beside the cookie of requests over TLS.
 type secureAuto struct {
-	overHTTP Carrier        // of the cookie of other requests
+	overHTTP *transport     // of the cookie of other requests
 	proxies  []netip.Prefix // whose word counts
-
-	warnUntrusted sync.Once
 }
 
 // newSecureAuto returns nil where the cookie is the same for all requests.
@@ -35,7 +31,7 @@ func newSecureAuto(cfg *Config) *secureAuto {
 	if cfg.Cookie.Secure != SecureAuto {
 		return nil
 	}
-	return &secureAuto{overHTTP: newCookieCarrier(cfg.Cookie), proxies: cfg.TrustedProxies}
+	return &secureAuto{overHTTP: newTransport(newCookieCarrier(cfg.Cookie)), proxies: cfg.TrustedProxies}
 }
 
 // overTLS reports whether the client sent r over TLS, as far as can be relied on.
@@ -70,17 +66,4 @@ func forwardedOverTLS(h http.Header) bool {
 	last := lines[len(lines)-1]
 	last = last[strings.LastIndexByte(last, ',')+1:]
 	return strings.EqualFold(strings.TrimSpace(last), "https")
-}
-
-// warnIfUntrustedLocked says, once, why a visitor who came over TLS may have got a cookie that is not Secure.
-func (s *Session) warnIfUntrustedLocked() {
-	auto := s.m.auto
-	if auto == nil || s.x.overTLS || !forwardedOverTLS(s.x.req.Header) {
-		return
-	}
-	auto.warnUntrusted.Do(func() {
-		s.m.log.LogAttrs(s.ctx, slog.LevelWarn, "session: a cookie without Secure was issued, though the request says"+
-			" X-Forwarded-Proto: https. If a proxy of yours has sent it, name its address in Config.TrustedProxies",
-			slog.String("cookie", s.m.cfg.Cookie.Name), slog.String("peer", s.x.req.RemoteAddr))
-	})
 }

@@ -79,15 +79,6 @@ const (
 	failed                 // the store could not be reached, or what it did is unknown
 )
 
-// A tokenAction is what the response does with the client's token.
-type tokenAction uint8
-
-const (
-	keepToken tokenAction = iota
-	sendToken
-	removeToken
-)
-
 // noMiddleware is the Session of a context without one.
 var noMiddleware = &Session{}
 
@@ -248,7 +239,7 @@ func (s *Session) endLocked() error {
 			return s.endAllLocked()
 		}
 	case live:
-		err := s.m.end(s.ctx, Event{Kind: Ended, ID: s.rec.ID, Owner: s.rec.Owner, Reason: LoggedOut})
+		err := s.m.end(s.ctx, Event{Kind: EventEnded, ID: s.rec.ID, Owner: s.rec.Owner, Reason: LoggedOut})
 		if err != nil {
 			return err
 		}
@@ -271,7 +262,7 @@ func (s *Session) endAllLocked() error {
 		case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrRetired):
 			continue
 		case err == nil:
-			err = s.m.end(s.ctx, Event{Kind: Ended, ID: rec.ID, Owner: rec.Owner, Reason: LoggedOut})
+			err = s.m.end(s.ctx, Event{Kind: EventEnded, ID: rec.ID, Owner: rec.Owner, Reason: LoggedOut})
 		}
 		if err != nil {
 			return fromStore(err)
@@ -335,3 +326,7 @@ func (s *Session) rawLocked() (signed.Raw, error) {
 	s.raw, s.signed = raw, ""
 	return raw, nil
 }
+
+// Format keeps the token, and with %s of a pointer all that it leads to, out of a log that prints a Session. It asks for
+// nothing, not even the ID, which might mean a call of the store.
+func (s *Session) Format(f fmt.State, _ rune) { fmt.Fprint(f, "session.Session") }

@@ -10,7 +10,7 @@ import (
 // which leaves its session alone allocates nothing for it, and a response whose header is still empty needs none.
 type undo struct {
 	fields []field
-	inner  []*Session  // of Managers further in: what they tell the client holds, whatever becomes of this response
+	inner  []*exchange // of Managers further in: what they tell the client holds, whatever becomes of this response
 	why    error       // set when the response is thrown away
 	sink   http.Header // where headers go that the handler sets after that
 }
@@ -55,7 +55,7 @@ func (u *undo) restore(h http.Header) {
 		h[f.name] = f.values
 	}
 	forbidCaching(h)
-	for _, s := range u.inner {
-		s.informClient(h)
+	for _, x := range u.inner {
+		x.informClient(h)
 	}
 }

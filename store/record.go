@@ -29,7 +29,3 @@ func (r *Record) Expires() Instant {
 
 // Expired reports whether the record has ended by now.
 func (r *Record) Expired(now Instant) bool { return now >= r.Expires() }
-
-// TouchDue reports whether a use at now should move LastSeen: once per tenth of the idle timeout, so that reading a
-// session is not writing it. A session may therefore end up to a tenth early, never late.
-func (r *Record) TouchDue(now Instant) bool { return now.Sub(r.LastSeen) >= r.IdleTimeout/10 }

@@ -31,13 +31,6 @@ func TestRecordExpires(t *testing.T) {
 	}
 }
 
-func TestTouchDue(t *testing.T) {
-	r := &store.Record{LastSeen: noon, IdleTimeout: 10 * time.Minute}
-	if due := noon.Add(time.Minute); r.TouchDue(due-1) || !r.TouchDue(due) {
-		t.Errorf("got %v just before a tenth of the timeout, %v at it, want false, true", r.TouchDue(due-1), r.TouchDue(due))
-	}
-}
-
 func TestInstant(t *testing.T) {
 	at := time.Date(2026, 2, 3, 4, 5, 6, 789_012_345, time.UTC)
 	i := store.InstantOf(at)

@@ -1,0 +1,71 @@
+package session
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/lazysession/session/store"
+)
+
+// A verdict is what the response has to tell the client of its token.
+type verdict struct {
+	action       tokenAction
+	signed       string        // to be sent
+	maxAge       time.Duration // how long the client should keep it; 0: until it quits
+	forgetOthers bool          // that the client has beside it
+}
+
+// A tokenAction is what the response does with the client's token.
+type tokenAction uint8
+
+const (
+	keepToken tokenAction = iota
+	sendToken
+	removeToken
+)
+
+// verdict returns what the response has to tell the client. Without a record there is no token to tell of.
+func (s *Session) verdict() verdict {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := verdict{action: s.action, forgetOthers: s.several}
+	if v.action != sendToken {
+		return v
+	}
+	if s.rec == nil {
+		return verdict{}
+	}
+	var err error
+	if v.signed, err = s.tokenToSendLocked(); err != nil { // can't be: the token that the client sent was valid
+		s.m.log.LogAttrs(s.ctx, slog.LevelError, "session: signing", slog.Any("error", err))
+		return verdict{}
+	}
+	v.maxAge = s.maxAgeLocked()
+	return v
+}
+
+// tells reports whether the client is told of its token.
+func (s *Session) tells() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state != untouched && s.action != keepToken
+}
+
+// tokenToSendLocked returns the signed token that the client is to have. After a renewal that may have been made or not, it
+// is the new one: the old one may open nothing any more.
+func (s *Session) tokenToSendLocked() (string, error) {
+	if s.unsure {
+		return s.m.signer.Sign(s.next, s.rec.Lifetime), nil
+	}
+	return s.signLocked(s.rec.Lifetime)
+}
+
+// maxAgeLocked is how long the client should keep the token: until the browser quits, or for the rest of the lifetime.
+// The idle timeout would move with each use, and is the store's to judge.
+func (s *Session) maxAgeLocked() time.Duration {
+	if !s.rec.Persistent {
+		return 0
+	}
+	end := s.rec.Created.Add(s.rec.Lifetime)
+	return max(end.Sub(store.InstantOf(s.m.now())), time.Second)
+}
