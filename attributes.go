@@ -24,23 +24,23 @@ func checkText(what, text string) error {
 // lists, for Config.MaxPerOwner and for "log out everywhere". The empty owner makes it nobody's. It makes a session
 // where there is none. It is sent also where the owner is as it was: another request may be about to change it.
 func (s *Session) SetOwner(owner string) error {
-	return s.write(s.ctx, operation{kind: setOwner}, func() error {
+	return s.write(s.ctx, operation{kind: setOwner}, func(v *visit) error {
 		if err := checkText("owner", owner); err != nil {
 			return err
 		}
-		s.change.Owner, s.change.MaxPerOwner = &owner, s.m.cfg.MaxPerOwner
+		v.change.Owner, v.change.MaxPerOwner = &owner, v.s.m.cfg.MaxPerOwner
 		return nil
 	})
 }
 
 // Owner returns whose session this is; empty where it is nobody's or there is none.
 func (s *Session) Owner() (owner string, err error) {
-	err = s.do(s.ctx, inspecting("Owner"), func() error {
+	err = s.do(s.ctx, inspecting("Owner"), func(v *visit) error {
 		switch {
-		case s.change.Owner != nil:
-			owner = *s.change.Owner
-		case s.rec != nil:
-			owner = s.rec.Owner
+		case v.change.Owner != nil:
+			owner = *v.change.Owner
+		case v.rec != nil:
+			owner = v.rec.Owner
 		}
 		return nil
 	})
@@ -51,17 +51,17 @@ func (s *Session) Owner() (owner string, err error) {
 // text removes it. Names and texts have up to 255 bytes, which count towards Config.MaxBytes. It makes a session where
 // there is none.
 func (s *Session) SetLabel(name, text string) error {
-	return s.write(s.ctx, operation{setLabel, name}, func() error {
+	return s.write(s.ctx, operation{setLabel, name}, func(v *visit) error {
 		if err := errors.Join(checkText("label name", name), checkText("label", text)); err != nil {
 			return err
 		}
 		if name == "" {
 			return errors.New("session: a label needs a name")
 		}
-		if rec := s.storedRecordLocked(); rec != nil && rec.Labels[name] == text && s.change.Labels == nil {
+		if rec := v.storedRecord(); rec != nil && rec.Labels[name] == text && v.change.Labels == nil {
 			return nil
 		}
-		return s.setLabel(name, text, s.m.cfg.MaxBytes)
+		return v.setLabel(name, text, v.s.m.cfg.MaxBytes)
 	})
 }
 
@@ -69,15 +69,15 @@ func (s *Session) SetLabel(name, text string) error {
 // The session itself still ends after its idle timeout: Remember sets all three. It makes a session where there is none,
 // and returns ErrTooLate once the response has begun.
 func (s *Session) Persist(on bool) error {
-	return s.write(s.ctx, operation{setTimes, "persistence"}, func() error {
-		if s.rec != nil && s.rec.Persistent == on {
-			s.change.Persistent = nil
+	return s.write(s.ctx, operation{setTimes, "persistence"}, func(v *visit) error {
+		if v.rec != nil && v.rec.Persistent == on {
+			v.change.Persistent = nil
 			return nil
 		}
-		if s.in(sealed) {
+		if v.s.in(sealed) {
 			return fmt.Errorf("%w: persistence needs a cookie", ErrTooLate)
 		}
-		s.change.Persistent = &on
+		v.change.Persistent = &on
 		return nil
 	})
 }
@@ -86,14 +86,14 @@ func (s *Session) Persist(on bool) error {
 // from each use after. One beyond the session's lifetime is no mistake here: the session then ends with its lifetime. It
 // makes a session where there is none.
 func (s *Session) SetIdleTimeout(d time.Duration) error {
-	return s.write(s.ctx, operation{setTimes, "idle timeout"}, func() error {
+	return s.write(s.ctx, operation{setTimes, "idle timeout"}, func(v *visit) error {
 		if err := checkTimeout("idle timeout", d); err != nil {
 			return err
 		}
-		if rec := s.storedRecordLocked(); rec != nil && rec.IdleTimeout == d {
+		if rec := v.storedRecord(); rec != nil && rec.IdleTimeout == d {
 			d = 0 // as it was
 		}
-		s.change.IdleTimeout = d
+		v.change.IdleTimeout = d
 		return nil
 	})
 }
@@ -101,27 +101,27 @@ func (s *Session) SetIdleTimeout(d time.Duration) error {
 // SetLifetime sets how long after its creation this session ends, instead of Config.Lifetime. It makes a session where
 // there is none, and returns ErrTooLate once the response has begun, for the cookie tells of it.
 func (s *Session) SetLifetime(d time.Duration) error {
-	return s.write(s.ctx, operation{setTimes, "lifetime"}, func() error {
+	return s.write(s.ctx, operation{setTimes, "lifetime"}, func(v *visit) error {
 		if err := checkTimeout("lifetime", d); err != nil {
 			return err
 		}
-		if s.rec != nil && s.rec.Lifetime == d {
-			s.change.Lifetime = 0 // as it was
+		if v.rec != nil && v.rec.Lifetime == d {
+			v.change.Lifetime = 0 // as it was
 			return nil
 		}
-		if s.in(sealed) {
+		if v.s.in(sealed) {
 			return fmt.Errorf("%w: a lifetime needs a cookie", ErrTooLate)
 		}
-		s.change.Lifetime = d
+		v.change.Lifetime = d
 		return nil
 	})
 }
 
-// storedRecordLocked returns the record as the store had it; nil where there is none, or where the response has begun and
+// storedRecord returns the record as the store had it; nil where there is none, or where the response has begun and
 // it may be no more than this request's view.
-func (s *Session) storedRecordLocked() *store.Record {
-	if s.in(sealed) {
+func (v *visit) storedRecord() *store.Record {
+	if v.s.in(sealed) {
 		return nil
 	}
-	return s.rec
+	return v.rec
 }

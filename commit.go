@@ -22,32 +22,33 @@ func (s *Session) Commit(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state == untouched && !s.in(closed|refused) {
+	v := s.visitLocked()
+	if v.state == untouched && !s.in(closed|refused) {
 		return nil // and stays so
 	}
-	err := s.readyLocked(ctx)
+	err := v.ready(ctx)
 	if err == nil {
-		err = s.commitLocked(ctx)
+		err = v.commit(ctx)
 	}
-	s.settleLocked(operation{kind: commit}, err)
+	v.settle(operation{kind: commit}, err)
 	return err
 }
 
-// commitLocked sends the change to the store, if there is one, and takes the record from there.
-func (s *Session) commitLocked(ctx context.Context) error {
-	s.touchLocked(store.InstantOf(s.m.now()))
-	return s.sendLocked(ctx)
+// commit sends the change to the store, if there is one, and takes the record from there.
+func (v *visit) commit(ctx context.Context) error {
+	v.touch(store.InstantOf(v.s.m.now()))
+	return v.send(ctx)
 }
 
-// commitQuietlyLocked commits and needs no record back. The session goes on with what this request knows, unless the
+// commitQuietly commits and needs no record back. The session goes on with what this request knows, unless the
 // cookie is about to be made of it: that has to tell what other requests have changed.
-func (s *Session) commitQuietlyLocked() error {
-	if s.change.IsZero() {
+func (v *visit) commitQuietly() error {
+	if v.change.IsZero() {
 		return nil
 	}
-	s.change.NoRecord = s.action == keepToken && !s.clientMustKnow()
-	err := s.sendLocked(s.ctx)
-	s.change.NoRecord = false
+	v.change.NoRecord = v.action == keepToken && !v.clientMustKnow()
+	err := v.send(v.s.ctx)
+	v.change.NoRecord = false
 	return err
 }
 
@@ -55,79 +56,79 @@ func (s *Session) commitQuietlyLocked() error {
 // write it. A session may therefore end up to a tenth of the timeout early, and not late.
 const touchesPerTimeout = 10
 
-// touchLocked adds to the change that the session was used, where that is due.
-func (s *Session) touchLocked(at store.Instant) {
-	if s.state == live && at.Sub(s.rec.LastSeen) >= s.rec.IdleTimeout/touchesPerTimeout {
-		s.change.Touched = true
+// touch adds to the change that the session was used, where that is due.
+func (v *visit) touch(at store.Instant) {
+	if v.state == live && at.Sub(v.rec.LastSeen) >= v.rec.IdleTimeout/touchesPerTimeout {
+		v.change.Touched = true
 	}
 }
 
 var errPanicked = errors.New("the store panicked")
 
-// sendLocked sends the change. A store that panics leaves its outcome unknown: it is not sent again, should somebody
+// send sends the change. A store that panics leaves its outcome unknown: it is not sent again, should somebody
 // recover.
-func (s *Session) sendLocked(ctx context.Context) error {
-	if s.change.IsZero() {
+func (v *visit) send(ctx context.Context) error {
+	if v.change.IsZero() {
 		return nil
 	}
-	id := s.change.ID
-	if s.state == live {
-		id = s.rec.ID
+	id := v.change.ID
+	if v.state == live {
+		id = v.rec.ID
 	}
 	returned := false
 	defer func() {
 		if !returned {
-			s.failureLocked(operation{kind: commit}, s.commitFailedLocked(ctx, errPanicked))
+			v.noteFailure(operation{kind: commit}, v.commitFailed(ctx, errPanicked))
 		}
 	}()
-	rec, err := s.m.commit(ctx, s.hash, id, &s.change)
+	rec, err := v.s.m.commit(ctx, v.hash, id, &v.change)
 	returned = true
 	if err != nil {
-		return s.commitFailedLocked(ctx, err)
+		return v.commitFailed(ctx, err)
 	}
-	if rec == nil && !s.in(closed) { // once the request is over nobody looks
-		rec = s.ownView(store.InstantOf(s.m.now()))
+	if rec == nil && !v.s.in(closed) { // once the request is over nobody looks
+		rec = v.ownView(store.InstantOf(v.s.m.now()))
 	}
-	s.committedLocked(rec)
+	v.goOnWith(rec)
 	return nil
 }
 
-// committedLocked goes on after a commit with the record that it left, nil for the one that was there.
-func (s *Session) committedLocked(rec *store.Record) {
-	if s.clientMustKnow() {
-		s.action = sendToken
+// goOnWith goes on after a commit with the record that it left, nil for the one that was there.
+func (v *visit) goOnWith(rec *store.Record) {
+	if v.clientMustKnow() {
+		v.action = sendToken
 	}
-	if s.change.Renews() {
-		s.signed, s.raw, s.hash = "", s.next, s.change.RenewTo
+	if v.change.Renews() {
+		v.signed, v.raw, v.hash = "", v.next, v.change.RenewTo
 	}
 	if rec == nil {
-		rec = s.rec
+		rec = v.rec
 	}
-	s.made = s.made || s.change.Created
-	s.state = live
-	s.committed(rec)
-	s.madeGoodLocked(operation{kind: commit})
+	v.made = v.made || v.change.Created
+	v.state = live
+	v.committed(rec)
+	v.madeGood(operation{kind: commit})
 }
 
 // clientMustKnow reports whether the change makes a token, or moves the cookie's own end.
-func (s *Session) clientMustKnow() bool {
-	c := &s.change
+func (v *visit) clientMustKnow() bool {
+	c := &v.change
 	return c.Created || c.Renews() || c.Persistent != nil || c.Lifetime != 0
 }
 
-// commitFailedLocked judges the error of a commit, and returns what is left of it: nothing, where only the sign of use was
+// commitFailed judges the error of a commit, and returns what is left of it: nothing, where only the sign of use was
 // lost, or where the changes turn out to be stored.
-func (s *Session) commitFailedLocked(ctx context.Context, err error) error {
-	onlyTouches := s.change.OnlyTouches()
+func (v *visit) commitFailed(ctx context.Context, err error) error {
+	onlyTouches := v.change.OnlyTouches()
 	var edit *store.EditError
 	switch {
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrRetired):
 		// Whatever was to be told about the token is void: another request's word counts.
-		s.markEndedLocked(keepToken)
+		v.markEnded(keepToken)
 	case errors.Is(err, store.ErrConflict), errors.As(err, &edit):
 		return fromStore(err) // the change stays, and may be mended
 	default:
-		return s.outcomeUnknownLocked(ctx, err)
+		return v.outcomeUnknown(ctx, err)
 	}
 	if onlyTouches {
 		return nil // a request that only read has lost nothing
@@ -135,35 +136,35 @@ func (s *Session) commitFailedLocked(ctx context.Context, err error) error {
 	return fromStore(err)
 }
 
-// outcomeUnknownLocked goes on after a commit that may have been made or not. Where it renews, the client could be left
+// outcomeUnknown goes on after a commit that may have been made or not. Where it renews, the client could be left
 // with a token that is dead: one load finds out whether the new one is live. A commit is one step, so then all of it was
 // made. Where the load fails as well, the client gets the new token.
-func (s *Session) outcomeUnknownLocked(ctx context.Context, err error) error {
-	onlyTouches, renews, creates := s.change.OnlyTouches(), s.change.Renews(), s.change.Created
+func (v *visit) outcomeUnknown(ctx context.Context, err error) error {
+	onlyTouches, renews, creates := v.change.OnlyTouches(), v.change.Renews(), v.change.Created
 	if renews && !creates {
-		rec, loadErr := s.askForRenewalLocked(ctx, err)
+		rec, loadErr := v.askForRenewal(ctx, err)
 		if loadErr == nil {
-			s.committedLocked(rec)
+			v.goOnWith(rec)
 			return nil
 		}
-		s.unsure = !errors.Is(loadErr, store.ErrNotFound)
+		v.unsure = !errors.Is(loadErr, store.ErrNotFound)
 	}
-	s.failLocked("committing", err)
-	if creates || s.unsure {
-		s.action = sendToken // of a new session only if Reload finds it
+	v.fail("committing", err)
+	if creates || v.unsure {
+		v.action = sendToken // of a new session only if Reload finds it
 	}
 	if onlyTouches {
 		return nil
 	}
-	return s.unavailable
+	return v.unavailable
 }
 
-// askForRenewalLocked returns the record of the new token, if the renewal was made. A store that has panicked is not asked.
-func (s *Session) askForRenewalLocked(ctx context.Context, why error) (*store.Record, error) {
+// askForRenewal returns the record of the new token, if the renewal was made. A store that has panicked is not asked.
+func (v *visit) askForRenewal(ctx context.Context, why error) (*store.Record, error) {
 	if errors.Is(why, errPanicked) {
 		return nil, why
 	}
-	return s.m.load(ctx, s.change.RenewTo)
+	return v.s.m.load(ctx, v.change.RenewTo)
 }
 
 // commitBeforeResponse commits the session before its response begins, and reports whether it was used. A response with
@@ -175,40 +176,41 @@ func (s *Session) commitBeforeResponse(status int) (wasUsed bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.phase.And(^used) // so that commitLast sees whether somebody comes after
-	if s.details == nil {
+	v := s.visit
+	if v == nil {
 		return false, nil
 	}
 	if status < http.StatusBadRequest {
-		err = s.overlookedLocked()
+		err = v.overlooked()
 	}
 	if err == nil {
-		err = s.commitOrConfirmLocked()
+		err = v.commitOrConfirm()
 	}
 	if err != nil {
-		s.forget() // what is refused must not be committed later
+		v.forget() // what is refused must not be committed later
 	}
-	return s.state != untouched || err != nil, err
+	return v.state != untouched || err != nil, err
 }
 
-// commitOrConfirmLocked commits what is left. Where nothing is, and the client is to get a token, it makes sure that the
+// commitOrConfirm commits what is left. Where nothing is, and the client is to get a token, it makes sure that the
 // session has not ended since the commit that made or moved it: no response brings back the cookie of one that has.
-func (s *Session) commitOrConfirmLocked() error {
-	s.touchLocked(s.at)
-	if s.change.IsZero() {
-		if s.state == live && s.action == sendToken && !s.made && !s.several {
-			s.confirmLocked()
+func (v *visit) commitOrConfirm() error {
+	v.touch(v.at)
+	if v.change.IsZero() {
+		if v.state == live && v.action == sendToken && !v.made && !v.several {
+			v.confirm()
 		}
 		return nil
 	}
-	return s.commitQuietlyLocked()
+	return v.commitQuietly()
 }
 
-// confirmLocked ends a session that the store no longer has. A store that does not answer changes nothing: the token was
+// confirm ends a session that the store no longer has. A store that does not answer changes nothing: the token was
 // live when it was last asked.
-func (s *Session) confirmLocked() {
-	err := s.loadAgainLocked(s.ctx)
+func (v *visit) confirm() {
+	err := v.loadAgain(v.s.ctx)
 	if err != nil && !errors.Is(err, ErrEnded) {
-		s.m.log.LogAttrs(s.ctx, slog.LevelError, "session: confirming a session", slog.Any("error", err))
+		v.s.m.log.LogAttrs(v.s.ctx, slog.LevelError, "session: confirming a session", slog.Any("error", err))
 	}
 }
 
@@ -216,7 +218,7 @@ func (s *Session) confirmLocked() {
 func (s *Session) commitChangesOfOnError() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.commitQuietlyLocked()
+	return s.visit.commitQuietly()
 }
 
 // closeUnused closes the session if nobody has used it since the response began, or at all: there is nothing to commit,
@@ -234,9 +236,10 @@ func (s *Session) commitLast() error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.details == nil || s.state == untouched {
+	v := s.visit
+	if v == nil || v.state == untouched {
 		return nil
 	}
-	s.touchLocked(store.InstantOf(s.m.now()))
-	return s.commitQuietlyLocked()
+	v.touch(store.InstantOf(s.m.now()))
+	return v.commitQuietly()
 }

@@ -7,8 +7,8 @@ func (s *Session) get(ctx context.Context, name valueName) (doc string, ok bool,
 	if err := name.check(); err != nil {
 		return "", false, s.settle(reading(name.text), err)
 	}
-	err = s.do(ctx, reading(name.text), func() (err error) {
-		doc, ok, err = s.lookup(name.text)
+	err = s.do(ctx, reading(name.text), func(v *visit) (err error) {
+		doc, ok, err = v.lookup(name.text)
 		return err
 	})
 	return doc, ok, err
@@ -19,8 +19,8 @@ func (s *Session) set(ctx context.Context, name valueName, doc string) error {
 	if err := name.check(); err != nil {
 		return s.settle(changing(name.text), err)
 	}
-	return s.write(ctx, changing(name.text), func() error {
-		return s.draft.set(name.text, doc, s.m.cfg.MaxBytes)
+	return s.write(ctx, changing(name.text), func(v *visit) error {
+		return v.draft.set(name.text, doc, v.s.m.cfg.MaxBytes)
 	})
 }
 
@@ -29,8 +29,8 @@ func (s *Session) delete(ctx context.Context, name valueName) error {
 	if err := name.check(); err != nil {
 		return s.settle(changing(name.text), err)
 	}
-	return s.do(ctx, changing(name.text), func() error {
-		return s.changeLocked(func() { s.draft.delete(name.text) })
+	return s.do(ctx, changing(name.text), func(v *visit) error {
+		return v.ifThere(func() { v.draft.delete(name.text) })
 	})
 }
 
@@ -40,8 +40,8 @@ func (s *Session) take(ctx context.Context, name valueName) (doc string, ok bool
 	if err := name.check(); err != nil {
 		return "", false, s.settle(changing(name.text), err)
 	}
-	err = s.do(ctx, changing(name.text), func() (err error) {
-		doc, ok, err = s.draft.take(name.text)
+	err = s.do(ctx, changing(name.text), func(v *visit) (err error) {
+		doc, ok, err = v.draft.take(name.text)
 		return err
 	})
 	return doc, ok, err
@@ -52,8 +52,8 @@ func (s *Session) add(ctx context.Context, name valueName, delta int64) (sum int
 	if err := name.check(); err != nil {
 		return 0, s.settle(changing(name.text), err)
 	}
-	err = s.write(ctx, changing(name.text), func() (err error) {
-		sum, err = s.draft.add(name.text, delta, s.m.cfg.MaxBytes)
+	err = s.write(ctx, changing(name.text), func(v *visit) (err error) {
+		sum, err = v.draft.add(name.text, delta, v.s.m.cfg.MaxBytes)
 		return err
 	})
 	return sum, err
@@ -61,12 +61,12 @@ func (s *Session) add(ctx context.Context, name valueName, delta int64) (sum int
 
 // Clear removes every value and keeps the session. Where there is none, it does nothing.
 func (s *Session) Clear() error {
-	return s.do(s.ctx, operation{kind: clearValues}, func() error { return s.changeLocked(s.clear) })
+	return s.do(s.ctx, operation{kind: clearValues}, func(v *visit) error { return v.ifThere(v.clear) })
 }
 
-// changeLocked makes a change of a session that there is, and none where there is no session.
-func (s *Session) changeLocked(change func()) error {
-	switch s.state {
+// ifThere makes a change of a session that there is, and none where there is no session.
+func (v *visit) ifThere(change func()) error {
+	switch v.state {
 	case ended, retired:
 		return ErrEnded
 	case live, fresh:

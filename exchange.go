@@ -207,7 +207,7 @@ func (x *exchange) logLost(err error) {
 // informClient writes into a header what the client and caches must know of the session. A token that is stored is told
 // also where a later change was lost: without it the client would be locked out.
 func (x *exchange) informClient(h http.Header) {
-	addVary(h, x.carrier().Vary(), x.session.vary[:0])
+	addVary(h, x.carrier().Vary(), x.session.visit.vary[:0])
 	v := x.session.verdict()
 	if v.action == keepToken {
 		return

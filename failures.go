@@ -59,56 +59,56 @@ type failure struct {
 	err error
 }
 
-// settle is settleLocked for what fails or succeeds outside the lock. It returns the error as it is.
+// settle notes how something went outside the lock that belongs to an operation, and returns its error as it is.
 func (s *Session) settle(op operation, err error) error {
 	if s.m != nil && (err != nil || s.in(failing)) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.settleLocked(op, err)
+		s.visitLocked().settle(op, err)
 	}
 	return err
 }
 
-// settleLocked notes how an operation went. Sessions outside HTTP have no response to refuse, and a response that has
+// settle notes how an operation went. Sessions outside HTTP have no response to refuse, and a response that has
 // begun can't be refused any more.
-func (s *Session) settleLocked(op operation, err error) {
+func (v *visit) settle(op operation, err error) {
 	switch {
-	case s.x == nil, s.in(sealed | closed):
+	case v.s.x == nil, v.s.in(sealed | closed):
 	case err != nil:
-		s.failureLocked(op, err)
+		v.noteFailure(op, err)
 	default:
-		s.madeGoodLocked(op)
+		v.madeGood(op)
 	}
 }
 
-// failureLocked notes that an operation has failed.
-func (s *Session) failureLocked(op operation, err error) {
-	t := s.troubleLocked()
+// noteFailure notes that an operation has failed.
+func (v *visit) noteFailure(op operation, err error) {
+	t := v.troubles()
 	if t.degraded && !op.changes() {
 		return
 	}
 	t.failures = append(slices.DeleteFunc(t.failures, func(f failure) bool { return f.operation == op }), failure{op, err})
-	s.phase.Or(failing | used) // used, so that the response looks
+	v.s.phase.Or(failing | used) // used, so that the response looks
 }
 
-// madeGoodLocked forgets the failures that the success of an operation makes good.
-func (s *Session) madeGoodLocked(op operation) {
-	if !s.in(failing) {
+// madeGood forgets the failures that the success of an operation makes good.
+func (v *visit) madeGood(op operation) {
+	if !v.s.in(failing) {
 		return
 	}
-	s.failures = slices.DeleteFunc(s.failures, func(f failure) bool { return op.makesGood(f.operation) })
-	if len(s.failures) == 0 {
-		s.phase.And(^failing)
+	v.failures = slices.DeleteFunc(v.failures, func(f failure) bool { return op.makesGood(f.operation) })
+	if len(v.failures) == 0 {
+		v.s.phase.And(^failing)
 	}
 }
 
-// overlookedLocked returns the error of the last operation that has failed and was not made good, which knows most of the
+// overlooked returns the error of the last operation that has failed and was not made good, which knows most of the
 // session; nil where there is none.
-func (s *Session) overlookedLocked() error {
-	if !s.in(failing) {
+func (v *visit) overlooked() error {
+	if !v.s.in(failing) {
 		return nil
 	}
-	return s.failures[len(s.failures)-1].err
+	return v.failures[len(v.failures)-1].err
 }
 
 // Degrade says that the handler knows of the operations that have failed in this request, and goes on without what they
@@ -122,22 +122,14 @@ func (s *Session) Degrade() {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t := s.troubleLocked()
+	t := s.visitLocked().troubles()
 	t.degraded, t.failures = true, nil
 	s.phase.And(^failing)
 }
 
-func (s *Session) troubleLocked() *trouble {
-	d := s.detailsLocked()
-	if d.trouble == nil {
-		d.trouble = new(trouble)
+func (v *visit) troubles() *trouble {
+	if v.trouble == nil {
+		v.trouble = new(trouble)
 	}
-	return d.trouble
-}
-
-func (s *Session) detailsLocked() *details {
-	if s.details == nil {
-		s.details = new(details)
-	}
-	return s.details
+	return v.trouble
 }

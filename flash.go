@@ -86,14 +86,14 @@ func (f Flash) Take(ctx context.Context) ([]FlashMessage, error) {
 
 // addFlash sets a value of a flash. It is allowed after the request's own End: a new session begins then.
 func (s *Session) addFlash(ctx context.Context, flash, name, doc string) error {
-	return s.do(ctx, changing(flash), func() error {
-		loggedOut := s.state == ended && s.loggedOut
+	return s.do(ctx, changing(flash), func(v *visit) error {
+		loggedOut := v.state == ended && v.loggedOut
 		if loggedOut {
-			s.state = absent
+			v.state = absent
 		}
-		err := s.createdLocked(func() error { return s.draft.set(name, doc, s.m.cfg.MaxBytes) })
+		err := v.onceMade(func(v *visit) error { return v.draft.set(name, doc, v.s.m.cfg.MaxBytes) })
 		if err != nil && loggedOut {
-			s.state = ended
+			v.state = ended
 		}
 		return err
 	})
@@ -101,15 +101,15 @@ func (s *Session) addFlash(ctx context.Context, flash, name, doc string) error {
 
 // takeBelow removes all values of a flash, and returns them in the order of store.CompareNames.
 func (s *Session) takeBelow(ctx context.Context, flash string) (taken []store.Value, err error) {
-	err = s.do(ctx, changing(flash), func() error {
-		view, err := s.viewLocked()
+	err = s.do(ctx, changing(flash), func(v *visit) error {
+		view, err := v.current()
 		if err != nil || view == nil {
 			return fromStore(err)
 		}
 		for name, doc := range view.Values.All() {
 			if strings.HasPrefix(name, flash+"/") {
 				taken = append(taken, store.Value{Name: name, JSON: doc})
-				s.draft.delete(name)
+				v.draft.delete(name)
 			}
 		}
 		return nil

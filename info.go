@@ -53,8 +53,8 @@ func infoOf(r *store.Record) Info {
 
 // inspect returns the session as this request sees it, nil where there is none.
 func (s *Session) inspect(what string) (view *store.Record, err error) {
-	err = s.do(s.ctx, inspecting(what), func() (err error) {
-		view, err = s.viewLocked()
+	err = s.do(s.ctx, inspecting(what), func(v *visit) (err error) {
+		view, err = v.current()
 		return err
 	})
 	return view, err

@@ -145,14 +145,15 @@ func (m *Manager) Close() error {
 // NewContext to use keys on it, commit with Session.Commit, and hand out Session.Token. ctx gives the session the values
 // of its store calls; its end does not cancel them.
 func (m *Manager) Create(ctx context.Context) (*Session, error) {
-	s := &Session{m: m, ctx: ctx, details: new(details)}
+	s := &Session{m: m, ctx: ctx}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.state = absent
-	if _, err := s.createLocked(); err != nil {
+	v := s.visitLocked()
+	v.state = absent
+	if _, err := v.create(); err != nil {
 		return nil, err
 	}
-	if err := s.commitLocked(ctx); err != nil {
+	if err := v.commit(ctx); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -165,15 +166,16 @@ func (m *Manager) Open(ctx context.Context, signed string) (*Session, error) {
 	if token.Signed == "" {
 		return nil, fmt.Errorf("%w: no valid token", ErrEnded)
 	}
-	s := &Session{m: m, ctx: ctx, details: new(details)}
+	s := &Session{m: m, ctx: ctx}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.loadLocked(ctx, token)
-	switch s.state {
+	v := s.visitLocked()
+	v.load(ctx, token)
+	switch v.state {
 	case live:
 		return s, nil
 	case failed:
-		return nil, s.unavailable
+		return nil, v.unavailable
 	default:
 		return nil, ErrEnded
 	}

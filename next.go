@@ -24,16 +24,16 @@ func (s *Session) countOne(ctx context.Context, name valueName) (number int64, e
 	if err := name.check(); err != nil {
 		return 0, s.settle(changing(name.text), err)
 	}
-	err = s.write(ctx, changing(name.text), func() (err error) {
-		takeBack := s.remember(name.text)
-		if _, err = s.draft.add(name.text, 1, s.m.cfg.MaxBytes); err != nil {
+	err = s.write(ctx, changing(name.text), func(v *visit) (err error) {
+		takeBack := v.remember(name.text)
+		if _, err = v.draft.add(name.text, 1, v.s.m.cfg.MaxBytes); err != nil {
 			return err
 		}
-		if err = s.commitLocked(ctx); err != nil {
+		if err = v.commit(ctx); err != nil {
 			takeBack()
 			return err
 		}
-		doc, _ := s.rec.Values.Get(name.text)
+		doc, _ := v.rec.Values.Get(name.text)
 		if number, err = store.AddJSON(doc, 0); err != nil {
 			return &ValueError{Name: name.text, Err: err}
 		}

@@ -15,24 +15,24 @@ import (
 // at visits, once a day, say. It makes a session where there is none, and returns ErrTooLate once the response has
 // begun, for the cookie tells of it.
 func (s *Session) Remember(d time.Duration) error {
-	return s.write(s.ctx, operation{setTimes, "remembering"}, func() error {
+	return s.write(s.ctx, operation{setTimes, "remembering"}, func(v *visit) error {
 		if err := checkTimeout("remembering", d); err != nil {
 			return err
 		}
-		if s.in(sealed) {
+		if v.s.in(sealed) {
 			return fmt.Errorf("%w: remembering needs a cookie", ErrTooLate)
 		}
-		s.change.IdleTimeout = d
-		s.change.Lifetime = min(s.ageLocked()+d, maxTimeout)
-		s.change.Persistent = new(true)
+		v.change.IdleTimeout = d
+		v.change.Lifetime = min(v.age()+d, maxTimeout)
+		v.change.Persistent = new(true)
 		return nil
 	})
 }
 
-// ageLocked is how long ago the session was made.
-func (s *Session) ageLocked() time.Duration {
-	if s.rec == nil {
+// age is how long ago the session was made.
+func (v *visit) age() time.Duration {
+	if v.rec == nil {
 		return 0
 	}
-	return max(store.InstantOf(s.m.now()).Sub(s.rec.Created), 0)
+	return max(store.InstantOf(v.s.m.now()).Sub(v.rec.Created), 0)
 }

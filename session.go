@@ -24,9 +24,8 @@ type Session struct {
 	phase atomic.Uint32 // how far the request has come
 
 	mu sync.Mutex
-	// mu locks the remaining fields, and is held while the store is called.
-	state    state
-	*details // nil until the session is used
+	// mu locks the remaining field, and is held while the store is called.
+	visit *visit // nil until the session is used
 }
 
 // The phases, as bits. They are atomic and not under mu, so that one instruction tells the middleware that nobody has
@@ -40,44 +39,6 @@ const (
 )
 
 func (s *Session) in(phase uint32) bool { return s.phase.Load()&phase != 0 }
-
-// details are what a Session has that is used. They are apart so that one which is not stays small.
-type details struct {
-	at     store.Instant // of the first use, by the store's clock
-	signed string        // the token, as the client sent it
-	raw    signed.Raw    // of a session that was made or renewed here
-	hash   store.Token   // of the token
-	draft                // what the session holds; rec is kept when it has failed, for what must be told and for Reload
-	next   signed.Raw    // whose hash is change.RenewTo
-
-	action  tokenAction
-	refusal signed.Refusal // why it is absent, where the request's tokens were refused
-	unsure  bool           // a renewal to next was sent and had no answer
-	made    bool           // the session was made by this request
-	several bool           // the request has dead tokens beside the one in use: the client is told to forget what it can
-
-	loggedOut bool // this request has ended its session: only a Flash may be added after
-
-	*trouble // nil until something has failed
-
-	// Room for what a request that reads needs, so that it needs no allocation of its own.
-	found   [1]string    // the request's token, where it has one
-	loading storeContext // of the first load
-	vary    [1]string    // a line of the response's header
-}
-
-// A state is how far a Session has come.
-type state uint8
-
-const (
-	untouched state = iota // nothing was read, not even the cookie
-	absent                 // there is no session; a write makes one
-	fresh                  // made here, not in the store yet
-	live                   // in the store, as rec
-	ended                  // gone: no values, no changes
-	retired                // another request has renewed the token: no values, no changes, and no word to the client
-	failed                 // the store could not be reached, or what it did is unknown
-)
 
 // noMiddleware is the Session of a context without one.
 var noMiddleware = &Session{}
@@ -100,83 +61,53 @@ func NewContext(ctx context.Context, s *Session) context.Context {
 }
 
 // do runs an operation with the session locked and read from the store, and notes how it went.
-func (s *Session) do(ctx context.Context, op operation, f func() error) error {
+func (s *Session) do(ctx context.Context, op operation, f func(v *visit) error) error {
 	if s.m == nil {
 		return ErrNoMiddleware
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	err := s.readyLocked(ctx)
+	v := s.visitLocked()
+	err := v.ready(ctx)
 	if err == nil {
-		err = f()
+		err = f(v)
 	}
-	s.settleLocked(op, err)
+	v.settle(op, err)
 	return err
-}
-
-// locked is do for a part of an operation.
-func (s *Session) locked(ctx context.Context, f func() error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.readyLocked(ctx); err != nil {
-		return err
-	}
-	return f()
 }
 
 // write is do for what makes a session where there is none. An operation that fails makes none.
-func (s *Session) write(ctx context.Context, op operation, f func() error) error {
-	return s.do(ctx, op, func() error { return s.writeLocked(f) })
+func (s *Session) write(ctx context.Context, op operation, f func(v *visit) error) error {
+	return s.do(ctx, op, func(v *visit) error { return v.write(f) })
 }
 
-func (s *Session) writeLocked(f func() error) error {
-	if s.loggedOut {
-		return ErrEnded
+// locked is do for a part of an operation.
+func (s *Session) locked(ctx context.Context, f func(v *visit) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := s.visitLocked()
+	if err := v.ready(ctx); err != nil {
+		return err
 	}
-	return s.createdLocked(f)
+	return f(v)
 }
 
-// createdLocked runs f on a session that is made if there is none, and unmade if f fails.
-func (s *Session) createdLocked(f func() error) error {
-	made, err := s.createLocked()
-	if err == nil {
-		err = f()
+func (s *Session) visitLocked() *visit {
+	if s.visit == nil {
+		s.visit = &visit{s: s}
 	}
-	if err != nil && made && s.state == fresh {
-		s.state = absent
-		s.forget()
-	}
-	return err
-}
-
-// readyLocked reads the session from the store, if nobody has yet.
-func (s *Session) readyLocked(ctx context.Context) error {
-	switch now := s.phase.Or(used); {
-	case now&closed != 0:
-		return fmt.Errorf("%w: the request is over", ErrTooLate)
-	case now&refused != 0:
-		return fmt.Errorf("%w: the response was refused: %w", ErrTooLate, s.x.refusal())
-	}
-	if s.state == untouched {
-		if err := s.findLocked(ctx); err != nil {
-			return err
-		}
-	}
-	if s.state == failed {
-		return s.unavailable
-	}
-	return nil
+	return s.visit
 }
 
 // ID returns the public identity of the session, or the zero ID where there is none or it can't be read, which Exists
 // tells apart. It grants nothing and survives Renew.
 func (s *Session) ID() (id ID) {
-	s.do(s.ctx, inspecting("ID"), func() error {
-		switch s.state {
+	s.do(s.ctx, inspecting("ID"), func(v *visit) error {
+		switch v.state {
 		case fresh:
-			id = s.change.ID
+			id = v.change.ID
 		case live:
-			id = s.rec.ID
+			id = v.rec.ID
 		}
 		return nil
 	})
@@ -185,8 +116,8 @@ func (s *Session) ID() (id ID) {
 
 // Exists reports whether there is a session, be it one that this request has made.
 func (s *Session) Exists() (exists bool, err error) {
-	err = s.do(s.ctx, inspecting("Exists"), func() error {
-		exists = s.state == live || s.state == fresh
+	err = s.do(s.ctx, inspecting("Exists"), func(v *visit) error {
+		exists = v.state == live || v.state == fresh
 		return nil
 	})
 	return exists, err
@@ -204,126 +135,127 @@ func (s *Session) Exists() (exists bool, err error) {
 //
 // It returns ErrTooLate once the response has begun, and ErrEnded.
 func (s *Session) Renew() error {
-	return s.do(s.ctx, operation{kind: renew}, func() error {
+	return s.do(s.ctx, operation{kind: renew}, func(v *visit) error {
 		switch {
-		case s.state == ended, s.state == retired:
+		case v.state == ended, v.state == retired:
 			return ErrEnded
-		case s.state != live, s.change.Renews():
+		case v.state != live, v.change.Renews():
 			return nil // a token that no client has is as good as a new one
-		case s.in(sealed):
+		case v.s.in(sealed):
 			return fmt.Errorf("%w: a new token needs a cookie", ErrTooLate)
 		}
-		s.next = signed.NewRaw()
-		s.change.RenewTo = store.HashToken(s.next[:])
+		v.next = signed.NewRaw()
+		v.change.RenewTo = store.HashToken(v.next[:])
 		return nil
 	})
 }
 
 // End ends the session: when it returns nil, the session is gone in the store, for every node, and the response removes
 // the cookie, unless it has begun. Changes not yet committed are dropped. Afterwards there are no values, and changes
-// return ErrEnded, except Flash.Add, which makes a new session. Ending what does not exist or has ended is no error; ErrEnded says that another request has renewed
-// this one's token, which may end nothing any more. Where the request has tokens of several live sessions, so that none
-// of them was used, all of them are ended; with more of them than End takes, it ends none and returns ErrConflict.
+// return ErrEnded, except Flash.Add, which makes a new session. Ending what does not exist or has ended is no error.
+// ErrEnded says that another request has renewed this one's token, which may end nothing any more. Where the request has
+// tokens of several live sessions, so that none of them was used, all of them are ended; with more of them than End
+// takes, it ends none and returns ErrConflict.
 func (s *Session) End() error {
-	return s.do(s.ctx, operation{kind: end}, s.endLocked)
+	return s.do(s.ctx, operation{kind: end}, (*visit).end)
 }
 
-func (s *Session) endLocked() error {
-	switch s.state {
+func (v *visit) end() error {
+	switch v.state {
 	case retired:
 		return ErrEnded // the renewed session lives on: nothing may say "logged out"
 	case fresh:
-		s.logOutLocked(s.action)
+		v.logOut(v.action)
 	case absent:
-		if s.refusal >= signed.Several {
-			return s.endAllLocked()
+		if v.refusal >= signed.Several {
+			return v.endAll()
 		}
 	case live:
-		err := s.m.end(s.ctx, Event{Kind: EventEnded, ID: s.rec.ID, Owner: s.rec.Owner, Reason: LoggedOut})
+		err := v.s.m.end(v.s.ctx, Event{Kind: EventEnded, ID: v.rec.ID, Owner: v.rec.Owner, Reason: LoggedOut})
 		if err != nil {
 			return err
 		}
-		s.logOutLocked(removeToken)
+		v.logOut(removeToken)
 	}
 	return nil
 }
 
-// endAllLocked ends every session that the request has a token of, where there are several and so none was used: a visitor
+// endAll ends every session that the request has a token of, where there are several and so none was used: a visitor
 // who logs out must not come back when one of the cookies is gone.
-func (s *Session) endAllLocked() error {
-	tokens := s.m.signer.Verified(s.x.tokens(s.found[:0]))
+func (v *visit) endAll() error {
+	tokens := v.s.m.signer.Verified(v.s.x.tokens(v.found[:0]))
 	if len(tokens) > signed.MaxCandidates {
 		return fmt.Errorf("%w: the request has valid tokens of %d sessions, more than the %d that End takes",
 			ErrConflict, len(tokens), signed.MaxCandidates)
 	}
 	for _, token := range tokens {
-		rec, err := s.m.load(s.ctx, token.Hash)
+		rec, err := v.s.m.load(v.s.ctx, token.Hash)
 		switch {
 		case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrRetired):
 			continue
 		case err == nil:
-			err = s.m.end(s.ctx, Event{Kind: EventEnded, ID: rec.ID, Owner: rec.Owner, Reason: LoggedOut})
+			err = v.s.m.end(v.s.ctx, Event{Kind: EventEnded, ID: rec.ID, Owner: rec.Owner, Reason: LoggedOut})
 		}
 		if err != nil {
 			return fromStore(err)
 		}
 	}
-	s.several = true
-	s.logOutLocked(removeToken)
+	v.several = true
+	v.logOut(removeToken)
 	return nil
 }
 
-// logOutLocked is markEndedLocked by this request itself.
-func (s *Session) logOutLocked(a tokenAction) {
-	s.markEndedLocked(a)
-	s.loggedOut = true
+// logOut is markEnded by this request itself.
+func (v *visit) logOut(a tokenAction) {
+	v.markEnded(a)
+	v.loggedOut = true
 }
 
-func (s *Session) markEndedLocked(a tokenAction) {
-	s.state, s.draft, s.action = ended, draft{}, a
+func (v *visit) markEnded(a tokenAction) {
+	v.state, v.draft, v.action = ended, draft{}, a
 }
 
 // Token returns the session's signed token, for carriers and sessions outside HTTP; empty where there is no session.
 // It opens the session to everybody that has it. A token that Renew or the first write has made opens it after the
 // commit.
 func (s *Session) Token() (signed string, err error) {
-	err = s.do(s.ctx, inspecting("Token"), func() error {
-		view, err := s.viewLocked()
+	err = s.do(s.ctx, inspecting("Token"), func(v *visit) error {
+		view, err := v.current()
 		switch {
 		case err != nil || view == nil:
 			return err
-		case s.change.Renews():
-			signed = s.m.signer.Sign(s.next, view.Lifetime)
+		case v.change.Renews():
+			signed = v.s.m.signer.Sign(v.next, view.Lifetime)
 			return nil
 		}
-		signed, err = s.signLocked(view.Lifetime)
+		signed, err = v.sign(view.Lifetime)
 		return err
 	})
 	return signed, err
 }
 
-// signLocked returns the signed token of the session as it is.
-func (s *Session) signLocked(lifetime time.Duration) (string, error) {
-	raw, err := s.rawLocked()
+// sign returns the signed token of the session as it is.
+func (v *visit) sign(lifetime time.Duration) (string, error) {
+	raw, err := v.rawToken()
 	if err != nil {
 		return "", err
 	}
-	return s.m.signer.Sign(raw, lifetime), nil
+	return v.s.m.signer.Sign(raw, lifetime), nil
 }
 
 var errUnsigned = errors.New("session: the token's signature is no longer valid")
 
-// rawLocked returns the token itself, which is taken from its signed form only where it is to be signed anew. However old
+// rawToken returns the token itself, which is taken from its signed form only where it is to be signed anew. However old
 // the signature has become meanwhile: it was valid when the session was opened.
-func (s *Session) rawLocked() (signed.Raw, error) {
-	if s.signed == "" {
-		return s.raw, nil
+func (v *visit) rawToken() (signed.Raw, error) {
+	if v.signed == "" {
+		return v.raw, nil
 	}
-	raw, ok := s.m.signer.Open(s.signed)
+	raw, ok := v.s.m.signer.Open(v.signed)
 	if !ok {
 		return signed.Raw{}, errUnsigned
 	}
-	s.raw, s.signed = raw, ""
+	v.raw, v.signed = raw, ""
 	return raw, nil
 }
 

@@ -91,15 +91,15 @@ func (s *Session) tryUpdate(ctx context.Context, name string, f func(string, boo
 	if err != nil {
 		return err
 	}
-	return s.locked(ctx, func() error {
-		now, err := s.lookLocked(name)
+	return s.locked(ctx, func(v *visit) error {
+		now, err := v.look(name)
 		if err != nil {
 			return err
 		}
 		if now != before {
 			return errChangedMeanwhile
 		}
-		return s.writeLocked(func() error { return s.swapLocked(ctx, name, doc) })
+		return v.write(func(v *visit) error { return v.swap(ctx, name, doc) })
 	})
 }
 
@@ -111,35 +111,35 @@ type sight struct {
 }
 
 func (s *Session) look(ctx context.Context, name string) (seen sight, err error) {
-	err = s.locked(ctx, func() (err error) {
-		if err = s.mayWriteLocked(); err == nil {
-			seen, err = s.lookLocked(name)
+	err = s.locked(ctx, func(v *visit) (err error) {
+		if err = v.mayWrite(); err == nil {
+			seen, err = v.look(name)
 		}
 		return err
 	})
 	return seen, err
 }
 
-func (s *Session) lookLocked(name string) (seen sight, err error) {
-	seen.rec = s.rec
-	seen.doc, seen.ok, err = s.lookup(name)
+func (v *visit) look(name string) (seen sight, err error) {
+	seen.rec = v.rec
+	seen.doc, seen.ok, err = v.lookup(name)
 	return seen, err
 }
 
-// swapLocked commits the change with the new document, if the store still has the one that this request has read. If not,
+// swap commits the change with the new document, if the store still has the one that this request has read. If not,
 // it takes the new one back.
-func (s *Session) swapLocked(ctx context.Context, name, doc string) error {
-	takeBack := s.remember(name)
-	if err := s.draft.set(name, doc, s.m.cfg.MaxBytes); err != nil {
+func (v *visit) swap(ctx context.Context, name, doc string) error {
+	takeBack := v.remember(name)
+	if err := v.draft.set(name, doc, v.s.m.cfg.MaxBytes); err != nil {
 		return err
 	}
-	wasLive := s.state == live
+	wasLive := v.state == live
 	if wasLive {
-		stored, _ := s.rec.Values.Get(name)
-		s.change.IfValue = &store.Value{Name: name, JSON: stored}
+		stored, _ := v.rec.Values.Get(name)
+		v.change.IfValue = &store.Value{Name: name, JSON: stored}
 	}
-	err := s.commitLocked(ctx)
-	s.change.IfValue = nil
+	err := v.commit(ctx)
+	v.change.IfValue = nil
 	if err != nil {
 		takeBack()
 	}
@@ -151,10 +151,10 @@ func (s *Session) swapLocked(ctx context.Context, name, doc string) error {
 
 // refresh reads the session anew, for another try.
 func (s *Session) refresh(ctx context.Context) error {
-	return s.locked(ctx, func() error {
-		if s.state != live {
+	return s.locked(ctx, func(v *visit) error {
+		if v.state != live {
 			return nil // the next try says what has become of it
 		}
-		return s.loadAgainLocked(ctx)
+		return v.loadAgain(ctx)
 	})
 }

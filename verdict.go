@@ -28,44 +28,43 @@ const (
 func (s *Session) verdict() verdict {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	v := verdict{action: s.action, forgetOthers: s.several}
-	if v.action != sendToken {
-		return v
-	}
-	if s.rec == nil {
+	v := s.visit
+	switch {
+	case v.action != sendToken:
+		return verdict{action: v.action, forgetOthers: v.several}
+	case v.rec == nil:
 		return verdict{}
 	}
-	var err error
-	if v.signed, err = s.tokenToSendLocked(); err != nil { // can't be: the token that the client sent was valid
+	token, err := v.tokenToSend()
+	if err != nil { // can't be: the token that the client sent was valid
 		s.m.log.LogAttrs(s.ctx, slog.LevelError, "session: signing", slog.Any("error", err))
 		return verdict{}
 	}
-	v.maxAge = s.maxAgeLocked()
-	return v
+	return verdict{sendToken, token, v.maxAge(), v.several}
 }
 
 // tells reports whether the client is told of its token.
 func (s *Session) tells() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.state != untouched && s.action != keepToken
+	return s.visit != nil && s.visit.action != keepToken
 }
 
-// tokenToSendLocked returns the signed token that the client is to have. After a renewal that may have been made or not, it
+// tokenToSend returns the signed token that the client is to have. After a renewal that may have been made or not, it
 // is the new one: the old one may open nothing any more.
-func (s *Session) tokenToSendLocked() (string, error) {
-	if s.unsure {
-		return s.m.signer.Sign(s.next, s.rec.Lifetime), nil
+func (v *visit) tokenToSend() (string, error) {
+	if v.unsure {
+		return v.s.m.signer.Sign(v.next, v.rec.Lifetime), nil
 	}
-	return s.signLocked(s.rec.Lifetime)
+	return v.sign(v.rec.Lifetime)
 }
 
-// maxAgeLocked is how long the client should keep the token: until the browser quits, or for the rest of the lifetime.
+// maxAge is how long the client should keep the token: until the browser quits, or for the rest of the lifetime.
 // The idle timeout would move with each use, and is the store's to judge.
-func (s *Session) maxAgeLocked() time.Duration {
-	if !s.rec.Persistent {
+func (v *visit) maxAge() time.Duration {
+	if !v.rec.Persistent {
 		return 0
 	}
-	end := s.rec.Created.Add(s.rec.Lifetime)
-	return max(end.Sub(store.InstantOf(s.m.now())), time.Second)
+	end := v.rec.Created.Add(v.rec.Lifetime)
+	return max(end.Sub(store.InstantOf(v.s.m.now())), time.Second)
 }
