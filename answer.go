@@ -20,11 +20,11 @@ import (
 //		return
 //	}
 //
-// The status is 503 with Retry-After for ErrUnavailable and for a context that is done, 409 for ErrEnded and ErrConflict,
-// 413 for ErrTooLarge, and 500 for any other error. The body is a sentence in English, as JSON ({"error":"…"}) where the
-// client asks for that, else as plain text. Neither says what the error does: that goes to Config.Logger, or to
-// slog.Default where the request has no session, at the level Error for a status of 500 and more, else Info. A client that has gone is worth an
-// Info as well.
+// The status is 503 with Retry-After for ErrUnavailable and for a context that is done, 409 for ErrEnded and
+// ErrConflict, 413 for ErrTooLarge, and 500 for any other error. The body is a sentence in English, as JSON
+// ({"error":"…"}) where the client asks for that, else as plain text. Neither says what the error does: that goes to
+// Config.Logger, or to slog.Default where the request has no session, at the level Error for a status of 500 and more,
+// else Info. A client that has gone is worth an Info as well.
 func Error(w http.ResponseWriter, r *http.Request, err error) {
 	answerError(w, r, err, "session: request failed")
 }

@@ -65,9 +65,9 @@ func (s *Session) SetLabel(name, text string) error {
 	})
 }
 
-// Persist says whether the cookie outlives the browser ("remember me"); it then lasts as long as the session's lifetime.
-// The session itself still ends after its idle timeout: Remember sets all three. It makes a session where there is none,
-// and returns ErrTooLate once the response has begun.
+// Persist says whether the cookie outlives the browser ("remember me"); it then lasts as long as the session's
+// lifetime. The session itself still ends after its idle timeout: Remember sets all three. It makes a session where
+// there is none, and returns ErrTooLate once the response has begun.
 func (s *Session) Persist(on bool) error {
 	return s.write(s.ctx, operation{setTimes, "persistence"}, func(v *visit) error {
 		if v.rec != nil && v.rec.Persistent == on {
@@ -82,9 +82,9 @@ func (s *Session) Persist(on bool) error {
 	})
 }
 
-// SetIdleTimeout sets after how long without use this session ends, instead of Config.IdleTimeout. It counts from now, and
-// from each use after. One beyond the session's lifetime is no mistake here: the session then ends with its lifetime. It
-// makes a session where there is none.
+// SetIdleTimeout sets after how long without use this session ends, instead of Config.IdleTimeout. It counts from now,
+// and from each use after. One beyond the session's lifetime is no mistake here: the session then ends with its
+// lifetime. It makes a session where there is none.
 func (s *Session) SetIdleTimeout(d time.Duration) error {
 	return s.write(s.ctx, operation{setTimes, "idle timeout"}, func(v *visit) error {
 		if err := checkTimeout("idle timeout", d); err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// A backend is the one way to the store. Each call has a time limit, what comes back is checked to be what was asked for,
-// and subscribers hear of what was done where the store does not tell them.
+// A backend is the one way to the store. Each call has a time limit, what comes back is checked to be what was asked
+// for, and subscribers hear of what was done where the store does not tell them.
 type backend struct {
 	store   store.Store
 	timeout time.Duration
@@ -64,8 +64,8 @@ func (b *backend) commit(ctx context.Context, hash store.Token, id ID, change *s
 
 var errForeignRecord = errors.New("the store returned a record other than the one asked for")
 
-// refuseForeign reports a record of another session: a fault of the store, a pooled connection's late answer, say, which
-// must not show one visitor what is another's.
+// refuseForeign reports a record of another session: a fault of the store, a pooled connection's late answer, say,
+// which must not show one visitor what is another's.
 func (b *backend) refuseForeign(ctx context.Context, rec *store.Record) error {
 	var got ID
 	if rec != nil {

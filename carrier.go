@@ -13,8 +13,8 @@ import (
 // the Manager verifies them, and refuses a request with valid ones of two live sessions. A Carrier may be used by many
 // goroutines at once.
 type Carrier interface {
-	// AppendTokens appends every token in the request to dst, as it was found. The request's context is the one that the
-	// Manager's Handler was called with: it has no session of this Manager.
+	// AppendTokens appends every token in the request to dst, as it was found. The request's context is the one that
+	// the Manager's Handler was called with: it has no session of this Manager.
 	AppendTokens(dst []string, r *http.Request) []string
 	// Send puts a token into the header of a response. The client should keep it for maxAge; 0 means until it quits.
 	Send(h http.Header, token string, maxAge time.Duration)
@@ -84,9 +84,9 @@ func (c *cookieCarrier) Send(h http.Header, token string, maxAge time.Duration) 
 
 func (c *cookieCarrier) Remove(h http.Header) { h.Add("Set-Cookie", c.line("", -1)) }
 
-// removeOthers removes cookies of this name that an earlier configuration may have set with another Domain or Path: for the
-// host alone, for the host and the domains above it, for the Path and for all paths. A browser ignores what it does not
-// have, and a domain that is a public suffix.
+// removeOthers removes cookies of this name that an earlier configuration may have set with another Domain or Path: for
+// the host alone, for the host and the domains above it, for the Path and for all paths. A browser ignores what it does
+// not have, and a domain that is a public suffix.
 func (c *cookieCarrier) removeOthers(h http.Header, host string) {
 	if strings.HasPrefix(strings.ToLower(c.Name), "__host-") {
 		return // there is one scope only

@@ -136,8 +136,8 @@ func (v *visit) commitFailed(ctx context.Context, err error) error {
 	return fromStore(err)
 }
 
-// outcomeUnknown goes on after a commit that may have been made or not. Where it renews, the client could be left
-// with a token that is dead: one load finds out whether the new one is live. A commit is one step, so then all of it was
+// outcomeUnknown goes on after a commit that may have been made or not. Where it renews, the client could be left with
+// a token that is dead: one load finds out whether the new one is live. A commit is one step, so then all of it was
 // made. Where the load fails as well, the client gets the new token.
 func (v *visit) outcomeUnknown(ctx context.Context, err error) error {
 	onlyTouches, renews, creates := v.change.OnlyTouches(), v.change.Renews(), v.change.Created

@@ -17,10 +17,10 @@ import (
 // Config says how a Manager works. The zero Config, and nil, mean the defaults; New copies it, so later changes have no
 // effect.
 type Config struct {
-	// Keys sign the cookies, newest first, each of at least 32 random bytes (ParseKeys reads them from a text). The first
-	// signs, all verify: to rotate without logging anybody out, add the new key at the end on every node, then move it
-	// to the front, and drop the old one when the last session signed with it has ended: after the longest lifetime that
-	// a session was given.
+	// Keys sign the cookies, newest first, each of at least 32 random bytes (ParseKeys reads them from a text). The
+	// first signs, all verify: to rotate without logging anybody out, add the new key at the end on every node, then
+	// move it to the front, and drop the old one when the last session signed with it has ended: after the longest
+	// lifetime that a session was given.
 	//
 	// Defaults to one random key, which only a store that dies with the process allows (store.Volatile).
 	Keys [][]byte
@@ -39,8 +39,8 @@ type Config struct {
 	// clients.
 	Carrier Carrier
 
-	// IdleTimeout ends a session that was not used for so long. One beyond Lifetime is a mistake, for it would never end
-	// a session; see Session.Remember. Defaults to 30 minutes, or to Lifetime where that is less.
+	// IdleTimeout ends a session that was not used for so long. One beyond Lifetime is a mistake, for it would never
+	// end a session; see Session.Remember. Defaults to 30 minutes, or to Lifetime where that is less.
 	IdleTimeout time.Duration
 
 	// Lifetime ends any session so long after it was created. Lowering it also ends the sessions that were given the
@@ -51,12 +51,13 @@ type Config struct {
 	// is ended in the same step. Defaults to 0: no limit.
 	MaxPerOwner int
 
-	// MaxBytes limits the values and labels of one session with their names together, in bytes (values as JSON). A Set or
-	// SetLabel beyond it returns ErrTooLarge. It is judged by what the request sees, so requests at the same time may each use what is left.
-	// Defaults to 64 KiB.
+	// MaxBytes limits the values and labels of one session with their names together, in bytes (values as JSON). A Set
+	// or SetLabel beyond it returns ErrTooLarge. It is judged by what the request sees, so requests at the same time
+	// may each use what is left. Defaults to 64 KiB.
 	MaxBytes int
 
-	// StoreTimeout limits each call of the store that a session makes; lists and sweeps take as long as they take. Defaults to 2 seconds.
+	// StoreTimeout limits each call of the store that a session makes; lists and sweeps take as long as they take.
+	// Defaults to 2 seconds.
 	StoreTimeout time.Duration
 
 	// Services is the registry that handlers query. The Manager provides itself in it; where that is taken by another
@@ -65,10 +66,11 @@ type Config struct {
 	Services *service.Registry
 
 	// OnError answers a request whose session could not be committed, or one of whose operations has failed and was
-	// overlooked (see Session.Degrade), and gets why: an error that Error knows an answer to. What it writes is gathered
-	// and sent whole when it returns. Without a WriteHeader the status is that of Error, and where nothing is written,
-	// Error answers. The header is as it was before the handler. What OnError changes in the session is committed with it. It is called by the request's goroutine. When it
-	// panics, the default answers and the panic passes on. Defaults to Error.
+	// overlooked (see Session.Degrade), and gets why: an error that Error knows an answer to. What it writes is
+	// gathered and sent whole when it returns. Without a WriteHeader the status is that of Error, and where nothing is
+	// written, Error answers. The header is as it was before the handler. What OnError changes in the session is
+	// committed with it. It is called by the request's goroutine. When it panics, the default answers and the panic
+	// passes on. Defaults to Error.
 	OnError func(w http.ResponseWriter, r *http.Request, err error)
 
 	// Logger gets what operators should know. No token is ever logged. Defaults to slog.Default().
@@ -141,7 +143,8 @@ func isVolatile(s store.Store) bool {
 	return ok && v.Volatile()
 }
 
-// cloneKeys copies the keys, so that a caller who wipes or reuses them changes nothing, and makes one where there is none.
+// cloneKeys copies the keys, so that a caller who wipes or reuses them changes nothing, and makes one where there is
+// none.
 func cloneKeys(keys [][]byte) [][]byte {
 	if len(keys) == 0 {
 		key := make([]byte, minKeyLen)

@@ -13,7 +13,8 @@ import (
 // HttpOnly, SameSite=Lax, Path=/, gone with the browser.
 type Cookie struct {
 	// Name defaults to "__Host-session"; for a cookie that can't carry that prefix (Domain, another Path or
-	// InsecureForDevelopment), to "session". With SecureAuto, it is the name over plain http, and has a prefix over TLS.
+	// InsecureForDevelopment), to "session". With SecureAuto, it is the name over plain http, and has a prefix over
+	// TLS.
 	Name string
 
 	// Path defaults to "/".

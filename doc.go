@@ -22,15 +22,15 @@
 //
 // # The life of a session
 //
-// A [Manager] wraps handlers and attaches a lazy [Session] to each request's context. The first use of it, by a [Key], a
-// [Counter] or [FromContext], verifies the cookie and loads the record; a request that does not use it pays one
+// A [Manager] wraps handlers and attaches a lazy [Session] to each request's context. The first use of it, by a [Key],
+// a [Counter] or [FromContext], verifies the cookie and loads the record; a request that does not use it pays one
 // allocation. The first write makes a session, with a cookie, where there is none; visitors who write nothing get
 // neither. What a request changes is gathered and committed in one atomic step before the first byte of its response.
 //
 // At login, and at any change of privilege, call [Session.Renew] and [Session.SetOwner]; at logout, [Session.End].
 // [Manager.Sessions], [Manager.End] and [Manager.EndOwner] are for "your devices" and "log out everywhere". A session
-// ends by itself when it was idle for Config.IdleTimeout, or Config.Lifetime after it was made. [Error] answers a request
-// with any error of this package.
+// ends by itself when it was idle for Config.IdleTimeout, or Config.Lifetime after it was made. [Error] answers a
+// request with any error of this package.
 //
 // # Values
 //

@@ -20,8 +20,8 @@ var (
 	ErrConflict = errors.New("session: conflict")
 	// ErrTooLarge says that the session's values and labels would exceed Config.MaxBytes; they stay as they were.
 	ErrTooLarge = errors.New("session: values too large")
-	// ErrOutcomeUnknown says, together with ErrUnavailable, that changes were sent to the store and no answer came: they
-	// may have been applied or not. They are not sent again, for a counter would count twice.
+	// ErrOutcomeUnknown says, together with ErrUnavailable, that changes were sent to the store and no answer came:
+	// they may have been applied or not. They are not sent again, for a counter would count twice.
 	ErrOutcomeUnknown = store.ErrOutcomeUnknown
 	// ErrUnavailable says that the store did not answer, or not in time, or not with what was asked for.
 	ErrUnavailable = errors.New("session: store unavailable")

@@ -20,8 +20,9 @@ type exchange struct {
 	req     http.Request
 }
 
-// tokens returns every token in the request. Carriers from outside get it with the context from before this session: one
-// that logs with it, by a log handler that asks for the session's ID, would else wait for the lock that is held here.
+// tokens returns every token in the request. Carriers from outside get it with the context from before this session:
+// one that logs with it, by a log handler that asks for the session's ID, would else wait for the lock that is held
+// here.
 func (x *exchange) tokens(buf []string) []string {
 	carrier := x.carrier()
 	if carrier.header != nil {
@@ -95,8 +96,9 @@ func (x *exchange) readFrom(r io.Reader) (int64, error) {
 	return x.w.(io.ReaderFrom).ReadFrom(r)
 }
 
-// begin commits before the first byte of the response, once, and sets the headers that follow from it. Where changes are
-// lost, or an operation has failed and the status says success, OnError answers. begin returns why, then and ever after.
+// begin commits before the first byte of the response, once, and sets the headers that follow from it. Where changes
+// are lost, or an operation has failed and the status says success, OnError answers. begin returns why, then and ever
+// after.
 func (x *exchange) begin(status int) error {
 	if x.begun {
 		return x.refusal()
@@ -120,8 +122,8 @@ func (x *exchange) refusal() error {
 	return x.undo.why
 }
 
-// writeSessionHeaders writes what follows from the session into the response's header, and lets Managers further out know
-// that this is to stay, should they refuse the response.
+// writeSessionHeaders writes what follows from the session into the response's header, and lets Managers further out
+// know that this is to stay, should they refuse the response.
 func (x *exchange) writeSessionHeaders() {
 	x.informClient(x.w.Header())
 	for outer := x.outer(); outer != nil; outer = outer.outer() {
@@ -140,8 +142,8 @@ func (x *exchange) keep(inner *exchange) {
 }
 
 // refuse throws the handler's output away and answers in its place: completely, so that the client need not wait for a
-// handler that goes on. A handler that streams may go on until its client leaves; in HTTP/1.1 the client is told to, for
-// its next request would have to wait for this one's end.
+// handler that goes on. A handler that streams may go on until its client leaves; in HTTP/1.1 the client is told to,
+// for its next request would have to wait for this one's end.
 func (x *exchange) refuse(why error) {
 	streams := x.streams || strings.HasPrefix(x.w.Header().Get("Content-Type"), "text/event-stream")
 	if x.undo == nil {

@@ -2,9 +2,9 @@ package session
 
 import "slices"
 
-// A response must not say that all went well when something did not. So a Session remembers each operation of its request
-// that has failed until the same one succeeds, or until Degrade says that the handler knows. A response that would be a
-// success is then refused. Handlers need not look at every error for their answer to be true.
+// A response must not say that all went well when something did not. So a Session remembers each operation of its
+// request that has failed until the same one succeeds, or until Degrade says that the handler knows. A response that
+// would be a success is then refused. Handlers need not look at every error for their answer to be true.
 
 // An operation is what a method of a key or a Session does, by name where there are many of a kind.
 type operation struct {
@@ -113,9 +113,9 @@ func (v *visit) overlooked() error {
 
 // Degrade says that the handler knows of the operations that have failed in this request, and goes on without what they
 // were to do: a page in default colors, say, where the store can't be reached. Without it, a response that would be a
-// success (a status below 400) is refused after a failure, and Config.OnError answers in its place; an operation is also
-// made good when it succeeds later in the same request. After Degrade, reads that fail refuse nothing for the rest of
-// the request, while changes that fail later still do.
+// success (a status below 400) is refused after a failure, and Config.OnError answers in its place; an operation is
+// also made good when it succeeds later in the same request. After Degrade, reads that fail refuse nothing for the rest
+// of the request, while changes that fail later still do.
 func (s *Session) Degrade() {
 	if s.x == nil || s.in(closed) {
 		return

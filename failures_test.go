@@ -335,7 +335,8 @@ func TestError(t *testing.T) {
 	}
 }
 
-// A counter's additions of one request are sent as one. Where they leave int64 together, nobody else's may be forgotten.
+// A counter's additions of one request are sent as one. Where they leave int64 together, nobody else's may be
+// forgotten.
 func TestAdditionsThatLeaveInt64Together(t *testing.T) {
 	v := newVisitor(t, nil)
 	v.visit(func(ctx context.Context) {

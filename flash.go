@@ -26,7 +26,8 @@ type FlashMessage struct {
 // requests at the same time never lose each other's, and messages survive Session.Renew.
 type Flash struct{ key Key[FlashMessage] }
 
-// NewFlash returns the flash named name: 1 to 226 bytes of UTF-8 without NUL. It panics on another name, as NewKey does.
+// NewFlash returns the flash named name: 1 to 226 bytes of UTF-8 without NUL. It panics on another name, as NewKey
+// does.
 func NewFlash(name string) Flash {
 	f := Flash{NewKey[FlashMessage](name)}
 	mustName(name + "/" + flashID(0))
@@ -120,8 +121,8 @@ func (s *Session) takeBelow(ctx context.Context, flash string) (taken []store.Va
 // newestFlash is the number of the newest message of this process.
 var newestFlash atomic.Int64
 
-// flashID returns an id that no other message has, and that comes after those of earlier messages of this process and, as
-// far as their clocks agree, of other nodes: a number, which is the time in microseconds, moved on where that stands
+// flashID returns an id that no other message has, and that comes after those of earlier messages of this process and,
+// as far as their clocks agree, of other nodes: a number, which is the time in microseconds, moved on where that stands
 // still, and a few random bytes.
 func flashID(now store.Instant) string {
 	var id [14]byte

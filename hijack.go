@@ -11,8 +11,8 @@ import (
 	"sync/atomic"
 )
 
-// hijack commits, and then lets the connection go. What the client must be told of its token goes with the response that
-// the hijacker writes: it makes its own header, and knows nothing of ours.
+// hijack commits, and then lets the connection go. What the client must be told of its token goes with the response
+// that the hijacker writes: it makes its own header, and knows nothing of ours.
 func (x *exchange) hijack() (net.Conn, *bufio.ReadWriter, error) {
 	begun, before := x.begun, x.w.Header().Clone()
 	if err := x.begin(http.StatusSwitchingProtocols); err != nil {

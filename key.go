@@ -48,8 +48,8 @@ func (k Key[T]) Lookup(ctx context.Context) (T, bool, error) {
 
 // Set changes the value, and makes a session where there is none. A string, or json.RawMessage, that is not UTF-8 is
 // refused; within other types encoding/json replaces what is not. The value is stored when the response begins or at
-// Session.Commit. Set returns a ValueError for a value that JSON can't hold, ErrTooLarge, ErrEnded, and ErrTooLate where
-// it would need a new session and the response has begun.
+// Session.Commit. Set returns a ValueError for a value that JSON can't hold, ErrTooLarge, ErrEnded, and ErrTooLate
+// where it would need a new session and the response has begun.
 func (k Key[T]) Set(ctx context.Context, v T) error {
 	s := FromContext(ctx)
 	doc, err := k.encode(v)

@@ -142,8 +142,8 @@ func (m *Manager) Close() error {
 }
 
 // Create makes a session outside HTTP, for jobs and other protocols, and stores it at once. Put it into a context with
-// NewContext to use keys on it, commit with Session.Commit, and hand out Session.Token. ctx gives the session the values
-// of its store calls; its end does not cancel them.
+// NewContext to use keys on it, commit with Session.Commit, and hand out Session.Token. ctx gives the session the
+// values of its store calls; its end does not cancel them.
 func (m *Manager) Create(ctx context.Context) (*Session, error) {
 	s := &Session{m: m, ctx: ctx}
 	s.mu.Lock()
@@ -193,9 +193,9 @@ func (m *Manager) Session(ctx context.Context) *Session {
 // A Filter says which sessions to list.
 type Filter = store.Filter
 
-// Sessions yields what is known of one owner's live sessions, or with Filter.All of everybody's, in no particular order.
-// The empty owner has none. It streams: memory does not grow with their number. The sequence ends after an error; errors.ErrUnsupported says that the store can't
-// list.
+// Sessions yields what is known of one owner's live sessions, or with Filter.All of everybody's, in no particular
+// order. The empty owner has none. It streams: memory does not grow with their number. The sequence ends after an
+// error; errors.ErrUnsupported says that the store can't list.
 func (m *Manager) Sessions(ctx context.Context, f Filter) iter.Seq2[Info, error] {
 	return func(yield func(Info, error) bool) {
 		lister, ok := m.store.(store.Lister)
@@ -233,10 +233,10 @@ func (m *Manager) EndOwner(ctx context.Context, owner string, except ...ID) (int
 	return m.endOwner(ctx, ender, owner, except)
 }
 
-// Subscribe calls f for sessions created, renewed or ended, until cancel is called: creations on the node that made them,
-// renewals and ends on every node that the store hears of. Missed comes when events may be lost, and again when they are
-// complete. Events of one session come in order. f runs in a goroutine of its own: it may be slow, and a panic in it is
-// logged; when it falls far behind, events are dropped and a Missed event takes their place.
+// Subscribe calls f for sessions created, renewed or ended, until cancel is called: creations on the node that made
+// them, renewals and ends on every node that the store hears of. Missed comes when events may be lost, and again when
+// they are complete. Events of one session come in order. f runs in a goroutine of its own: it may be slow, and a panic
+// in it is logged; when it falls far behind, events are dropped and a Missed event takes their place.
 func (m *Manager) Subscribe(f func(Event)) (cancel func()) { return m.events.subscribe(f) }
 
 // Format keeps the signing keys out of a log that prints a Manager.

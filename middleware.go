@@ -14,8 +14,8 @@ import (
 //
 // Until the session is used, that costs one allocation and nothing else: no cookie is read, no store is called, no
 // header is added. Changes are committed before the first byte of the response, so that a client which has the response
-// can rely on them. If they can't be, what the handler writes is thrown away and Config.OnError answers; so too where an
-// operation of the session has failed, the handler has overlooked it, and the response would be a success: see
+// can rely on them. If they can't be, what the handler writes is thrown away and Config.OnError answers; so too where
+// an operation of the session has failed, the handler has overlooked it, and the response would be a success: see
 // Session.Degrade. Informational responses (1xx) don't commit, except 101.
 //
 // An answer of OnError goes out complete and at once, also while the handler streams on. The header is then as it was
@@ -62,7 +62,8 @@ func (x *exchange) release(r *http.Request) {
 	x.undo.free()
 }
 
-// endAbort passes a panic on, unless it is http.ErrAbortHandler: so httputil.ReverseProxy ends a handler whose writes fail.
+// endAbort passes a panic on, unless it is http.ErrAbortHandler: so httputil.ReverseProxy ends a handler whose writes
+// fail.
 func (x *exchange) endAbort(p any) {
 	if p != nil && p != http.ErrAbortHandler {
 		panic(p)

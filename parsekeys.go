@@ -14,8 +14,8 @@ import (
 //
 //	openssl rand -base64 32
 //
-// A key of less than 32 bytes, a key in neither and a text without a key are errors, all of them told at once. They never
-// show a key.
+// A key of less than 32 bytes, a key in neither and a text without a key are errors, all of them told at once. They
+// never show a key.
 func ParseKeys(text string) ([][]byte, error) {
 	var keys [][]byte
 	var errs []error

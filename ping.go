@@ -8,8 +8,8 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// Ping reports whether the store answers, within Config.StoreTimeout: for a page that says whether this server is ready.
-// A store that is no store.Pinger is asked for a session that nobody has. The error wraps ErrUnavailable.
+// Ping reports whether the store answers, within Config.StoreTimeout: for a page that says whether this server is
+// ready. A store that is no store.Pinger is asked for a session that nobody has. The error wraps ErrUnavailable.
 func (m *Manager) Ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, m.timeout)
 	defer cancel()

@@ -7,12 +7,12 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// Remember keeps the session for d from now ("remember me"), unused or not, also when the browser quits: it sets the idle
-// timeout to d, the lifetime to what the session has lived plus d, and the cookie to outlive the browser, whatever they
-// were before. Nobody is remembered for more than 100 years from the session's creation.
+// Remember keeps the session for d from now ("remember me"), unused or not, also when the browser quits: it sets the
+// idle timeout to d, the lifetime to what the session has lived plus d, and the cookie to outlive the browser, whatever
+// they were before. Nobody is remembered for more than 100 years from the session's creation.
 //
-// Use moves the end of the idle time, not that of the lifetime: to remember a visitor for d from the last visit, call it
-// at visits, once a day, say. It makes a session where there is none, and returns ErrTooLate once the response has
+// Use moves the end of the idle time, not that of the lifetime: to remember a visitor for d from the last visit, call
+// it at visits, once a day, say. It makes a session where there is none, and returns ErrTooLate once the response has
 // begun, for the cookie tells of it.
 func (s *Session) Remember(d time.Duration) error {
 	return s.write(s.ctx, operation{setTimes, "remembering"}, func(v *visit) error {

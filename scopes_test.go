@@ -12,8 +12,8 @@ import (
 	"github.com/lazysession/session/internal/signed"
 )
 
-// A deploy that changes the cookie's scope leaves browsers with a cookie of each. The live one counts, and the browser is
-// told to forget the other.
+// A deploy that changes the cookie's scope leaves browsers with a cookie of each. The live one counts, and the browser
+// is told to forget the other.
 func TestChangedScopeOfTheCookie(t *testing.T) {
 	const host = "https://www.shop.example.com"
 	for _, tt := range []struct {
@@ -170,8 +170,8 @@ func ask(m *session.Manager, line string, do func(ctx context.Context)) *httptes
 	return w
 }
 
-// A scopedJar keeps cookies as browsers do, by name, domain, path and whether they are for the host alone (RFC 6265bis, section 5.7), which
-// cookiejar.Jar does not. All of them are sent to its one address.
+// A scopedJar keeps cookies as browsers do, by name, domain, path and whether they are for the host alone (RFC 6265bis,
+// section 5.7), which cookiejar.Jar does not. All of them are sent to its one address.
 type scopedJar struct {
 	url   string
 	lines map[string]string

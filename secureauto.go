@@ -56,8 +56,8 @@ func (a *secureAuto) trusts(remoteAddr string) bool {
 	return false
 }
 
-// forwardedOverTLS reports whether the nearest proxy says so: the last of several values, since what a client or another
-// proxy has sent stands before.
+// forwardedOverTLS reports whether the nearest proxy says so: the last of several values, since what a client or
+// another proxy has sent stands before.
 func forwardedOverTLS(h http.Header) bool {
 	lines := h["X-Forwarded-Proto"]
 	if len(lines) == 0 {

@@ -129,9 +129,9 @@ func (s *Session) Exists() (exists bool, err error) {
 // returns nil. Of two requests that renew one session, one wins, and the other gets ErrEnded at its commit.
 //
 // Where the store's answer to that commit is lost, one more load finds out whether the new token is live. If it is, all
-// went well; if it is not, the old one still opens the session. Where that can't be found out either, the client gets the
-// new token with the answer of Config.OnError: it opens the session if the commit was made, and where it was not, the
-// visitor can log in again.
+// went well; if it is not, the old one still opens the session. Where that can't be found out either, the client gets
+// the new token with the answer of Config.OnError: it opens the session if the commit was made, and where it was not,
+// the visitor can log in again.
 //
 // It returns ErrTooLate once the response has begun, and ErrEnded.
 func (s *Session) Renew() error {
@@ -153,8 +153,8 @@ func (s *Session) Renew() error {
 // End ends the session: when it returns nil, the session is gone in the store, for every node, and the response removes
 // the cookie, unless it has begun. Changes not yet committed are dropped. Afterwards there are no values, and changes
 // return ErrEnded, except Flash.Add, which makes a new session. Ending what does not exist or has ended is no error.
-// ErrEnded says that another request has renewed this one's token, which may end nothing any more. Where the request has
-// tokens of several live sessions, so that none of them was used, all of them are ended; with more of them than End
+// ErrEnded says that another request has renewed this one's token, which may end nothing any more. Where the request
+// has tokens of several live sessions, so that none of them was used, all of them are ended; with more of them than End
 // takes, it ends none and returns ErrConflict.
 func (s *Session) End() error {
 	return s.do(s.ctx, operation{kind: end}, (*visit).end)
@@ -245,8 +245,8 @@ func (v *visit) sign(lifetime time.Duration) (string, error) {
 
 var errUnsigned = errors.New("session: the token's signature is no longer valid")
 
-// rawToken returns the token itself, which is taken from its signed form only where it is to be signed anew. However old
-// the signature has become meanwhile: it was valid when the session was opened.
+// rawToken returns the token itself, which is taken from its signed form only where it is to be signed anew. However
+// old the signature has become meanwhile: it was valid when the session was opened.
 func (v *visit) rawToken() (signed.Raw, error) {
 	if v.signed == "" {
 		return v.raw, nil
@@ -259,6 +259,6 @@ func (v *visit) rawToken() (signed.Raw, error) {
 	return raw, nil
 }
 
-// Format keeps the token, and with %s of a pointer all that it leads to, out of a log that prints a Session. It asks for
-// nothing, not even the ID, which might mean a call of the store.
+// Format keeps the token, and with %s of a pointer all that it leads to, out of a log that prints a Session. It asks
+// for nothing, not even the ID, which might mean a call of the store.
 func (s *Session) Format(f fmt.State, _ rune) { fmt.Fprint(f, "session.Session") }

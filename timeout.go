@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// A storeContext is the context of one store call: the caller's, with a timeout, and not cancelled with it. Unlike context.WithTimeout it starts
-// no timer until the store waits, which one in memory never does: that saves most of what such a call costs.
+// A storeContext is the context of one store call: the caller's, with a timeout, and not cancelled with it. Unlike
+// context.WithTimeout it starts no timer until the store waits, which one in memory never does: that saves most of what
+// such a call costs.
 type storeContext struct {
 	parent  context.Context
 	timeout time.Duration

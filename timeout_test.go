@@ -180,7 +180,8 @@ func TestReleasedStoreContextIsDone(t *testing.T) {
 	}
 }
 
-// Drivers derive a context for each query. Package context starts a goroutine for those whose parent it can't look into.
+// Drivers derive a context for each query. Package context starts a goroutine for those whose parent it can't look
+// into.
 func TestContextsDerivedByDriversStartNoGoroutine(t *testing.T) {
 	ctx, release, _ := session.NewStoreContext(context.WithoutCancel(t.Context()), time.Hour)
 	defer release()

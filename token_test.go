@@ -207,8 +207,8 @@ func edited(edit func(string) string) func(*testing.T, *session.Manager, *spy) s
 	}
 }
 
-// Base64 has slack in its last character and skips line ends, so that a few edits of a token still verify, with the same
-// value. What may never happen is that an edit opens another session.
+// Base64 has slack in its last character and skips line ends, so that a few edits of a token still verify, with the
+// same value. What may never happen is that an edit opens another session.
 func TestNoEditOfATokenOpensAnotherSession(t *testing.T) {
 	m, _ := newManager(t, &session.Config{Keys: [][]byte{keyA}})
 	issue(t, m, "bob")

@@ -6,8 +6,9 @@ import (
 )
 
 // An undo is what it takes to throw a response away: the header as it was before the handler, to which it then returns.
-// What other middleware has set further out stays; what the handler has set goes. It comes from a pool, so that a request
-// which leaves its session alone allocates nothing for it, and a response whose header is still empty needs none.
+// What other middleware has set further out stays; what the handler has set goes. It comes from a pool, so that a
+// request which leaves its session alone allocates nothing for it, and a response whose header is still empty needs
+// none.
 type undo struct {
 	fields []field
 	inner  []*exchange // of Managers further in: what they tell the client holds, whatever becomes of this response

@@ -8,8 +8,8 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// A visit is what a Session knows once it is used: its token, the draft of its values, and how far both have come. It is
-// apart from the Session so that one which is not used stays small. All of it is done under the Session's lock.
+// A visit is what a Session knows once it is used: its token, the draft of its values, and how far both have come. It
+// is apart from the Session so that one which is not used stays small. All of it is done under the Session's lock.
 type visit struct {
 	s     *Session
 	state state
