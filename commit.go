@@ -228,8 +228,8 @@ func (s *Session) closeUnused() bool {
 	return now&used == 0 && s.phase.CompareAndSwap(now, now|closed)
 }
 
-// commitLast commits what came after the response had begun. It closes the session in the same breath: a change by a
-// goroutine that has outlived the handler is committed here, or refused.
+// commitLast commits what came after the response had begun. The same step closes the session: a change by a goroutine
+// that has outlived the handler is committed here, or refused.
 func (s *Session) commitLast() error {
 	if now := s.phase.Or(closed); now&used == 0 || now&refused != 0 {
 		return nil

@@ -102,10 +102,11 @@ func (c Cookie) checkName() error {
 	// RFC 6265bis, section 5.7: prefixes are compared without regard to case.
 	switch prefix := strings.ToLower(c.Name); {
 	case c.Secure == SecureAuto && (strings.HasPrefix(prefix, "__host-") || strings.HasPrefix(prefix, "__secure-")):
-		return fmt.Errorf("session: cookie name %q: SecureAuto puts the prefix before it, where the request came over TLS", c.Name)
+		return fmt.Errorf("session: cookie name %q: SecureAuto puts the prefix before it, where the request came over TLS",
+			c.Name)
 	case strings.HasPrefix(prefix, "__host-") && !c.hostOnly():
 		return fmt.Errorf("session: cookie name %q: the prefix needs Secure, Path \"/\" and no Domain", c.Name)
-	case strings.HasPrefix(prefix, "__http-") && c.Secure != SecureAlways, strings.HasPrefix(prefix, "__secure-") && c.Secure != SecureAlways:
+	case c.Secure != SecureAlways && (strings.HasPrefix(prefix, "__http-") || strings.HasPrefix(prefix, "__secure-")):
 		return fmt.Errorf("session: cookie name %q: the prefix needs Secure", c.Name)
 	}
 	return nil
@@ -152,7 +153,8 @@ func (c Cookie) checkDomain() error {
 func (c Cookie) checkSecure() error {
 	var errs []error
 	if c.Secure > InsecureForDevelopment {
-		errs = append(errs, fmt.Errorf("session: cookie Secure is %d: want SecureAlways, SecureAuto or InsecureForDevelopment", c.Secure))
+		errs = append(errs, fmt.Errorf("session: cookie Secure is %d: want SecureAlways, SecureAuto or InsecureForDevelopment",
+			c.Secure))
 	}
 	if c.SameSite == http.SameSiteNoneMode && c.Secure != SecureAlways {
 		errs = append(errs, errors.New("session: cookie SameSite=None needs Secure"))

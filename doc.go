@@ -48,19 +48,19 @@
 //   - The commit comes before the first byte of the response. When it fails, what the handler wrote is thrown away, and
 //     Config.OnError answers: completely, and at once.
 //   - A store that can't be reached is an error, never "not logged in". A response can't be a success (a status below
-//     400) while an operation of its request has failed and was not made good, by the same operation succeeding later or
-//     by Session.Degrade: OnError answers in its place. So a handler that overlooks an error says nothing false. What
+//     400) while an operation of its request has failed and was not made good, by the same operation succeeding later
+//     or by Session.Degrade: OnError answers in its place. So a handler that overlooks an error says nothing false. What
 //     fails after the first byte can only be returned, and logged.
-//   - What ended stays ended: no write creates a session but the one that was meant to, no response brings the cookie of
-//     an ended one back, and a request that changed a session which ended meanwhile is answered 409.
+//   - What ended stays ended: only a write of a visitor without a session makes one, no response brings back the cookie
+//     of a session that it finds ended, and a request that changed a session which ended meanwhile is answered 409.
 //   - A write that fails makes no session.
 //   - The token is 32 random bytes, signed in the format of github.com/gorilla/securecookie, and known to stores as its
 //     SHA-256 only. It appears in no log, error or list. No token or ID is ever taken from a client.
 //   - A forged, unknown, renewed or expired token is no error: there just is no session. Valid tokens of two live
 //     sessions in one request are refused both.
 //   - The cookie's defaults are the safe ones, and New refuses what browsers would drop without a word.
-//   - Responses that read the session carry Vary; those that set the cookie can't be stored by shared caches; others are
-//     left alone.
+//   - Responses that read the session carry Vary; those that set the cookie can't be stored by shared caches; others
+//     are left alone.
 //   - The ResponseWriter keeps its abilities: Flush, Hijack, ReadFrom, full duplex, deadlines.
 //
 // # Streaming and long-lived handlers

@@ -202,7 +202,8 @@ func (x *exchange) finish() {
 func (x *exchange) logLost(err error) {
 	if err != nil {
 		s := &x.session
-		s.m.log.LogAttrs(s.ctx, slog.LevelError, "session: changes made after the response began are lost", slog.Any("error", err))
+		s.m.log.LogAttrs(s.ctx, slog.LevelError, "session: changes made after the response began are lost",
+			slog.Any("error", err))
 	}
 }
 

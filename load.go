@@ -28,11 +28,11 @@ func (v *visit) find(ctx context.Context) error {
 	switch why {
 	case signed.Accepted:
 		v.load(ctx, token)
-		return nil
 	case signed.Several:
-		return v.choose(ctx, v.s.m.signer.Verified(tokens))
+		v.choose(ctx, v.s.m.signer.Verified(tokens))
+	default:
+		v.noSession(why)
 	}
-	v.noSession(why)
 	return nil
 }
 
@@ -50,10 +50,10 @@ const maxLoads = 4
 // choose finds the one live session among several valid tokens. A deploy that changes the cookie's Domain or Path
 // leaves browsers with a cookie of each scope, of which one soon is dead. Two live ones are refused both, for nobody
 // can say which the visitor means and which an attacker has planted.
-func (v *visit) choose(ctx context.Context, tokens []signed.Token) error {
+func (v *visit) choose(ctx context.Context, tokens []signed.Token) {
 	if len(tokens) > maxLoads {
 		v.noSession(signed.Several)
-		return nil
+		return
 	}
 	var found signed.Token
 	var rec *store.Record
@@ -63,14 +63,14 @@ func (v *visit) choose(ctx context.Context, tokens []signed.Token) error {
 		switch {
 		case err == nil && rec != nil:
 			v.noSession(signed.Several)
-			return nil
+			return
 		case err == nil:
 			found, rec = token, r
 		case errors.Is(err, store.ErrRetired):
 			wasRetired = true
 		case !errors.Is(err, store.ErrNotFound):
 			v.fail("loading", err)
-			return nil
+			return
 		}
 	}
 	switch {
@@ -83,7 +83,6 @@ func (v *visit) choose(ctx context.Context, tokens []signed.Token) error {
 	default:
 		v.noSession(signed.Invalid)
 	}
-	return nil
 }
 
 // load loads the record of a token.
@@ -104,7 +103,7 @@ func (v *visit) load(ctx context.Context, token signed.Token) {
 	}
 }
 
-// firstLoad is Manager.load without an allocation, once: a store may keep the context of a call for longer.
+// firstLoad is backend.load without an allocation, once: a store may keep the context of a call for longer.
 func (v *visit) firstLoad(ctx context.Context) (*store.Record, error) {
 	if v.loading.parent != nil {
 		return v.s.m.load(ctx, v.hash)
@@ -127,7 +126,8 @@ func (v *visit) fail(doing string, err error) {
 	v.state = failed
 	v.forget()
 	v.troubles().unavailable = fmt.Errorf("%w: %s: %w", ErrUnavailable, doing, err)
-	v.s.m.log.LogAttrs(v.s.ctx, slog.LevelError, "session: store unavailable", slog.String("doing", doing), slog.Any("error", err))
+	v.s.m.log.LogAttrs(v.s.ctx, slog.LevelError, "session: store unavailable",
+		slog.String("doing", doing), slog.Any("error", err))
 }
 
 // create makes sure that there is a session to change, and reports whether it made one.
@@ -161,87 +161,3 @@ func (v *visit) mayWrite() error {
 // current returns the session as this request sees it: the record with the request's own changes. It is nil where
 // there is no session.
 func (v *visit) current() (*store.Record, error) { return v.view(store.InstantOf(v.s.m.now())) }
-
-// Reload reads the session anew, as other requests have left it meanwhile. This request's changes stay on top, unless
-// they were sent and their outcome was unknown. It returns ErrEnded where the session is gone.
-func (s *Session) Reload(ctx context.Context) error {
-	if s.m == nil {
-		return ErrNoMiddleware
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	v := s.visitLocked()
-	err := v.reload(ctx)
-	v.settle(operation{kind: reload}, err)
-	return err
-}
-
-func (v *visit) reload(ctx context.Context) error {
-	if v.state == failed && !v.s.in(closed|refused) {
-		return v.retry(ctx)
-	}
-	if err := v.ready(ctx); err != nil {
-		return err
-	}
-	switch v.state {
-	case ended, retired:
-		return ErrEnded
-	case live:
-		return v.loadAgain(ctx)
-	}
-	return nil
-}
-
-// retry gives a store that has failed another chance. A session that was there and no longer is has ended.
-func (v *visit) retry(ctx context.Context) error {
-	if v.hash == (store.Token{}) { // the request's tokens were not looked at, or there are several
-		v.state = untouched
-		return v.ready(ctx)
-	}
-	if v.unsure {
-		return v.retryRenewal(ctx)
-	}
-	wasLive, creates := v.rec != nil, v.rec == nil && v.action == sendToken
-	v.load(ctx, signed.Token{Signed: v.signed, Hash: v.hash})
-	switch {
-	case v.state == failed:
-		return v.unavailable
-	case v.state == retired, wasLive && v.state == absent:
-		v.markEnded(keepToken)
-		return ErrEnded
-	case creates && v.state == live:
-		v.madeGood(operation{kind: commit}) // it was one step, so all of it was made
-	}
-	return nil
-}
-
-// retryRenewal finds out whether a renewal without an answer was made, and goes on with the token that is live.
-func (v *visit) retryRenewal(ctx context.Context) error {
-	next := store.HashToken(v.next[:])
-	rec, err := v.s.m.load(ctx, next)
-	switch {
-	case err == nil:
-		v.state, v.signed, v.raw, v.hash, v.unsure = live, "", v.next, next, false
-		v.committed(rec)
-		v.madeGood(operation{kind: commit})
-		return nil
-	case errors.Is(err, store.ErrNotFound):
-		v.unsure, v.action = false, keepToken
-		return v.retry(ctx)
-	}
-	v.fail("loading", err)
-	return v.unavailable
-}
-
-// loadAgain reads the record of a live session anew.
-func (v *visit) loadAgain(ctx context.Context) error {
-	rec, err := v.s.m.load(ctx, v.hash)
-	switch {
-	case err == nil:
-		v.rec, v.size = rec, 0
-		return nil
-	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrRetired):
-		v.markEnded(keepToken)
-	}
-	return fromStore(err)
-}
