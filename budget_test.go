@@ -144,3 +144,18 @@ func TestReadingCostsNoMoreAmongManyValues(t *testing.T) {
 	m := newManagerOn(t, mem.New(nil), &session.Config{MaxBytes: 1 << 20})
 	check(t, "allocations", fewestAllocs(many.prepare(t, m)), fewestAllocs(few.prepare(t, m)))
 }
+
+// Headers that other middleware has set further out are kept for a refusal, and cost no allocation.
+func TestBudgetBelowHeaders(t *testing.T) {
+	if underRace {
+		t.Skip("the race detector allocates as well; make test runs this test without it")
+	}
+	h := newManagerOn(t, mem.New(nil), nil).Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	w, r := &sink{header: make(http.Header)}, httptest.NewRequest("GET", "https://example.com/", nil)
+	for _, name := range []string{"Content-Security-Policy", "X-Frame-Options", "X-Request-Id", "Vary", "Server"} {
+		w.header.Set(name, "x")
+	}
+	check(t, "allocations", fewestAllocs(func() { h.ServeHTTP(w, r) }), 1)
+}
