@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/lazysession/session"
 )
@@ -380,3 +381,38 @@ func counting(n *atomic.Int64, dial dialer) dialer {
 }
 
 type dialer = func(ctx context.Context, network, addr string) (net.Conn, error)
+
+// Nothing of a refused response is left for the next one, which has headers from outside as well.
+func TestResponseAfterARefusal(t *testing.T) {
+	m, s := newManager(t, nil)
+	h := m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		must(t, color.Set(r.Context(), "red"))
+		fmt.Fprint(w, "saved")
+	}))
+	for i := range 50 {
+		s.onCommit = nil
+		if i%2 == 0 {
+			s.onCommit = fail
+		}
+		w := httptest.NewRecorder()
+		w.Header().Set("X-Request-Id", fmt.Sprint(i))
+		h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+		check(t, "status", w.Code, map[bool]int{true: 503, false: 200}[i%2 == 0])
+		check(t, "X-Request-Id", w.Header().Get("X-Request-Id"), fmt.Sprint(i))
+	}
+}
+
+// A store that has just failed is not asked to note that the session was used.
+func TestRefusedRequestDoesNotTouch(t *testing.T) {
+	m, s := newManager(t, nil)
+	c := newVisitorWith(t, m, "red")
+	s.advance(15 * time.Minute)
+	s.take()
+	c.use(func(w http.ResponseWriter, r *http.Request) {
+		user.Sub("").Get(r.Context()) // fails
+		color.Get(r.Context())
+		fmt.Fprint(w, "hello")
+		color.Get(r.Context())
+	}, m).get("/")
+	check(t, "store calls", s.take(), calls{loads: 1})
+}
