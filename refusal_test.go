@@ -388,6 +388,7 @@ func TestResponseAfterARefusal(t *testing.T) {
 	h := m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		must(t, color.Set(r.Context(), "red"))
 		fmt.Fprint(w, "saved")
+		fmt.Fprint(w, " and said")
 	}))
 	for i := range 50 {
 		s.onCommit = nil
@@ -399,6 +400,7 @@ func TestResponseAfterARefusal(t *testing.T) {
 		h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 		check(t, "status", w.Code, map[bool]int{true: 503, false: 200}[i%2 == 0])
 		check(t, "X-Request-Id", w.Header().Get("X-Request-Id"), fmt.Sprint(i))
+		check(t, "said", strings.Contains(w.Body.String(), "said"), i%2 == 1)
 	}
 }
 
