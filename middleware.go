@@ -55,7 +55,7 @@ func (x *exchange) release(r *http.Request) {
 	if !x.session.in(closed) {
 		x.session.phase.Or(closed)
 	}
-	if x.refusal() != nil {
+	if x.refusal() != nil { // a handler that has outlived its request may still look into the undo
 		x.endAbort(recover())
 		return
 	}
@@ -81,8 +81,9 @@ func (c *requestContext) Done() <-chan struct{} { return c.parent().Done() }
 
 func (c *requestContext) Err() error { return c.parent().Err() }
 
-// Value knows the session, under the key of FromContext and under its Manager, and the registry of services; under that
-// of the Manager's own, where services are looked for which it does not have.
+// Value knows the session, under the key of FromContext and under its Manager, and the registry of services. Under
+// the Manager's own registry it returns the context outside of the Manager, where a query goes on for what that registry
+// does not have.
 func (c *requestContext) Value(key any) any {
 	switch key := key.(type) {
 	case contextKey:

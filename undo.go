@@ -36,10 +36,9 @@ func undoOf(h http.Header) *undo {
 	return u
 }
 
-// free gives the undo back, unless the response was thrown away: then a handler that has outlived its request may still
-// look into it.
+// free gives the undo back.
 func (u *undo) free() {
-	if u == nil || u.why != nil {
+	if u == nil {
 		return
 	}
 	clear(u.fields)
