@@ -287,6 +287,18 @@ func TestCycleIsNamed(t *testing.T) {
 		_, err := service.Query[*alpha](ask(r))
 		expect.Error(t, err, service.ErrCycle, cycle)
 	})
+	inBubble(t, "in the order of asking", func(t *testing.T) {
+		r := service.NewRegistry(nil)
+		expect.NoError(t, service.ProvideFunc(r, func(ctx context.Context) (*alpha, error) {
+			_, err := service.Query[*gamma](ctx)
+			return &alpha{}, err
+		}))
+		expect.NoError(t, service.ProvideFunc(r, buildBeta))
+		expect.NoError(t, service.ProvideFunc(r, buildGamma))
+		_, err := service.Query[*alpha](ask(r))
+		expect.Error(t, err, service.ErrCycle,
+			"*service_test.alpha → *service_test.gamma → *service_test.beta → *service_test.alpha")
+	})
 	inBubble(t, "without what led to it", func(t *testing.T) {
 		r := service.NewRegistry(nil)
 		expect.NoError(t, service.ProvideFunc(r, alphaFromBeta))

@@ -26,8 +26,7 @@ type catalog struct {
 	entries map[key]*entry
 }
 
-// NewRegistry returns an empty registry. A query that finds nothing in it asks the parent,
-// which may be nil.
+// NewRegistry returns an empty registry. A query that finds nothing in it asks the parent, which may be nil.
 //
 // Close children before their parent. A child whose parent is closed still returns its own services. A query that it
 // would pass on to the parent returns [ErrClosed].
