@@ -2,117 +2,87 @@ package service
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"sync/atomic"
 )
 
-// An entryOf is a service, or the way to build one.
-type entryOf[T any] struct {
-	key     key
-	home    *Registry
-	builder func(context.Context) (T, error)
-	built   atomic.Pointer[T] // nil: not built yet
-
-	current *build // the run of builder under way; locked by waiting
+// A build is one run of a builder.
+type build struct {
+	entry *entry
+	asker *build        // the build whose builder asked for this service, or nil
+	done  chan struct{} // closed at the end
+	err   error         // what waiting queries return; nil: they look again. Set before done is closed.
 }
 
-func (e *entryOf[T]) runningLocked() *build { return e.current }
-
-func (e *entryOf[T]) get(ctx context.Context) (T, error) {
-	if svc := e.built.Load(); svc != nil {
-		return *svc, nil
-	}
-	return e.await(ctx)
-}
-
-// await returns the service once it is built, by this goroutine or another.
-func (e *entryOf[T]) await(ctx context.Context) (none T, _ error) {
-	for {
-		err := e.attempt(ctx)
-		if svc := e.built.Load(); svc != nil {
-			return *svc, nil
-		}
+func (b *build) run(ctx context.Context) (err error) {
+	// The builder may end its goroutine, as a test's FailNow does: then only the deferred function runs.
+	err = errExited
+	defer func() {
 		if err != nil {
-			return none, err
+			err = fmt.Errorf("service: build %v: %w", b.entry.key, err)
+		}
+		b.end(ctx, err)
+	}()
+	var svc any
+	if svc, err = b.call(ctx); err == nil {
+		err = b.entry.home.keep(ctx, b.entry, svc)
+	}
+	return err
+}
+
+func (b *build) call(ctx context.Context) (svc any, err error) {
+	defer recoverAs(&err)
+	svc, err = b.entry.builder(withBuild(NewContext(ctx, b.entry.home), b))
+	if err == nil && isNil(svc) {
+		err = errNilService
+	}
+	return svc, err
+}
+
+// end wakes the queries that wait. They return err too, unless the build's own query was cancelled: that says nothing
+// about theirs.
+func (b *build) end(ctx context.Context, err error) {
+	if ctx.Err() == nil {
+		b.err = err
+	}
+	b.entry.home.mu.Lock()
+	b.entry.current = nil
+	b.entry.home.mu.Unlock()
+	close(b.done)
+}
+
+// wait waits for the end of the build. It refuses to do so for the build's own builder, which would wait for itself.
+func (b *build) wait(ctx context.Context) error {
+	if err := b.cycle(buildFrom(ctx)); err != nil {
+		return err
+	}
+	select {
+	case <-b.done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("service: wait for the build of %v: %w", b.entry.key, context.Cause(ctx))
+	}
+}
+
+// cycle returns an error if the builder of b asked for asker, directly or through other builders.
+func (b *build) cycle(asker *build) error {
+	path := b.entry.key.String()
+	for a := asker; a != nil; a = a.asker {
+		path = a.entry.key.String() + " → " + path
+		if a == b {
+			return fmt.Errorf("%w: %s", ErrCycle, path)
 		}
 	}
-}
-
-// attempt sees one build to its end. If it returns nil and there is no service, the build was
-// given up by the query it ran for, and says nothing about other queries.
-func (e *entryOf[T]) attempt(ctx context.Context) error {
-	b, mine, err := e.join(buildFrom(ctx))
-	switch {
-	case err != nil:
-		return err
-	case mine:
-		return e.run(ctx, b)
-	case b != nil:
-		return b.wait(ctx)
-	}
 	return nil
 }
 
-// join returns the build to wait for, or a new one that the caller must run, or nil if the
-// service has been built meanwhile.
-func (e *entryOf[T]) join(asker *build) (b *build, mine bool, err error) {
-	waiting.Lock()
-	defer waiting.Unlock()
-	switch {
-	case e.built.Load() != nil:
-		return nil, false, nil
-	case e.current != nil:
-		return e.current, false, nil
-	case e.home.load().closed:
-		return nil, false, about(ErrClosed, e.key)
-	}
-	e.current = startLocked(e.key, asker)
-	return e.current, true, nil
+// buildKey is the context key of the build whose builder was given the context.
+type buildKey struct{}
+
+func withBuild(ctx context.Context, b *build) context.Context {
+	return context.WithValue(ctx, buildKey{}, b)
 }
 
-func (e *entryOf[T]) run(ctx context.Context, b *build) error {
-	// Deferred, because a builder may end its goroutine, as a test's FailNow does.
-	defer e.end(ctx, b)
-	svc, err := e.call(withBuild(NewContext(ctx, e.home), b))
-	if err == nil {
-		err = e.keep(ctx, svc)
-	}
-	b.fail(err)
-	return b.err
-}
-
-func (e *entryOf[T]) call(ctx context.Context) (svc T, err error) {
-	defer recoverAs(&err)
-	return e.builder(ctx)
-}
-
-// keep puts svc into the registry's care, then before the eyes of all: in the other order,
-// a service that uses it could be complete, and so be closed, after it.
-func (e *entryOf[T]) keep(ctx context.Context, svc T) error {
-	if isNil(svc) {
-		return errNilService
-	}
-	c := newCloser(e.key, svc)
-	if !e.home.hold(c) {
-		return errors.Join(ErrClosed, e.home.closeLate(ctx, c))
-	}
-	e.built.Store(&svc)
-	return nil
-}
-
-func (e *entryOf[T]) end(ctx context.Context, b *build) {
-	cancelled := ctx.Err() != nil // asked before locking: the context's code is not ours
-	waiting.Lock()
-	defer waiting.Unlock()
-	e.current = nil
-	b.endLocked(cancelled)
-}
-
-// fail sets what those who wait are told; a nil err says that nothing failed.
-func (b *build) fail(err error) {
-	b.err = nil
-	if err != nil {
-		b.err = fmt.Errorf("service: build %v: %w", b.key, err)
-	}
+func buildFrom(ctx context.Context) *build {
+	b, _ := ctx.Value(buildKey{}).(*build)
+	return b
 }

@@ -60,7 +60,7 @@ func TestBuildFails(t *testing.T) {
 		parts []string
 	}{
 		{"with an error", func() (greeter, error) { return nil, errBuild }, []string{"no such host"}},
-		{"with a panic", func() (greeter, error) { panic("out of cheese") }, []string{"panic: out of cheese", "build_test.go"}},
+		{"with a panic", func() (greeter, error) { panic("cheese") }, []string{"panic: cheese", "build_test.go"}},
 		{"with a nil service", func() (greeter, error) { return nil, nil }, []string{"nil service"}},
 		{"with a nil pointer", func() (greeter, error) { return (*english)(nil), nil }, []string{"nil service"}},
 	} {
@@ -236,88 +236,8 @@ func buildGamma(ctx context.Context) (*gamma, error) {
 	return &gamma{b}, err
 }
 
-func TestGoroutineLeftBehindByABuilder(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := service.NewRegistry(nil)
-		built, later := make(chan struct{}), make(chan error, 1)
-		expect.NoError(t, service.ProvideFunc(r, func(ctx context.Context) (*alpha, error) {
-			go func() {
-				<-built
-				_, err := service.Query[*gamma](ctx)
-				later <- err
-			}()
-			return &alpha{}, nil
-		}))
-		expect.NoError(t, service.ProvideFunc(r, buildBeta))
-		expect.NoError(t, service.ProvideFunc(r, buildGamma))
-		_, err := service.Query[*alpha](ask(r))
-		expect.NoError(t, err)
-		close(built)
-		expect.NoError(t, <-later)
-	})
-}
-
-// What a goroutine left behind by a failed builder waits for holds nobody up, so it is no part
-// of a cycle: gamma asked alpha, whose stray goroutine asks beta, which asks gamma.
-func TestFailedBuildLeavesNoCycleBehind(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := service.NewRegistry(nil)
-		strayAsks, betaGoesOn, gammaGoesOn := make(chan struct{}), make(chan struct{}), make(chan struct{})
-		stray, built := make(chan error, 1), make(chan error, 1)
-		expect.NoError(t, service.ProvideFunc(r, func(ctx context.Context) (*alpha, error) {
-			go func() { <-strayAsks; _, err := service.Query[*beta](ctx); stray <- err }()
-			return nil, errBuild
-		}))
-		expect.NoError(t, service.ProvideFunc(r, func(ctx context.Context) (*beta, error) {
-			<-betaGoesOn
-			_, err := service.Query[*gamma](ctx)
-			return &beta{}, err
-		}))
-		expect.NoError(t, service.ProvideFunc(r, func(ctx context.Context) (*gamma, error) {
-			_, _ = service.Query[*alpha](ctx)
-			<-gammaGoesOn
-			return &gamma{}, nil
-		}))
-		go func() { _, err := service.Query[*gamma](ask(r)); built <- err }()
-		for _, step := range []chan struct{}{strayAsks, betaGoesOn, gammaGoesOn} {
-			synctest.Wait()
-			close(step)
-		}
-		expect.NoError(t, <-built)
-		expect.NoError(t, <-stray)
-	})
-}
-
-func TestWaitGivenUpLeavesNoCycleBehind(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := service.NewRegistry(nil)
-		stop, betaGoesOn, alphaGoesOn := make(chan struct{}), make(chan struct{}), make(chan struct{})
-		first, second := make(chan error, 1), make(chan error, 1)
-		expect.NoError(t, service.ProvideFunc(r, func(ctx context.Context) (*alpha, error) {
-			brief, cancel := context.WithCancel(ctx)
-			go func() { <-stop; cancel() }()
-			_, _ = service.Query[*beta](brief)
-			<-alphaGoesOn
-			return &alpha{}, nil
-		}))
-		expect.NoError(t, service.ProvideFunc(r, func(ctx context.Context) (*beta, error) {
-			<-betaGoesOn
-			return buildBeta(ctx)
-		}))
-		go func() { _, err := service.Query[*beta](ask(r)); first <- err }()
-		synctest.Wait()
-		go func() { _, err := service.Query[*alpha](ask(r)); second <- err }()
-		for _, step := range []chan struct{}{stop, betaGoesOn, alphaGoesOn} {
-			synctest.Wait()
-			close(step)
-		}
-		expect.NoError(t, <-first)
-		expect.NoError(t, <-second)
-	})
-}
-
-// lookBack is a context that calls back once when a query looks for the builder it comes from:
-// after it found the service not built, before it builds it.
+// A lookBack is a context that calls once when a query asks it for the builder that made the query. At that moment the
+// query has seen that the service is not built, and has not begun to build it.
 type lookBack struct {
 	context.Context
 	registry *service.Registry
@@ -367,6 +287,18 @@ func TestCycleIsNamed(t *testing.T) {
 		_, err := service.Query[*alpha](ask(r))
 		expect.Error(t, err, service.ErrCycle, cycle)
 	})
+	inBubble(t, "in the order of asking", func(t *testing.T) {
+		r := service.NewRegistry(nil)
+		expect.NoError(t, service.ProvideFunc(r, func(ctx context.Context) (*alpha, error) {
+			_, err := service.Query[*gamma](ctx)
+			return &alpha{}, err
+		}))
+		expect.NoError(t, service.ProvideFunc(r, buildBeta))
+		expect.NoError(t, service.ProvideFunc(r, buildGamma))
+		_, err := service.Query[*alpha](ask(r))
+		expect.Error(t, err, service.ErrCycle,
+			"*service_test.alpha → *service_test.gamma → *service_test.beta → *service_test.alpha")
+	})
 	inBubble(t, "without what led to it", func(t *testing.T) {
 		r := service.NewRegistry(nil)
 		expect.NoError(t, service.ProvideFunc(r, alphaFromBeta))
@@ -380,9 +312,20 @@ func TestCycleIsNamed(t *testing.T) {
 	})
 	inBubble(t, "of a builder with itself", func(t *testing.T) {
 		r := service.NewRegistry(nil)
-		expect.NoError(t, service.ProvideFunc(r, func(ctx context.Context) (*alpha, error) { return service.Query[*alpha](ctx) }))
+		expect.NoError(t, service.ProvideFunc(r, service.Query[*alpha]))
 		_, err := service.Query[*alpha](ask(r))
 		expect.Error(t, err, service.ErrCycle, "*service_test.alpha → *service_test.alpha")
+	})
+	inBubble(t, "in a goroutine of a builder", func(t *testing.T) {
+		r := service.NewRegistry(nil)
+		expect.NoError(t, service.ProvideFunc(r, func(ctx context.Context) (*alpha, error) {
+			asked := make(chan error)
+			go func() { _, err := service.Query[*beta](ctx); asked <- err }()
+			return &alpha{}, <-asked
+		}))
+		expect.NoError(t, service.ProvideFunc(r, buildBeta))
+		_, err := service.Query[*alpha](ask(r))
+		expect.Error(t, err, service.ErrCycle, cycle)
 	})
 	inBubble(t, "through two registries", func(t *testing.T) {
 		one, two := service.NewRegistry(nil), service.NewRegistry(nil)
@@ -407,19 +350,37 @@ func alphaFromBeta(ctx context.Context) (*alpha, error) {
 	return &alpha{}, err
 }
 
-func TestCycleEnteredFromBothEnds(t *testing.T) {
+// Neither goroutine's context knows the other's builder, so both wait. When one gives up, the other finds the cycle.
+func TestCycleEnteredFromBothEndsWaitsForAContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := service.NewRegistry(nil)
 		both := make(chan struct{})
-		expect.NoError(t, service.ProvideFunc(r, func(ctx context.Context) (*alpha, error) { <-both; return alphaFromBeta(ctx) }))
-		expect.NoError(t, service.ProvideFunc(r, func(ctx context.Context) (*beta, error) { <-both; return buildBeta(ctx) }))
-		errs := make(chan error, 2)
-		go func() { _, err := service.Query[*alpha](ask(r)); errs <- err }()
-		go func() { _, err := service.Query[*beta](ask(r)); errs <- err }()
+		expect.NoError(t, service.ProvideFunc(r, func(ctx context.Context) (*alpha, error) {
+			<-both
+			return alphaFromBeta(ctx)
+		}))
+		expect.NoError(t, service.ProvideFunc(r, func(ctx context.Context) (*beta, error) {
+			<-both
+			return buildBeta(ctx)
+		}))
+		ctx, cancel := context.WithCancel(ask(r))
+		first, second := make(chan error, 1), make(chan error, 1)
+		go func() { _, err := service.Query[*alpha](ctx); first <- err }()
+		go func() { _, err := service.Query[*beta](ask(r)); second <- err }()
 		synctest.Wait()
 		close(both)
-		expect.Error(t, <-errs, service.ErrCycle, " → ")
-		expect.Error(t, <-errs, service.ErrCycle, " → ")
+		synctest.Wait()
+		select {
+		case err := <-first:
+			t.Errorf("the first query returned %v before its context ended", err)
+		case err := <-second:
+			t.Errorf("the second query returned %v before the first gave up", err)
+		default:
+		}
+		cancel()
+		expect.Error(t, <-first, context.Canceled, "*service_test.alpha", "*service_test.beta")
+		expect.Error(t, <-second, service.ErrCycle,
+			"*service_test.beta → *service_test.alpha → *service_test.beta")
 	})
 }
 

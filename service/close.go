@@ -7,35 +7,37 @@ import (
 	"slices"
 )
 
-// Close closes the services of r that can be closed: first the newest, counted from when they
-// were provided or their builder returned, so that a service is closed before what it was built
-// from. The parent's services stay open, also one that r provides again.
+// Close closes the services of r that can be closed, the newest first. The age of a service counts from its [Provide],
+// or from the return of its builder, so that Close closes a service before the services it was built from. The services
+// of r's parent stay open, even if they were provided to r too.
 //
-// Services are closed by their method Shutdown or Close, without parameters or with a context
-// and an error. One that has both is shut down, and closed only if that fails. A service that
-// was provided under several types or names is closed once; one that was never built is not
-// built for it. A builder under way is waited for.
+// A service can be closed if it has a method Shutdown or Close that takes no parameter and returns nothing or an error,
+// or takes a context and returns an error. If it has both methods, Close calls Shutdown, and the other only if Shutdown
+// returned an error. A service that was provided under several types or names is closed once. A service that was never
+// built is not built to be closed.
 //
-// Every service is closed, one after the other, no matter what others return, whether they
-// panic, or whether ctx has ended: those that take a context see that it has. Close returns all
-// errors, joined, each with the service's type. If ctx ends while a builder runs, Close goes on
-// without it and says so in its error; what the builder returns is closed as soon as it does.
+// Close waits for the builders that run. If ctx ends first, Close goes on, and its error names the service; the service
+// is closed as soon as its builder returns it. A builder must not close r: with the context that the builder was given,
+// Close does not wait for it and returns [ErrCycle].
 //
-// From the start of Close, queries and Provide return [ErrClosed], also to a service while it is
-// being closed. A second Close waits for the first and returns its error, or the cause of ctx's
-// end if that comes first; so a service must not close its own registry when it is closed.
+// Close closes every service, one after the other, even if another one returned an error or panicked, or if ctx has
+// ended. It returns all errors, joined, each with the service's type.
+//
+// From the start of Close, queries and Provide return [ErrClosed], also to a service that is being closed. A second
+// Close waits for the first and returns its error, or the cause of ctx's end if that comes first. So a service must not
+// close its own registry while it is being closed.
 func (r *Registry) Close(ctx context.Context) error {
 	if r == nil {
 		return fmt.Errorf("service: close: %w", errNilRegistry)
 	}
-	c, entries, first := r.beginClose()
+	c, builds, first := r.beginClose()
 	if !first {
 		return c.wait(ctx)
 	}
 	defer close(c.done)
-	// 1. What is being built may still use what it has asked for.
-	unfinished := waitForBuilds(ctx, entries)
-	// 2. From here on, what is built is closed by its builder.
+	// 1. A builder that runs may use the services that it has asked for.
+	unfinished := waitForAll(ctx, builds)
+	// 2. From here on, a build closes its service itself.
 	c.err = errors.Join(unfinished, closeAll(ctx, r.drain()))
 	return c.err
 }
@@ -44,19 +46,6 @@ func (r *Registry) Close(ctx context.Context) error {
 type closing struct {
 	done chan struct{}
 	err  error // set before done is closed
-}
-
-// beginClose refuses queries and Provide from now on.
-func (r *Registry) beginClose() (c *closing, entries map[key]entry, first bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.closing != nil {
-		return r.closing, nil, false
-	}
-	r.closing = &closing{done: make(chan struct{})}
-	entries = r.load().entries
-	r.catalog.Store(&catalog{closed: true})
-	return r.closing, entries, true
 }
 
 func (c *closing) wait(ctx context.Context) error {
@@ -68,48 +57,42 @@ func (c *closing) wait(ctx context.Context) error {
 	}
 }
 
-func waitForBuilds(ctx context.Context, entries map[key]entry) error {
-	var errs []error
-	for _, b := range buildsOf(entries) {
-		// A builder that ended, well or not, is all that is asked for here.
-		if err := b.wait(ctx); err != nil && !b.ended() {
-			errs = append(errs, err)
+// beginClose refuses queries and Provide from now on. It returns the builds under way.
+func (r *Registry) beginClose() (c *closing, builds []*build, first bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closing != nil {
+		return r.closing, nil, false
+	}
+	for _, e := range r.load().entries {
+		if e.current != nil {
+			builds = append(builds, e.current)
 		}
+	}
+	r.closing = &closing{done: make(chan struct{})}
+	r.catalog.Store(&catalog{closed: true})
+	return r.closing, builds, true
+}
+
+func waitForAll(ctx context.Context, builds []*build) error {
+	var errs []error
+	for _, b := range builds {
+		errs = append(errs, b.wait(ctx))
 	}
 	return errors.Join(errs...)
 }
 
-func buildsOf(entries map[key]entry) (running []*build) {
-	waiting.Lock()
-	defer waiting.Unlock()
-	for _, e := range entries {
-		if b := e.runningLocked(); b != nil {
-			running = append(running, b)
-		}
-	}
-	return running
-}
-
-func (b *build) ended() bool {
-	select {
-	case <-b.done:
-		return true
-	default:
-		return false
-	}
-}
-
-func (r *Registry) drain() []*closer {
+func (r *Registry) drain() []*entry {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.drained = true
 	return r.held
 }
 
-func closeAll(ctx context.Context, held []*closer) error {
+func closeAll(ctx context.Context, held []*entry) error {
 	var errs []error
-	for _, c := range slices.Backward(held) {
-		errs = append(errs, c.run(ctx))
+	for _, e := range slices.Backward(held) {
+		errs = append(errs, e.close(ctx, e.built.Load()))
 	}
 	return errors.Join(errs...)
 }

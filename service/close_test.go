@@ -14,7 +14,7 @@ import (
 
 var errClose = errors.New("disk full")
 
-// A journal notes who was closed, in order. It may be shared by goroutines.
+// A journal lists what was closed, in order. Goroutines may share it.
 type journal struct {
 	mu    sync.Mutex
 	lines []string
@@ -266,7 +266,24 @@ func TestCloseOfANilRegistry(t *testing.T) {
 	expect.Text(t, (*service.Registry)(nil).Close(context.Background()), "nil registry")
 }
 
-// provideSlowly provides a builder of a *plain that takes until release is closed, and starts it.
+// A curious service queries its registry while it is being closed.
+type curious struct {
+	ctx context.Context
+	err error
+}
+
+func (c *curious) Close() { _, c.err = service.Query[*alpha](c.ctx) }
+
+func TestNothingIsServedToAServiceBeingClosed(t *testing.T) {
+	r := service.NewRegistry(nil)
+	c := &curious{ctx: ask(r)}
+	expect.NoError(t, service.Provide(r, &alpha{}))
+	expect.NoError(t, service.Provide(r, c))
+	expect.NoError(t, r.Close(context.Background()))
+	expect.Error(t, c.err, service.ErrClosed, "*service_test.alpha")
+}
+
+// provideSlowly provides a builder of a *plain and starts it. The builder returns when release is closed.
 func provideSlowly(t *testing.T, r *service.Registry, j *journal, release chan struct{}) (result chan error) {
 	t.Helper()
 	expect.NoError(t, service.ProvideFunc(r, func(context.Context) (*plain, error) { <-release; return &plain{j}, nil }))
@@ -361,7 +378,10 @@ func TestCloseWhileQueryingClosesEachOnce(t *testing.T) {
 	j := &journal{}
 	r := service.NewRegistry(nil)
 	built := make(chan struct{}, 1)
-	expect.NoError(t, service.ProvideFunc(r, func(context.Context) (*plain, error) { built <- struct{}{}; return &plain{j}, nil }))
+	expect.NoError(t, service.ProvideFunc(r, func(context.Context) (*plain, error) {
+		built <- struct{}{}
+		return &plain{j}, nil
+	}))
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {

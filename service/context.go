@@ -6,13 +6,13 @@ import (
 	"github.com/lazysession/session/internal/ctxkey"
 )
 
-// NewContext returns a copy of ctx whose queries ask r. It hides a registry that ctx had before;
-// where that one should answer too, make it the parent of r.
+// NewContext returns a copy of ctx. Queries with the copy ask r, and no longer the registry of ctx. To have that one
+// answer too, make it the parent of r.
 func NewContext(ctx context.Context, r *Registry) context.Context {
 	return context.WithValue(ctx, ctxkey.Registry{}, r)
 }
 
-// FromContext returns the registry that queries with ctx ask, or nil if there is none.
+// FromContext returns the registry that queries with ctx ask. It returns nil if there is none.
 func FromContext(ctx context.Context) *Registry {
 	r, _ := ctx.Value(ctxkey.Registry{}).(*Registry)
 	return r

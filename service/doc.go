@@ -1,5 +1,5 @@
-// Package service gives handlers the services of an application, found by their Go type:
-// no global variables, no long parameter lists.
+// Package service gives handlers the services of an application. Handlers ask for a service by its Go type, and need
+// neither global variables nor long parameter lists.
 //
 //	func main() {
 //		reg := service.NewRegistry(nil)
@@ -15,24 +15,23 @@
 //
 // # Types and names
 //
-// The type asked for must be the type provided: a *SMTP provided as *SMTP is not found as a
-// Mailer. Say the interface to provide it as one: Provide[Mailer](reg, smtp). Where there are
-// two services of one type, names tell them apart.
+// A query must ask for the type that was provided: a *SMTP provided as *SMTP is not found as a Mailer. To provide it as
+// a Mailer, write Provide[Mailer](reg, smtp). Names tell two services of one type apart.
 //
 // # Scopes
 //
-// A registry with a parent adds to it, or hides what the parent has: a query is answered by the
-// nearest registry that has the type and name. A parent never asks its children.
+// A registry with a parent adds services to those of the parent, or hides them: the nearest registry that has the type
+// and name answers a query. A parent never asks its children.
 //
 // # Services built when needed
 //
-// [ProvideFunc] registers a builder, which runs at the first query. A builder asks for what it
-// needs with the context it is given; builders that need each other are reported as [ErrCycle].
-// Whatever was asked for while building was complete before, so [Registry.Close], which goes
-// from the newest to the oldest, closes a service before the services it uses.
+// [ProvideFunc] registers a builder, which runs at the first query. A builder asks for what it needs with the context
+// that it is given; if builders need each other, the query returns [ErrCycle] with their names. The services that a
+// builder asked for are complete before its own, so [Registry.Close], which goes from the newest to the oldest, closes
+// a service before the services it uses.
 //
 // # Promises
 //
-// Once a service is built, a query for it takes no lock and allocates nothing. All functions may
-// be called by many goroutines at once. The package starts no goroutine.
+// A query for a service that is built takes no lock and allocates nothing. Goroutines may call all functions at the
+// same time. The package starts no goroutine.
 package service

@@ -13,10 +13,11 @@ var (
 	// ErrNotProvided says that neither the registry nor its ancestors have the service asked for.
 	ErrNotProvided = errors.New("service: not provided")
 
-	// ErrClosed says that the registry asked, or the ancestor that had to answer for it, is closed.
+	// ErrClosed says that the registry, or the ancestor that had to answer for it, is closed.
 	ErrClosed = errors.New("service: registry closed")
 
-	// ErrCycle says that builders wait for each other, so that none could ever finish.
+	// ErrCycle says that a builder asks for the service it builds, directly or through other builders. Its text names
+	// the services of the cycle.
 	ErrCycle = errors.New("service: cycle of builders")
 )
 
@@ -27,11 +28,11 @@ var (
 	errExited      = errors.New("the builder ended its goroutine")
 )
 
-// about says which service an error of this package is about.
+// about adds the name of the service to an error of this package.
 func about(err error, k key) error { return fmt.Errorf("%w: %v", err, k) }
 
-// recoverAs turns a panic of foreign code into an error. It keeps the stack, which is all
-// that leads to the mistake once the panic is stopped.
+// recoverAs turns a panic of a builder or a service into an error. The error has the stack, which shows where the
+// mistake is.
 func recoverAs(err *error) {
 	if v := recover(); v != nil {
 		*err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())

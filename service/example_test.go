@@ -7,7 +7,7 @@ import (
 	"github.com/lazysession/session/service"
 )
 
-// A Mailer is what handlers ask for; who delivers is decided in main.
+// Handlers ask for a Mailer. The function main decides which one they get.
 type Mailer interface{ Send(to string) string }
 
 type smtp struct{ host string }
@@ -35,7 +35,7 @@ func Example() {
 	// <nil>
 }
 
-// Where there are two services of one type, names tell them apart.
+// Names tell two services of one type apart.
 func ExampleProvideNamed() {
 	reg := service.NewRegistry(nil)
 	_ = service.ProvideNamed[Mailer](reg, "bulk", &smtp{"mx-slow"})
@@ -51,7 +51,7 @@ func ExampleProvideNamed() {
 	// service: not provided: service_test.Mailer
 }
 
-// A builder runs at the first query, and asks for what it needs with its context.
+// A builder runs at the first query. It asks for what it needs with its context.
 func ExampleProvideFunc() {
 	reg := service.NewRegistry(nil)
 	_ = service.ProvideFunc(reg, func(ctx context.Context) (Mailer, error) {

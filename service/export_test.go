@@ -1,8 +1,7 @@
 package service
 
-// LockEverything holds every lock that a query could wait for, until unlock is called.
+// LockEverything takes every lock that a query could wait for. The caller must call unlock.
 func LockEverything(registries ...*Registry) (unlock func()) {
-	waiting.Lock()
 	for _, r := range registries {
 		r.mu.Lock()
 	}
@@ -10,6 +9,5 @@ func LockEverything(registries ...*Registry) (unlock func()) {
 		for _, r := range registries {
 			r.mu.Unlock()
 		}
-		waiting.Unlock()
 	}
 }

@@ -2,47 +2,59 @@ package service
 
 import (
 	"context"
+	"errors"
+	"reflect"
 	"slices"
 )
 
-// hold leaves the closing of c to the registry's Close. It reports false if that has come
-// too far for it.
-func (r *Registry) hold(c *closer) bool {
+// keep makes svc, which was built, the service of e. If Close went on without it, keep closes svc instead.
+func (r *Registry) keep(ctx context.Context, e *entry, svc any) error {
+	if r.hold(e, svc) {
+		return nil
+	}
+	if r.holds(svc) {
+		return ErrClosed
+	}
+	return errors.Join(ErrClosed, e.close(ctx, svc))
+}
+
+// hold reports whether svc is the service of e now. It is not if Close went on without it.
+func (r *Registry) hold(e *entry, svc any) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.drained {
 		return false
 	}
-	r.holdLocked(c)
+	r.holdLocked(e, svc)
 	return true
 }
 
-// holdLocked keeps the oldest place of a service that comes a second time: what was built from
-// it in between has to be closed before it.
-func (r *Registry) holdLocked(c *closer) {
-	if c != nil && !r.holdsLocked(c) && !r.parent.holds(c) {
-		r.held = append(r.held, c)
+// holdLocked makes svc the service of e and has Close close it. A service that comes a second time keeps its first
+// place: services built from it in between must be closed before it.
+func (r *Registry) holdLocked(e *entry, svc any) {
+	if !r.holdsLocked(svc) {
+		r.held = append(r.held, e)
 	}
+	e.built.Store(svc)
 }
 
-// closeLate closes what was built when Close did not wait for it any longer.
-func (r *Registry) closeLate(ctx context.Context, c *closer) error {
-	if c == nil || r.holds(c) {
-		return nil
-	}
-	return c.run(ctx)
-}
-
-// holds reports whether r or one of its ancestors closes the service of c.
-func (r *Registry) holds(c *closer) bool {
+// holds reports whether r or one of its ancestors closes svc.
+func (r *Registry) holds(svc any) bool {
 	if r == nil {
 		return false
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.holdsLocked(c) || r.parent.holds(c)
+	return r.holdsLocked(svc)
 }
 
-func (r *Registry) holdsLocked(c *closer) bool {
-	return c.svc == any(r) || slices.ContainsFunc(r.held, c.same)
+// holdsLocked is also true for r itself: Close must not call itself.
+func (r *Registry) holdsLocked(svc any) bool {
+	held := func(e *entry) bool { return same(e.built.Load(), svc) }
+	return svc == any(r) || slices.ContainsFunc(r.held, held) || r.parent.holds(svc)
+}
+
+// same reports whether a and b are one service. Values that can't be compared are two.
+func same(a, b any) bool {
+	return reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() && a == b
 }

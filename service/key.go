@@ -5,7 +5,7 @@ import (
 	"reflect"
 )
 
-// A key is what a service is found by.
+// A key identifies a service in a registry.
 type key struct {
 	typ  reflect.Type
 	name string
@@ -15,7 +15,7 @@ func keyOf[T any](name string) key {
 	return key{reflect.TypeFor[T](), name}
 }
 
-// String is how errors name a service: *app.DB, or *app.DB "reports".
+// String returns the name of the service in errors: *app.DB, or *app.DB "reports".
 func (k key) String() string {
 	if k.name == "" {
 		return k.typ.String()

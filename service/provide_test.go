@@ -14,22 +14,21 @@ func buildAlpha(context.Context) (*alpha, error) { return &alpha{}, nil }
 
 func TestProvideRefuses(t *testing.T) {
 	var none *english
+	r := service.NewRegistry(nil)
 	for _, tt := range []struct {
-		name    string
-		provide func(*service.Registry) error
-		parts   []string
+		name  string
+		err   error
+		parts []string
 	}{
-		{"a nil pointer", func(r *service.Registry) error { return service.Provide(r, none) }, []string{"*service_test.english", "nil service"}},
-		{"a nil interface", func(r *service.Registry) error { return service.Provide[greeter](r, nil) }, []string{"service_test.greeter", "nil service"}},
-		{"a nil pointer in an interface", func(r *service.Registry) error { return service.Provide[greeter](r, none) }, []string{"service_test.greeter", "nil service"}},
-		{"a nil service with a name", func(r *service.Registry) error { return service.ProvideNamed(r, "it", none) }, []string{`*service_test.english "it"`, "nil service"}},
-		{"a nil builder", func(r *service.Registry) error { return service.ProvideFunc[greeter](r, nil) }, []string{"service_test.greeter", "nil builder"}},
-		{"a service for a nil registry", func(*service.Registry) error { return service.Provide(nil, &alpha{}) }, []string{"*service_test.alpha", "nil registry"}},
-		{"a builder for a nil registry", func(*service.Registry) error { return service.ProvideFunc(nil, buildAlpha) }, []string{"*service_test.alpha", "nil registry"}},
+		{"a nil pointer", service.Provide(r, none), []string{"*service_test.english", "nil service"}},
+		{"a nil interface", service.Provide[greeter](r, nil), []string{"service_test.greeter", "nil service"}},
+		{"a nil pointer in an interface", service.Provide[greeter](r, none), []string{"greeter", "nil service"}},
+		{"a nil service with a name", service.ProvideNamed(r, "it", none), []string{`english "it"`, "nil service"}},
+		{"a nil builder", service.ProvideFunc[greeter](r, nil), []string{"service_test.greeter", "nil builder"}},
+		{"a service for a nil registry", service.Provide(nil, &alpha{}), []string{"alpha", "nil registry"}},
+		{"a builder for a nil registry", service.ProvideFunc(nil, buildAlpha), []string{"alpha", "nil registry"}},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			expect.Text(t, tt.provide(service.NewRegistry(nil)), tt.parts...)
-		})
+		t.Run(tt.name, func(t *testing.T) { expect.Text(t, tt.err, tt.parts...) })
 	}
 }
 

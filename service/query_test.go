@@ -57,18 +57,24 @@ func TestQueryFindsNothing(t *testing.T) {
 	child := service.NewRegistry(parent)
 	expect.NoError(t, service.Provide(child, &alpha{}))
 	expect.NoError(t, service.Provide(parent, &english{}))
+	alphaFrom := func(r *service.Registry) func() error {
+		return func() error { _, err := service.Query[*alpha](ask(r)); return err }
+	}
+	named := func() error { _, err := service.QueryNamed[*alpha](ask(child), "x"); return err }
+	anInterface := func() error { _, err := service.Query[greeter](ask(parent)); return err }
+	bare := func() error { _, err := service.Query[*alpha](context.Background()); return err }
 	for _, tt := range []struct {
 		name  string
 		query func() error
 		parts []string
 	}{
-		{"in an empty registry", func() error { _, err := service.Query[*alpha](ask(service.NewRegistry(nil))); return err }, []string{"*service_test.alpha"}},
-		{"in a zero registry", func() error { _, err := service.Query[*alpha](ask(new(service.Registry))); return err }, []string{"*service_test.alpha"}},
-		{"of this name", func() error { _, err := service.QueryNamed[*alpha](ask(child), "x"); return err }, []string{`*service_test.alpha "x"`}},
-		{"in the parent, which does not ask children", func() error { _, err := service.Query[*alpha](ask(parent)); return err }, []string{"*service_test.alpha"}},
-		{"as an interface that was not provided", func() error { _, err := service.Query[greeter](ask(parent)); return err }, []string{"service_test.greeter"}},
-		{"without a registry", func() error { _, err := service.Query[*alpha](context.Background()); return err }, []string{"*service_test.alpha", "no registry in the context"}},
-		{"with a nil registry", func() error { _, err := service.Query[*alpha](ask(nil)); return err }, []string{"*service_test.alpha", "no registry in the context"}},
+		{"in an empty registry", alphaFrom(service.NewRegistry(nil)), []string{"*service_test.alpha"}},
+		{"in a zero registry", alphaFrom(new(service.Registry)), []string{"*service_test.alpha"}},
+		{"of this name", named, []string{`*service_test.alpha "x"`}},
+		{"in the parent, which does not ask children", alphaFrom(parent), []string{"*service_test.alpha"}},
+		{"as an interface that was not provided", anInterface, []string{"service_test.greeter"}},
+		{"without a registry", bare, []string{"*service_test.alpha", "no registry in the context"}},
+		{"with a nil registry", alphaFrom(nil), []string{"*service_test.alpha", "no registry in the context"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			expect.Error(t, tt.query(), service.ErrNotProvided, tt.parts...)
@@ -83,17 +89,36 @@ func TestFromContext(t *testing.T) {
 	expect.Equal(t, "innermost registry", service.FromContext(service.NewContext(ask(outer), inner)), inner)
 }
 
-// ownContext is a context type that answers from a field, as the middleware's does.
+// An ownContext has a registry in a field and the next context outside of it, as a session.Manager's context does.
 type ownContext struct {
 	context.Context
 	registry *service.Registry
 }
 
 func (c *ownContext) Value(key any) any {
-	if _, ok := key.(ctxkey.Registry); ok {
+	switch key {
+	case ctxkey.Registry{}:
 		return c.registry
+	case c.registry:
+		return c.Context
 	}
 	return c.Context.Value(key)
+}
+
+func TestMissGoesOnOutsideOfAManager(t *testing.T) {
+	outer, own := service.NewRegistry(nil), service.NewRegistry(nil)
+	expect.NoError(t, service.Provide(outer, "outer"))
+	expect.NoError(t, service.Provide(outer, 42))
+	expect.NoError(t, service.Provide(own, "own"))
+	ctx := service.NewContext(&ownContext{ask(outer), own}, service.NewRegistry(own))
+	got, err := service.Query[string](ctx)
+	expect.NoError(t, err)
+	expect.Equal(t, "service", got, "own")
+	n, err := service.Query[int](ctx)
+	expect.NoError(t, err)
+	expect.Equal(t, "service of the outer registry", n, 42)
+	_, err = service.Query[float64](ctx)
+	expect.Error(t, err, service.ErrNotProvided, "float64")
 }
 
 func TestQueryAllocatesNothing(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"github.com/lazysession/session/service"
 )
 
-// The services of the tests. Each name is looked for in error messages.
+// The services of the tests. The tests look for these names in errors.
 type (
 	alpha   struct{ n int }
 	beta    struct{ a *alpha }
