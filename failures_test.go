@@ -206,6 +206,39 @@ func TestRefusedForAFailureCommitsNothing(t *testing.T) {
 	check(t, "color", colorOf(t, c, m), "red")
 }
 
+// A commit that has failed is made good by another that sends the same changes.
+func TestLaterCommitMakesGood(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		again  func(ctx context.Context)
+		status int
+	}{
+		{"none", func(context.Context) {}, 409},
+		{"Commit", func(ctx context.Context) { must(t, session.FromContext(ctx).Commit(ctx)) }, 200},
+		{"Update", func(ctx context.Context) {
+			_, err := color.Update(ctx, func(string) (string, error) { return "blue", nil })
+			must(t, err)
+		}, 200},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			m, s := newManager(t, nil)
+			v := &visitor{t: t, m: m}
+			v.visit(func(ctx context.Context) { must(t, user.Set(ctx, "ann")) })
+			res := v.visit(func(ctx context.Context) {
+				must(t, user.Set(ctx, "bob"))
+				s.onCommit = func() error { return store.ErrConflict }
+				checkErr(t, "Commit", session.FromContext(ctx).Commit(ctx), session.ErrConflict)
+				s.onCommit = nil
+				tt.again(ctx)
+			})
+			check(t, "status", res.StatusCode, tt.status)
+			v.visit(func(ctx context.Context) {
+				wantValue(t, ctx, user, map[int]string{200: "bob", 409: "ann"}[tt.status])
+			})
+		})
+	}
+}
+
 // After Degrade, reads may fail, for a page without them was decided on; changes may not.
 func TestDegradeHoldsForReads(t *testing.T) {
 	for _, tt := range []struct {
