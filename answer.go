@@ -42,7 +42,11 @@ func answerError(w http.ResponseWriter, r *http.Request, err error, message stri
 		w.Header().Set("Retry-After", retryAfter)
 	}
 	if wantsJSON(r) {
+		for _, name := range []string{"Content-Length", "Content-Encoding", "Etag", "Last-Modified", "Cache-Control"} {
+			w.Header().Del(name) // as http.Error does
+		}
 		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.WriteHeader(status)
 		fmt.Fprintf(w, "{\"error\":%q}\n", text)
 		return
@@ -92,7 +96,10 @@ type answer struct {
 func (a *answer) Header() http.Header { return a.header }
 
 func (a *answer) WriteHeader(status int) {
-	if a.status == 0 && !informational(status) {
+	if invalid(status) {
+		panic(fmt.Sprintf("session: OnError: invalid status %d", status)) // as net/http does, but before anything is sent
+	}
+	if a.status == 0 && status >= http.StatusOK { // 1xx is no answer
 		a.status = status
 	}
 }

@@ -51,7 +51,7 @@ func (s *Session) Owner() (owner string, err error) {
 // text removes it. Names and texts have up to 255 bytes, which count towards Config.MaxBytes. It makes a session where
 // there is none.
 func (s *Session) SetLabel(name, text string) error {
-	return s.write(s.ctx, operation{setLabel, name}, func(v *visit) error {
+	return s.write(s.ctx, operation{kind: setLabel, name: name}, func(v *visit) error {
 		if err := errors.Join(checkText("label name", name), checkText("label", text)); err != nil {
 			return err
 		}
@@ -69,7 +69,7 @@ func (s *Session) SetLabel(name, text string) error {
 // lifetime. The session itself still ends after its idle timeout: Remember sets all three. It makes a session where
 // there is none, and returns ErrTooLate once the response has begun.
 func (s *Session) Persist(on bool) error {
-	return s.write(s.ctx, operation{setTimes, "persistence"}, func(v *visit) error {
+	return s.write(s.ctx, operation{kind: setTimes, name: "persistence"}, func(v *visit) error {
 		if v.rec != nil && v.rec.Persistent == on {
 			v.change.Persistent = nil
 			return nil
@@ -86,7 +86,7 @@ func (s *Session) Persist(on bool) error {
 // and from each use after. One beyond the session's lifetime is no mistake here: the session then ends with its
 // lifetime. It makes a session where there is none.
 func (s *Session) SetIdleTimeout(d time.Duration) error {
-	return s.write(s.ctx, operation{setTimes, "idle timeout"}, func(v *visit) error {
+	return s.write(s.ctx, operation{kind: setTimes, name: "idle timeout"}, func(v *visit) error {
 		if err := checkTimeout("idle timeout", d); err != nil {
 			return err
 		}
@@ -101,7 +101,7 @@ func (s *Session) SetIdleTimeout(d time.Duration) error {
 // SetLifetime sets how long after its creation this session ends, instead of Config.Lifetime. It makes a session where
 // there is none, and returns ErrTooLate once the response has begun, for the cookie tells of it.
 func (s *Session) SetLifetime(d time.Duration) error {
-	return s.write(s.ctx, operation{setTimes, "lifetime"}, func(v *visit) error {
+	return s.write(s.ctx, operation{kind: setTimes, name: "lifetime"}, func(v *visit) error {
 		if err := checkTimeout("lifetime", d); err != nil {
 			return err
 		}

@@ -123,8 +123,7 @@ func (v *visit) commitFailed(ctx context.Context, err error) error {
 	var edit *store.EditError
 	switch {
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrRetired):
-		// Whatever was to be told about the token is void: another request's word counts.
-		v.markEnded(keepToken)
+		v.endedElsewhere(fromStore(err))
 	case errors.Is(err, store.ErrConflict), errors.As(err, &edit):
 		return fromStore(err) // the change stays, and may be mended
 	default:
@@ -134,6 +133,21 @@ func (v *visit) commitFailed(ctx context.Context, err error) error {
 		return nil // a request that only read has lost nothing
 	}
 	return fromStore(err)
+}
+
+// endedElsewhere goes on after the store no longer has the session. Whatever was to be told about the token is void: the
+// word of the request that ended or renewed it counts.
+func (v *visit) endedElsewhere(err error) {
+	v.lose(err)
+	v.markEnded(keepToken)
+}
+
+// drop forgets the change of a response that is refused. A session that was to be made is not.
+func (v *visit) drop() {
+	v.forget()
+	if v.state == fresh {
+		v.state = absent
+	}
 }
 
 // outcomeUnknown goes on after a commit that may have been made or not. Where it renews, the client could be left with
@@ -150,6 +164,7 @@ func (v *visit) outcomeUnknown(ctx context.Context, err error) error {
 		v.unsure = !errors.Is(loadErr, store.ErrNotFound)
 	}
 	v.fail("committing", err)
+	v.lost = v.unavailable
 	if creates || v.unsure {
 		v.action = sendToken // of a new session only if Reload finds it
 	}
@@ -180,14 +195,15 @@ func (s *Session) commitBeforeResponse(status int) (wasUsed bool, err error) {
 	if v == nil {
 		return false, nil
 	}
+	v.decided = true
 	if status < http.StatusBadRequest {
 		err = v.overlooked()
 	}
 	if err == nil {
 		err = v.commitOrConfirm()
 	}
-	if err != nil {
-		v.forget() // what is refused must not be committed later
+	if err != nil { // what is refused must not be committed later
+		v.drop()
 	}
 	return v.state != untouched || err != nil, err
 }
@@ -197,7 +213,7 @@ func (s *Session) commitBeforeResponse(status int) (wasUsed bool, err error) {
 func (v *visit) commitOrConfirm() error {
 	v.touch(v.at)
 	if v.change.IsZero() {
-		if v.state == live && v.action == sendToken && !v.made && !v.several {
+		if v.state == live && v.action == sendToken && !v.made {
 			v.confirm()
 		}
 		return nil

@@ -50,9 +50,9 @@ func (s *Session) take(ctx context.Context, name valueName) (doc string, ok bool
 // add adds to the integer under name and returns the sum, as this request sees it.
 func (s *Session) add(ctx context.Context, name valueName, delta int64) (sum int64, err error) {
 	if err := name.check(); err != nil {
-		return 0, s.settle(changing(name.text), err)
+		return 0, s.settle(adding(name.text, delta), err)
 	}
-	err = s.write(ctx, changing(name.text), func(v *visit) (err error) {
+	err = s.write(ctx, adding(name.text, delta), func(v *visit) (err error) {
 		sum, err = v.draft.add(name.text, delta, v.s.m.cfg.MaxBytes)
 		return err
 	})
@@ -66,10 +66,10 @@ func (s *Session) Clear() error {
 
 // ifThere makes a change of a session that there is, and none where there is no session.
 func (v *visit) ifThere(change func()) error {
-	switch v.state {
-	case ended, retired:
+	switch {
+	case v.state == ended, v.state == retired, v.loggedOut:
 		return ErrEnded
-	case live, fresh:
+	case v.state == live, v.state == fresh:
 		change()
 	}
 	return nil

@@ -127,19 +127,12 @@ func (x *exchange) refusal() error {
 func (x *exchange) writeSessionHeaders() {
 	x.informClient(x.w.Header())
 	for outer := x.outer(); outer != nil; outer = outer.outer() {
-		outer.keep(x)
+		outer.session.keep(x)
 	}
 }
 
 // outer returns the exchange of the next Manager further out, nil where there is none.
 func (x *exchange) outer() *exchange { return FromContext(x.session.ctx).x }
-
-func (x *exchange) keep(inner *exchange) {
-	if x.undo == nil {
-		x.undo = new(undo)
-	}
-	x.undo.inner = append(x.undo.inner, inner)
-}
 
 // refuse throws the handler's output away and answers in its place: completely, so that the client need not wait for a
 // handler that goes on. A handler that streams may go on until its client leaves; in HTTP/1.1 the client is told to,
@@ -151,12 +144,17 @@ func (x *exchange) refuse(why error) {
 	}
 	x.undo.why = why
 	x.undo.restore(x.w.Header())
+	for inner := range x.session.inner() {
+		inner.informClient(x.w.Header())
+	}
 	if streams && x.req.ProtoMajor == 1 {
 		x.w.Header().Set("Connection", "close")
 	}
 	x.writeSessionHeaders()
 	x.answer(why).sendTo(x.w)
-	x.controller().Flush() // where it can't, the answer goes out when the handler returns
+	if flushesNow(x.w) { // not by Unwrap: a writer between may not have passed the header on
+		x.controller().Flush()
+	}
 }
 
 // answer returns what OnError answers. When OnError panics, the standard answer is sent and the panic passes on.

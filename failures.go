@@ -1,6 +1,10 @@
 package session
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/lazysession/session/store"
+)
 
 // A response must not say that all went well when something did not. So a Session remembers each operation of its
 // request that has failed until the same one succeeds, or until Degrade says that the handler knows. A response that
@@ -8,8 +12,10 @@ import "slices"
 
 // An operation is what a method of a key or a Session does, by name where there are many of a kind.
 type operation struct {
-	kind kind
-	name string // of the value or label
+	kind  kind
+	name  string // of the value or label
+	delta int64  // that is added
+	text  string // of a message
 }
 
 // A kind is a kind of operation.
@@ -18,27 +24,42 @@ type kind uint8
 const (
 	readValue kind = iota
 	changeValue
+	addToValue
+	addMessage
 	inspect // anything else that only reads: Exists, Info, Names
 	renew
 	end
 	setOwner
 	setLabel
-	setTimes // idle timeout, lifetime, persistence
+	setTimes // idle timeout, lifetime or persistence, by name; all three without one
 	clearValues
 	commit
 	reload
 )
 
-func reading(name string) operation { return operation{readValue, name} }
+func reading(name string) operation { return operation{kind: readValue, name: name} }
 
-func inspecting(what string) operation { return operation{inspect, what} }
+func changing(name string) operation { return operation{kind: changeValue, name: name} }
 
-func changing(name string) operation { return operation{changeValue, name} }
+func adding(name string, delta int64) operation {
+	return operation{kind: addToValue, name: name, delta: delta}
+}
 
-// makesGood reports whether the success of op makes up for the failure of an earlier one: of the same, or of reading a
-// value that is changed now.
+func inspecting(what string) operation { return operation{kind: inspect, name: what} }
+
+// makesGood reports whether the success of op makes up for the failure of an earlier one: of the same, of reading a value
+// that is changed now, or of adding to one that is set now. Another addition makes up for none.
 func (op operation) makesGood(failed operation) bool {
-	return op == failed || op.kind == changeValue && failed == reading(op.name)
+	switch op.kind {
+	case changeValue:
+		return failed.name == op.name && (failed.kind == changeValue || failed.kind == readValue || failed.kind == addToValue)
+	case setTimes:
+		return failed == op || failed.kind == setTimes && op.name == ""
+	case addToValue:
+		return failed == op || failed == reading(op.name)
+	default:
+		return failed == op
+	}
 }
 
 // changes reports whether the operation was to change something.
@@ -49,6 +70,7 @@ func (op operation) changes() bool {
 // A trouble is what a Session knows of failures.
 type trouble struct {
 	unavailable error     // why the session is failed
+	lost        error     // unavailable, when a commit had no answer
 	failures    []failure // operations that have failed and were not made good
 	degraded    bool      // Degrade was called
 }
@@ -69,11 +91,11 @@ func (s *Session) settle(op operation, err error) error {
 	return err
 }
 
-// settle notes how an operation went. Sessions outside HTTP have no response to refuse, and a response that has
-// begun can't be refused any more.
+// settle notes how an operation went. Sessions outside HTTP have no response to refuse, and a response that was decided on
+// can't be refused any more.
 func (v *visit) settle(op operation, err error) {
 	switch {
-	case v.s.x == nil, v.s.in(sealed | closed):
+	case v.s.x == nil, v.decided, v.s.in(closed):
 	case err != nil:
 		v.noteFailure(op, err)
 	default:
@@ -89,6 +111,41 @@ func (v *visit) noteFailure(op operation, err error) {
 	}
 	t.failures = append(slices.DeleteFunc(t.failures, func(f failure) bool { return f.operation == op }), failure{op, err})
 	v.s.phase.Or(failing | used) // used, so that the response looks
+}
+
+// lose notes that what the change was to do is lost.
+func (v *visit) lose(err error) {
+	c := &v.change
+	for _, e := range c.Edits {
+		if e.Op == store.Add {
+			v.settle(adding(e.Name, e.Delta), err)
+		} else {
+			v.settle(changing(e.Name), err)
+		}
+	}
+	for name := range c.Labels {
+		v.settle(operation{kind: setLabel, name: name}, err)
+	}
+	if c.Renews() {
+		v.settle(operation{kind: renew}, err)
+	}
+	if c.Owner != nil {
+		v.settle(operation{kind: setOwner}, err)
+	}
+	if c.Cleared {
+		v.settle(operation{kind: clearValues}, err)
+	}
+	if !c.Created && (c.IdleTimeout != 0 || c.Lifetime != 0 || c.Persistent != nil) {
+		v.settle(operation{kind: setTimes}, err)
+	}
+}
+
+// foundMade forgets the failures of a commit without an answer: it was made after all, and in one step.
+func (v *visit) foundMade() {
+	v.failures = slices.DeleteFunc(v.failures, func(f failure) bool { return f.err == v.lost })
+	if len(v.failures) == 0 {
+		v.s.phase.And(^failing)
+	}
 }
 
 // madeGood forgets the failures that the success of an operation makes good.

@@ -49,15 +49,16 @@ func (f Flash) Add(ctx context.Context, kind, text string) error {
 	if s.m == nil {
 		return ErrNoMiddleware
 	}
+	op := operation{kind: addMessage, name: f.Name(), text: kind + "\x00" + text}
 	doc, err := jsonvalue.Encode(FlashMessage{Kind: kind, Text: text})
 	if err != nil {
-		return s.settle(changing(f.Name()), &ValueError{Name: f.Name(), Err: err})
+		return s.settle(op, &ValueError{Name: f.Name(), Err: err})
 	}
 	name := f.key.Sub(flashID(store.InstantOf(s.m.now()))).name
 	if err := errors.Join(f.key.name.check(), name.check()); err != nil {
-		return s.settle(changing(f.Name()), err)
+		return s.settle(op, err)
 	}
-	return s.addFlash(ctx, f.Name(), name.text, doc)
+	return s.addFlash(ctx, op, name.text, doc)
 }
 
 // Take returns all messages, oldest first, and removes them. Where there are none, it changes nothing and makes no
@@ -86,8 +87,8 @@ func (f Flash) Take(ctx context.Context) ([]FlashMessage, error) {
 }
 
 // addFlash sets a value of a flash. It is allowed after the request's own End: a new session begins then.
-func (s *Session) addFlash(ctx context.Context, flash, name, doc string) error {
-	return s.do(ctx, changing(flash), func(v *visit) error {
+func (s *Session) addFlash(ctx context.Context, op operation, name, doc string) error {
+	return s.do(ctx, op, func(v *visit) error {
 		loggedOut := v.state == ended && v.loggedOut
 		if loggedOut {
 			v.state = absent
@@ -108,7 +109,7 @@ func (s *Session) takeBelow(ctx context.Context, flash string) (taken []store.Va
 			return fromStore(err)
 		}
 		for name, doc := range view.Values.All() {
-			if strings.HasPrefix(name, flash+"/") {
+			if id, ok := strings.CutPrefix(name, flash+"/"); ok && isFlashID(id) {
 				taken = append(taken, store.Value{Name: name, JSON: doc})
 				v.draft.delete(name)
 			}
@@ -116,6 +117,12 @@ func (s *Session) takeBelow(ctx context.Context, flash string) (taken []store.Va
 		return nil
 	})
 	return taken, err
+}
+
+// isFlashID reports whether id could be one that flashID has made: other values below the name are left alone.
+func isFlashID(id string) bool {
+	_, err := hex.DecodeString(id)
+	return err == nil && len(id) == len(flashID(0))
 }
 
 // newestFlash is the number of the newest message of this process.

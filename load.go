@@ -24,12 +24,12 @@ func (v *visit) find(ctx context.Context) error {
 	}
 	v.at = store.InstantOf(v.s.m.now())
 	tokens := v.s.x.tokens(v.found[:0])
-	token, why := v.s.m.signer.Pick(tokens)
+	token, why := v.signer().Pick(tokens)
 	switch why {
 	case signed.Accepted:
 		v.load(ctx, token)
 	case signed.Several:
-		v.choose(ctx, v.s.m.signer.Verified(tokens))
+		v.choose(ctx, v.signer().Verified(tokens))
 	default:
 		v.noSession(why)
 	}
@@ -124,8 +124,9 @@ func (v *visit) debugRefused(why string) {
 // timeout, not one for each value, and a change of unknown outcome is never sent again.
 func (v *visit) fail(doing string, err error) {
 	v.state = failed
-	v.forget()
 	v.troubles().unavailable = fmt.Errorf("%w: %s: %w", ErrUnavailable, doing, err)
+	v.lose(v.unavailable)
+	v.forget()
 	v.s.m.log.LogAttrs(v.s.ctx, slog.LevelError, "session: store unavailable",
 		slog.String("doing", doing), slog.Any("error", err))
 }
@@ -144,6 +145,7 @@ func (v *visit) create() (made bool, err error) {
 		v.change.Persistent = new(true)
 	}
 	v.state = fresh
+	v.several = v.refusal == signed.Several // or the next request would have two live sessions again
 	return true, nil
 }
 

@@ -163,6 +163,9 @@ func (m *Manager) Create(ctx context.Context) (*Session, error) {
 // ErrEnded; ErrUnavailable says that the store could not tell.
 func (m *Manager) Open(ctx context.Context, signed string) (*Session, error) {
 	token, _ := m.signer.Pick([]string{signed})
+	if m.auto != nil && token.Signed == "" {
+		token, _ = m.auto.signer.Pick([]string{signed})
+	}
 	if token.Signed == "" {
 		return nil, fmt.Errorf("%w: no valid token", ErrEnded)
 	}

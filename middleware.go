@@ -3,7 +3,9 @@ package session
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/lazysession/session/internal/ctxkey"
@@ -56,10 +58,16 @@ func (x *exchange) release(r *http.Request) {
 		x.session.phase.Or(closed)
 	}
 	if x.refusal() != nil { // a handler that has outlived its request may still look into the undo
+		x.dropTrailers()
 		x.endAbort(recover())
 		return
 	}
 	x.undo.free()
+}
+
+// dropTrailers removes the trailers of a handler that has kept the header from before the refusal.
+func (x *exchange) dropTrailers() {
+	maps.DeleteFunc(x.w.Header(), func(name string, _ []string) bool { return strings.HasPrefix(name, http.TrailerPrefix) })
 }
 
 // endAbort passes a panic on, unless it is http.ErrAbortHandler: so httputil.ReverseProxy ends a handler whose writes

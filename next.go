@@ -22,9 +22,9 @@ func (c Counter) Next(ctx context.Context) (int64, error) {
 // could add to the same change, and both would read the same sum.
 func (s *Session) countOne(ctx context.Context, name valueName) (number int64, err error) {
 	if err := name.check(); err != nil {
-		return 0, s.settle(changing(name.text), err)
+		return 0, s.settle(adding(name.text, 1), err)
 	}
-	err = s.write(ctx, changing(name.text), func(v *visit) (err error) {
+	err = s.write(ctx, adding(name.text, 1), func(v *visit) (err error) {
 		takeBack := v.remember(name.text)
 		if _, err = v.draft.add(name.text, 1, v.s.m.cfg.MaxBytes); err != nil {
 			return err

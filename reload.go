@@ -56,7 +56,7 @@ func (v *visit) retry(ctx context.Context) error {
 		v.markEnded(keepToken)
 		return ErrEnded
 	case creates && v.state == live:
-		v.madeGood(operation{kind: commit}) // it was one step, so all of it was made
+		v.foundMade()
 	}
 	return nil
 }
@@ -69,7 +69,7 @@ func (v *visit) retryRenewal(ctx context.Context) error {
 	case err == nil:
 		v.state, v.signed, v.raw, v.hash, v.unsure = live, "", v.next, next, false
 		v.committed(rec)
-		v.madeGood(operation{kind: commit})
+		v.foundMade()
 		return nil
 	case errors.Is(err, store.ErrNotFound):
 		v.unsure, v.action = false, keepToken
@@ -87,7 +87,7 @@ func (v *visit) loadAgain(ctx context.Context) error {
 		v.rec, v.size = rec, 0
 		return nil
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrRetired):
-		v.markEnded(keepToken)
+		v.endedElsewhere(fromStore(err))
 	}
 	return fromStore(err)
 }

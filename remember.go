@@ -15,7 +15,7 @@ import (
 // it at visits, once a day, say. It makes a session where there is none, and returns ErrTooLate once the response has
 // begun, for the cookie tells of it.
 func (s *Session) Remember(d time.Duration) error {
-	return s.write(s.ctx, operation{setTimes, "remembering"}, func(v *visit) error {
+	return s.write(s.ctx, operation{kind: setTimes}, func(v *visit) error {
 		if err := checkTimeout("remembering", d); err != nil {
 			return err
 		}

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+
+	"github.com/lazysession/session/internal/signed"
 )
 
 // overTLS returns the cookie of requests that came over TLS.
@@ -23,6 +25,7 @@ func (c Cookie) overTLS() Cookie {
 // A secureAuto is what a Manager needs for SecureAuto beside the cookie of requests over TLS.
 type secureAuto struct {
 	overHTTP *transport     // of the cookie of other requests
+	signer   *signed.Signer // of tokens that travel so: one that was read in the clear opens nothing over TLS
 	proxies  []netip.Prefix // whose word counts
 }
 
@@ -31,7 +34,8 @@ func newSecureAuto(cfg *Config) *secureAuto {
 	if cfg.Cookie.Secure != SecureAuto {
 		return nil
 	}
-	return &secureAuto{overHTTP: newTransport(newCookieCarrier(cfg.Cookie)), proxies: cfg.TrustedProxies}
+	return &secureAuto{overHTTP: newTransport(newCookieCarrier(cfg.Cookie)), proxies: cfg.TrustedProxies,
+		signer: signed.New(cfg.Cookie.Name, cfg.Keys, cfg.Lifetime)}
 }
 
 // overTLS reports whether the client sent r over TLS, as far as can be relied on.

@@ -131,13 +131,14 @@ func (s *Session) Exists() (exists bool, err error) {
 // Where the store's answer to that commit is lost, one more load finds out whether the new token is live. If it is, all
 // went well; if it is not, the old one still opens the session. Where that can't be found out either, the client gets
 // the new token with the answer of Config.OnError: it opens the session if the commit was made, and where it was not,
-// the visitor can log in again.
+// the visitor can log in again. A store that makes the commit even after it was asked leaves the visitor with the old
+// token: changes are then answered 409 until the store forgets it, after store.RetiredFor, and the visitor can log in.
 //
 // It returns ErrTooLate once the response has begun, and ErrEnded.
 func (s *Session) Renew() error {
 	return s.do(s.ctx, operation{kind: renew}, func(v *visit) error {
 		switch {
-		case v.state == ended, v.state == retired:
+		case v.state == ended, v.state == retired, v.loggedOut:
 			return ErrEnded
 		case v.state != live, v.change.Renews():
 			return nil // a token that no client has is as good as a new one
@@ -161,16 +162,14 @@ func (s *Session) End() error {
 }
 
 func (v *visit) end() error {
-	switch v.state {
-	case retired:
+	switch {
+	case v.state == retired:
 		return ErrEnded // the renewed session lives on: nothing may say "logged out"
-	case fresh:
+	case v.refusal >= signed.Several && (v.state == absent || v.state == fresh):
+		return v.endAll()
+	case v.state == fresh:
 		v.logOut(v.action)
-	case absent:
-		if v.refusal >= signed.Several {
-			return v.endAll()
-		}
-	case live:
+	case v.state == live:
 		err := v.s.m.end(v.s.ctx, Event{Kind: EventEnded, ID: v.rec.ID, Owner: v.rec.Owner, Reason: LoggedOut})
 		if err != nil {
 			return err
@@ -183,7 +182,7 @@ func (v *visit) end() error {
 // endAll ends every session that the request has a token of, where there are several and so none was used: a visitor
 // who logs out must not come back when one of the cookies is gone.
 func (v *visit) endAll() error {
-	tokens := v.s.m.signer.Verified(v.s.x.tokens(v.found[:0]))
+	tokens := v.signer().Verified(v.s.x.tokens(v.found[:0]))
 	if len(tokens) > signed.MaxCandidates {
 		return fmt.Errorf("%w: the request has valid tokens of %d sessions, more than the %d that End takes",
 			ErrConflict, len(tokens), signed.MaxCandidates)
@@ -225,7 +224,7 @@ func (s *Session) Token() (signed string, err error) {
 		case err != nil || view == nil:
 			return err
 		case v.change.Renews():
-			signed = v.s.m.signer.Sign(v.next, view.Lifetime)
+			signed = v.signer().Sign(v.next, view.Lifetime)
 			return nil
 		}
 		signed, err = v.sign(view.Lifetime)
@@ -240,7 +239,7 @@ func (v *visit) sign(lifetime time.Duration) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return v.s.m.signer.Sign(raw, lifetime), nil
+	return v.signer().Sign(raw, lifetime), nil
 }
 
 var errUnsigned = errors.New("session: the token's signature is no longer valid")
@@ -251,7 +250,7 @@ func (v *visit) rawToken() (signed.Raw, error) {
 	if v.signed == "" {
 		return v.raw, nil
 	}
-	raw, ok := v.s.m.signer.Open(v.signed)
+	raw, ok := v.signer().Open(v.signed)
 	if !ok {
 		return signed.Raw{}, errUnsigned
 	}

@@ -2,24 +2,25 @@ package session
 
 import (
 	"net/http"
+	"slices"
 	"sync"
 )
 
 // An undo is what it takes to throw a response away: the header as it was before the handler, to which it then returns.
 // What other middleware has set further out stays; what the handler has set goes. It comes from a pool, so that a
 // request which leaves its session alone allocates nothing for it, and a response whose header is still empty needs
-// none.
+// none. Only the response's own writer may touch it: a handler can outlive its request, by http.TimeoutHandler.
 type undo struct {
 	fields []field
-	inner  []*exchange // of Managers further in: what they tell the client holds, whatever becomes of this response
+	values []string    // of all fields
 	why    error       // set when the response is thrown away
 	sink   http.Header // where headers go that the handler sets after that
 }
 
-// A field is one field of a header. Set and Add leave its slice of values as it is.
+// A field is one field of a header, and how many of the values are its.
 type field struct {
-	name   string
-	values []string
+	name  string
+	count int
 }
 
 var undos = sync.Pool{New: func() any { return new(undo) }}
@@ -31,7 +32,8 @@ func undoOf(h http.Header) *undo {
 	}
 	u := undos.Get().(*undo)
 	for name, values := range h {
-		u.fields = append(u.fields, field{name, values})
+		u.fields = append(u.fields, field{name, len(values)})
+		u.values = append(u.values, values...)
 	}
 	return u
 }
@@ -42,20 +44,18 @@ func (u *undo) free() {
 		return
 	}
 	clear(u.fields)
-	clear(u.inner)
-	u.fields, u.inner = u.fields[:0], u.inner[:0]
+	clear(u.values)
+	u.fields, u.values = u.fields[:0], u.values[:0]
 	undos.Put(u)
 }
 
-// restore returns the header to what it was, keeps caches from what comes instead, and says again what Managers further
-// in have told the client: without it their visitors would be locked out.
+// restore returns the header to what it was, and keeps caches from what comes instead.
 func (u *undo) restore(h http.Header) {
 	clear(h)
+	rest := u.values
 	for _, f := range u.fields {
-		h[f.name] = f.values
+		h[f.name] = slices.Clone(rest[:f.count])
+		rest = rest[f.count:]
 	}
 	forbidCaching(h)
-	for _, x := range u.inner {
-		x.informClient(h)
-	}
 }

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"iter"
 	"log/slog"
 	"time"
 
@@ -32,6 +33,8 @@ func (s *Session) verdict() verdict {
 	switch {
 	case v.action != sendToken:
 		return verdict{action: v.action, forgetOthers: v.several}
+	case v.rec == nil && v.loggedOut: // what was to come after the end could not be stored
+		return verdict{action: removeToken, forgetOthers: v.several}
 	case v.rec == nil:
 		return verdict{}
 	}
@@ -41,6 +44,31 @@ func (s *Session) verdict() verdict {
 		return verdict{}
 	}
 	return verdict{sendToken, token, v.maxAge(), v.several}
+}
+
+// An innerExchange is one of the exchanges of Managers further in. What they have told the client holds, whatever becomes
+// of this response: without it their visitors would be locked out.
+type innerExchange struct {
+	*exchange
+	next *innerExchange
+}
+
+func (s *Session) keep(inner *exchange) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := s.visitLocked()
+	v.innermost = &innerExchange{inner, v.innermost}
+}
+
+// inner yields what keep was given.
+func (s *Session) inner() iter.Seq[*exchange] {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	first := s.visit.innermost
+	return func(yield func(*exchange) bool) {
+		for i := first; i != nil && yield(i.exchange); i = i.next {
+		}
+	}
 }
 
 // tells reports whether the client is told of its token.
@@ -54,7 +82,7 @@ func (s *Session) tells() bool {
 // is the new one: the old one may open nothing any more.
 func (v *visit) tokenToSend() (string, error) {
 	if v.unsure {
-		return v.s.m.signer.Sign(v.next, v.rec.Lifetime), nil
+		return v.signer().Sign(v.next, v.rec.Lifetime), nil
 	}
 	return v.sign(v.rec.Lifetime)
 }

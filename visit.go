@@ -11,9 +11,7 @@ import (
 // A visit is what a Session knows once it is used: its token, the draft of its values, and how far both have come. It
 // is apart from the Session so that one which is not used stays small. All of it is done under the Session's lock.
 type visit struct {
-	s     *Session
-	state state
-
+	s      *Session
 	at     store.Instant // of the first use, by the store's clock
 	signed string        // the token, as the client sent it
 	raw    signed.Raw    // of a session that was made or renewed here
@@ -21,17 +19,19 @@ type visit struct {
 	draft                // what the session holds; rec is kept when it has failed, for what must be told and for Reload
 	next   signed.Raw    // whose hash is change.RenewTo
 
-	action  tokenAction
-	refusal signed.Refusal // why it is absent, where the request's tokens were refused
-	unsure  bool           // a renewal to next was sent and had no answer
-	made    bool           // the session was made by this request
-	several bool           // the request has dead tokens beside the one in use: the client is told to forget what it can
+	state     state
+	action    tokenAction
+	refusal   signed.Refusal // why it is absent, where the request's tokens were refused
+	unsure    bool           // a renewal to next was sent and had no answer
+	made      bool           // the session was made by this request
+	several   bool           // the client is told to forget what it can of tokens beside the one in use
+	loggedOut bool           // this request has ended its session: only a Flash may be added after
+	decided   bool           // whether the response is refused
 
-	loggedOut bool // this request has ended its session: only a Flash may be added after
+	*trouble                 // nil until something has failed
+	innermost *innerExchange // of Managers further in
 
-	*trouble // nil until something has failed
-
-	// Room for what a request that reads needs, so that it needs no allocation of its own.
+	// For what a request that reads needs, so that it needs no allocation of its own.
 	found   [1]string    // the request's token, where it has one
 	loading storeContext // of the first load
 	vary    [1]string    // a line of the response's header
@@ -88,4 +88,12 @@ func (v *visit) ready(ctx context.Context) error {
 		return v.unavailable
 	}
 	return nil
+}
+
+// signer returns what signs the token and verifies it.
+func (v *visit) signer() *signed.Signer {
+	if m := v.s.m; m.auto != nil && v.s.x != nil && !v.s.x.overTLS {
+		return m.auto.signer
+	}
+	return v.s.m.signer
 }
