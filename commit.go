@@ -114,7 +114,7 @@ func (s *Session) clientMustKnow() bool {
 // commitFailedLocked judges the error of a commit, and returns what is left of it: nothing, where only the sign of use was
 // lost, or where the changes turn out to be stored.
 func (s *Session) commitFailedLocked(ctx context.Context, err error) error {
-	onlyTouches := s.change.OnlyTouches()
+	mutates := s.change.Mutates()
 	var edit *store.EditError
 	switch {
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrRetired):
@@ -125,7 +125,7 @@ func (s *Session) commitFailedLocked(ctx context.Context, err error) error {
 	default:
 		return s.outcomeUnknownLocked(ctx, err)
 	}
-	if onlyTouches {
+	if !mutates {
 		return nil // a request that only read has lost nothing
 	}
 	return fromStore(err)
@@ -135,7 +135,7 @@ func (s *Session) commitFailedLocked(ctx context.Context, err error) error {
 // with a token that is dead: one load finds out whether the new one is live. A commit is one step, so then all of it was
 // made. Where the load fails as well, the client gets the new token.
 func (s *Session) outcomeUnknownLocked(ctx context.Context, err error) error {
-	onlyTouches, renews, creates := s.change.OnlyTouches(), s.change.Renews(), s.change.Created
+	mutates, renews, creates := s.change.Mutates(), s.change.Renews(), s.change.Created
 	if renews && !creates {
 		rec, loadErr := s.askForRenewalLocked(ctx, err)
 		if loadErr == nil {
@@ -148,7 +148,7 @@ func (s *Session) outcomeUnknownLocked(ctx context.Context, err error) error {
 	if creates || s.unsure {
 		s.action = sendToken // of a new session only if Reload finds it
 	}
-	if onlyTouches {
+	if !mutates {
 		return nil
 	}
 	return s.unavailable

@@ -10,8 +10,10 @@ import (
 )
 
 // A Change says what happened to a session, never what it looks like. The zero Change changes nothing.
-// It is applied in the order of its fields, of which IfVersion, IfValue, NoRecord and MaxPerOwner change nothing by
-// themselves.
+//
+// A store applies a Change in one step. It checks the conditions (Created, IfVersion, IfValue) against the record before
+// the change, applies Cleared before Edits, and counts for MaxPerOwner after Owner is set. The order of the rest makes no
+// difference. ID, IfVersion, IfValue, NoRecord and MaxPerOwner change nothing by themselves.
 type Change struct {
 	// Created makes a new record with this identity, and needs IdleTimeout and Lifetime. Without it a Change never
 	// creates. It goes with neither IfVersion nor IfValue: with one of them it is ErrConflict.
@@ -103,7 +105,7 @@ func (e *EditError) Error() string { return fmt.Sprintf("value %q: %v", e.Name, 
 func (e *EditError) Unwrap() error { return e.Err }
 
 // IsZero reports whether the change changes nothing.
-func (c *Change) IsZero() bool { return !c.Touched && c.OnlyTouches() }
+func (c *Change) IsZero() bool { return !c.Touched && !c.Mutates() }
 
 // Renews reports whether the change replaces the record's token.
 func (c *Change) Renews() bool { return c.RenewTo != Token{} }
@@ -111,10 +113,11 @@ func (c *Change) Renews() bool { return c.RenewTo != Token{} }
 // WantsRecord reports whether Commit has to return the record after the change.
 func (c *Change) WantsRecord() bool { return !c.NoRecord || c.Created || c.Renews() }
 
-// OnlyTouches reports whether the change does nothing but move last-seen: such a change makes no new version.
-func (c *Change) OnlyTouches() bool {
-	return !c.Created && !c.Renews() && !c.Cleared && len(c.Edits) == 0 && c.Owner == nil &&
-		len(c.Labels) == 0 && c.Persistent == nil && c.IdleTimeout == 0 && c.Lifetime == 0
+// Mutates reports whether the change makes a new version of the record. Touched alone, which only moves last-seen, makes
+// none.
+func (c *Change) Mutates() bool {
+	return c.Created || c.Renews() || c.Cleared || len(c.Edits) > 0 || c.Owner != nil ||
+		len(c.Labels) > 0 || c.Persistent != nil || c.IdleTimeout != 0 || c.Lifetime != 0
 }
 
 // Allows reports whether IfVersion and IfValue allow the change of a record; nil: of one that is yet to be created,
@@ -161,7 +164,7 @@ func (c *Change) ApplyTo(r *Record, now Instant) error {
 	if c.Touched || c.IdleTimeout != 0 {
 		r.LastSeen = max(r.LastSeen, now)
 	}
-	if c.OnlyTouches() {
+	if !c.Mutates() {
 		return nil
 	}
 	r.Version++
