@@ -2,7 +2,7 @@
 //
 // A [Store] has three methods. Load finds an immutable [Record] by its token, Commit applies a [Change] in one atomic
 // step, End removes a record for good. Package storetest holds every rule below as a test; a store that passes it can
-// stand under a session.Manager.
+// serve a session.Manager.
 //
 // # How to think about it
 //

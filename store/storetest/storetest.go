@@ -1,4 +1,4 @@
-// Package storetest holds the rules of package store as tests. A store that passes them can stand under a
+// Package storetest holds the rules of package store as tests. A store that passes them can serve a
 // session.Manager, wherever it keeps its records:
 //
 //	func TestStore(t *testing.T) {
