@@ -119,7 +119,7 @@ func (v *visit) clientMustKnow() bool {
 // commitFailed judges the error of a commit, and returns what is left of it: nothing, where only the sign of use was
 // lost, or where the changes turn out to be stored.
 func (v *visit) commitFailed(ctx context.Context, err error) error {
-	onlyTouches := v.change.OnlyTouches()
+	mutates := v.change.Mutates()
 	var edit *store.EditError
 	switch {
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrRetired):
@@ -129,7 +129,7 @@ func (v *visit) commitFailed(ctx context.Context, err error) error {
 	default:
 		return v.outcomeUnknown(ctx, err)
 	}
-	if onlyTouches {
+	if !mutates {
 		return nil // a request that only read has lost nothing
 	}
 	return fromStore(err)
@@ -154,7 +154,7 @@ func (v *visit) drop() {
 // a token that is dead: one load finds out whether the new one is live. A commit is one step, so then all of it was
 // made. Where the load fails as well, the client gets the new token.
 func (v *visit) outcomeUnknown(ctx context.Context, err error) error {
-	onlyTouches, renews, creates := v.change.OnlyTouches(), v.change.Renews(), v.change.Created
+	mutates, renews, creates := v.change.Mutates(), v.change.Renews(), v.change.Created
 	if renews && !creates {
 		rec, loadErr := v.askForRenewal(ctx, err)
 		if loadErr == nil {
@@ -168,7 +168,7 @@ func (v *visit) outcomeUnknown(ctx context.Context, err error) error {
 	if creates || v.unsure {
 		v.action = sendToken // of a new session only if Reload finds it
 	}
-	if onlyTouches {
+	if !mutates {
 		return nil
 	}
 	return v.unavailable

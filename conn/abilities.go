@@ -5,9 +5,9 @@ import (
 	"syscall"
 )
 
-// Programs ask by type assertion what a net.Conn can do. So the one they get must have exactly the optional methods of
-// the one below it: each combination is a type. All of them are one pointer to the Conn, which an interface holds
-// without an allocation; each adds one method to a smaller one.
+// Programs find out by type assertion what a net.Conn can do. So the one they get must have exactly the optional
+// methods of the connection below: each combination is a type. Each type is one pointer to the Conn, which an interface
+// holds without an allocation, and adds one method to a smaller type.
 
 type (
 	viewS struct{ *Conn } // SyscallConn
@@ -63,10 +63,10 @@ const (
 	canPacket
 )
 
-// View returns the connection for others: with the methods SyscallConn, CloseWrite, CloseRead, and those of a
-// net.PacketConn, each if the connection below has it. Listeners and dials return it. A program that makes the Conn by
-// [New] hands its View to others who ask by type assertion what a connection can do, as net/http does. [From] leads
-// back.
+// View returns the connection with more methods: SyscallConn, CloseWrite, CloseRead, and those of a net.PacketConn,
+// each if the connection below has it. Listeners and dials return the View. A program that makes the Conn with [New]
+// passes its View to code that finds out by type assertion what a connection can do, such as net/http. [From] returns
+// the Conn of a View.
 func (c *Conn) View() net.Conn {
 	switch abilities(c.inner) {
 	case canSyscall | canCloseWrite | canCloseRead:
@@ -121,7 +121,7 @@ func abilities(nc net.Conn) (bits int) {
 	return bits
 }
 
-// A Conn and its views are ours: they lead to the Conn.
+// A Conn and its views implement ours, which returns the Conn.
 type ours interface{ self() *Conn }
 
 func (c *Conn) self() *Conn { return c }
@@ -150,6 +150,6 @@ func (c *Conn) syscallConn() (syscall.RawConn, error) {
 	return observedRaw{raw}, nil
 }
 
-// An observedRaw has the methods of a RawConn and no more. By others, os.File finds the socket, and would have the
-// kernel move bytes between the two that no observer is told of. Without them it asks the Conn.
+// An observedRaw has the methods of a RawConn and no more. With others, os.File would find the socket, and let the
+// kernel move bytes between the two without the observers. Without them it uses the Conn.
 type observedRaw struct{ syscall.RawConn }

@@ -64,7 +64,7 @@ func TestTCPConnBelow(t *testing.T) {
 	expect.Equal(t, "From below TLS", conn.From(tls.Server(c, &tls.Config{})), c)
 }
 
-// Protocols of the program's own, negotiated by TLS, get the connection as ever.
+// A protocol of the program's own, negotiated by TLS, gets the connection as it does without slots.
 func TestTLSNextProto(t *testing.T) {
 	w := newWitness(t)
 	s := startSite(t, w, ways[1], http.NotFoundHandler(), func(srv *http.Server) {
@@ -94,7 +94,7 @@ func TestTLSNextProto(t *testing.T) {
 	s.wantReleased(1)
 }
 
-// Few is a connection with as many abilities as a test gives it.
+// Few is a connection with the abilities that a test gives it.
 type few struct{ net.Conn }
 
 type (
@@ -105,7 +105,7 @@ type (
 	readCloser  interface{ CloseRead() error }
 )
 
-// abilitiesOf names what others find when they ask a connection by type assertion.
+// abilitiesOf names the abilities of a connection that a type assertion finds.
 func abilitiesOf(nc net.Conn) (names []string) {
 	if _, ok := nc.(syscall.Conn); ok {
 		names = append(names, "SyscallConn")
@@ -223,7 +223,7 @@ func TestAbilitiesAreThoseOfTheConnectionBelow(t *testing.T) {
 	}
 }
 
-// What others call is done by the connection below, and its errors come back.
+// Calls of optional methods reach the connection below, and its errors come back.
 func TestAbilitiesAreUsed(t *testing.T) {
 	bothWays(t, func(t *testing.T, s *side) {
 		below, peer := rawPair(t)
@@ -251,7 +251,7 @@ func TestAbilitiesAreUsed(t *testing.T) {
 		expect.NoError(t, c.Close())
 		expect.Error(t, c.(writeCloser).CloseWrite(), net.ErrClosed)
 		expect.Error(t, c.(readCloser).CloseRead(), net.ErrClosed)
-		if raw, err = c.(syscall.Conn).SyscallConn(); err == nil { // net says so at the first use only
+		if raw, err = c.(syscall.Conn).SyscallConn(); err == nil { // net reports it only at the first use
 			err = raw.Control(func(uintptr) {})
 		}
 		expect.Error(t, err, net.ErrClosed)
@@ -265,7 +265,7 @@ func TestAbilitiesAreUsed(t *testing.T) {
 	})
 }
 
-// Listeners and dials give what others can ask.
+// Listeners and dials return connections with the optional methods.
 func TestListenersAndDialsGiveViews(t *testing.T) {
 	below, err := net.Listen("tcp", "127.0.0.1:0")
 	expect.NoError(t, err)

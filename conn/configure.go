@@ -7,15 +7,15 @@ import (
 	"github.com/lazysession/session/slot"
 )
 
-// Configure gives the connections of a server the slots of a table. It does three things, and a program that composes
-// them in another way does them itself:
+// Configure gives the connections of a server the slots of a table. It does three things, which a program can also do
+// itself to compose them in another way:
 //
 //   - it puts [ConnContext] around srv.ConnContext, so that requests find their connection;
-//   - it puts [Handler] around srv.Handler, so that no data is released under a request; nil stands for
-//     http.DefaultServeMux, as ever;
-//   - it returns [NewListener] for the table: the function that gives the connections of a listener their slots.
+//   - it puts [Handler] around srv.Handler, so that no data is released during a request; a nil srv.Handler stands for
+//     http.DefaultServeMux, as always;
+//   - it returns a function that calls [NewListener] with the table, which gives the connections of a listener slots.
 //
-// It is called before the server serves, when its other fields are set:
+// Call it before the server serves, after its other fields are set:
 //
 //	withSlots := conn.Configure(srv, &table)
 //	err = srv.Serve(withSlots(listener)) // or ServeTLS

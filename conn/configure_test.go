@@ -12,7 +12,7 @@ import (
 	"github.com/lazysession/session/slot"
 )
 
-// Configure does all that it takes, around what the program has set.
+// Configure does all three things, and keeps what the program has set.
 func TestConfigure(t *testing.T) {
 	type key struct{}
 	teapot := http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusTeapot) })
@@ -36,12 +36,12 @@ func TestConfigure(t *testing.T) {
 			_, err = w.lives.Get(conn.From(nc))
 			expect.NoError(t, err)
 
-			// 2. The context knows the connection, and so does the program's own function.
+			// 2. FromContext finds the connection, also in the program's own function.
 			ctx := srv.ConnContext(t.Context(), nc)
 			expect.Equal(t, "connection in the context", conn.FromContext(ctx), conn.From(nc))
 			expect.Equal(t, "connection in the program's own", ctx.Value(key{}), any(conn.From(nc)))
 
-			// 3. The handler is called, by a request that keeps the data; nil is http.DefaultServeMux.
+			// 3. The handler is called while the data is pinned; nil is http.DefaultServeMux.
 			want := http.StatusTeapot
 			if h == nil {
 				want = http.StatusNotFound
@@ -56,7 +56,7 @@ func TestConfigure(t *testing.T) {
 	}
 }
 
-// The parts do what they say and no more: a server's handler is the program's.
+// Each part does its own work and no more: ConnContext leaves the server's handler as it is.
 func TestConnContextLeavesTheHandlerAlone(t *testing.T) {
 	ours, _ := net.Pipe()
 	c, err := conn.New(t.Context(), ours, new(slot.Table))

@@ -12,17 +12,18 @@ import (
 	"github.com/lazysession/session/slot"
 )
 
-// A Conn is a connection with slots. It is made by what [NewListener] and [DialContext] return, or by [New].
+// A Conn is a connection with slots. The listeners of [NewListener], the dial functions of [DialContext], and [New]
+// make it.
 //
-// Close also releases the slots, as soon as no request uses them. Goroutines may share a Conn as any net.Conn.
+// Close also releases the slots, as soon as no request uses them. Goroutines may share a Conn like any net.Conn.
 //
-// It has what every connection can do. Listeners and dials return its [Conn.View], which also has what the connection
-// below can do; that one is [Conn.NetConn].
+// A Conn has the methods of every connection. Listeners and dials return its [Conn.View], which also has optional
+// methods of the connection below. [Conn.NetConn] returns the connection below.
 type Conn struct {
 	inner  net.Conn
 	data   slot.Data
 	table  *slot.Table
-	parent context.Context // of its requests; set once, before there are any
+	parent context.Context // the parent of its requests' context; set once, before there are requests
 
 	opening   atomic.Bool
 	observers []Observer // not changed after opening
@@ -34,12 +35,12 @@ var (
 )
 
 // New opens a connection with the slots of a table, for servers and clients that accept or dial in a way of their own.
-// The OnOpen hooks run before it returns; [FromContext] finds the Conn in their context, which else is ctx, or the
-// background for a nil one. A nil table has no slots. A layer that refuses the connection has closed it by then.
+// The OnOpen hooks run before New returns. Their context is ctx, or the background if that is nil, with the Conn for
+// [FromContext]. A nil table has no slots. If a layer refused the connection, the Conn is closed when New returns.
 //
-// It returns an error for a nil connection, for one that has slots already, and for one that is TLS already: around
-// that, net/http would find neither HTTP/2 nor Request.TLS. TLS belongs around a Conn, not below it. After an error nc
-// is the caller's to close.
+// New returns an error for a nil connection, for one that has slots already, and for one that is TLS already: around
+// TLS, net/http would find neither HTTP/2 nor Request.TLS. TLS belongs around a Conn, not below it. After an error the
+// caller has to close nc.
 func New(ctx context.Context, nc net.Conn, t *slot.Table) (*Conn, error) {
 	c, err := wrap(nc, t)
 	if err != nil {
@@ -65,8 +66,8 @@ func wrap(nc net.Conn, t *slot.Table) (*Conn, error) {
 	return &Conn{inner: nc, table: t}, nil
 }
 
-// open runs the OnOpen hooks. Only while they run may observers be added. The context is not kept for the release,
-// since with a dial it is that of some request.
+// open runs the OnOpen hooks. Observers may be added only while they run. The context is not kept for the release,
+// since the context of a dial may be that of a request.
 func (c *Conn) open(ctx context.Context) error {
 	c.opening.Store(true)
 	defer c.opening.Store(false)
@@ -74,7 +75,7 @@ func (c *Conn) open(ctx context.Context) error {
 	return c.data.Open(ctx, c.table)
 }
 
-// SlotData makes the connection a holder of slots. A nil Conn is one without any.
+// SlotData makes the connection a holder of slots. A nil Conn has none.
 func (c *Conn) SlotData() *slot.Data {
 	if c == nil {
 		return nil
@@ -83,8 +84,8 @@ func (c *Conn) SlotData() *slot.Data {
 }
 
 // Pin keeps the connection's data from being released until [Conn.Unpin], for work that outlives a request. The
-// connection itself may be closed meanwhile. It reports false, and pins nothing, if the data is released already or the
-// Conn is nil.
+// connection itself may be closed meanwhile. If the data is released already or the Conn is nil, Pin reports false and
+// pins nothing.
 func (c *Conn) Pin() bool { return c != nil && c.data.Pin() }
 
 // Unpin takes back one successful [Conn.Pin].
@@ -94,17 +95,17 @@ func (c *Conn) Unpin() {
 	}
 }
 
-// Close closes the connection and releases its data once nothing has it pinned: now, if no request is being served, so
-// OnRelease hooks may run in it, and so under locks of net/http. They run once, however often and by whomever it is
+// Close closes the connection, and releases its data once nothing has it pinned. If no request is being served, that is
+// now: the OnRelease hooks run in Close, and so may run under locks of net/http. They run once, however often Close is
 // called.
 func (c *Conn) Close() error {
 	defer c.data.Release()
 	return c.inner.Close()
 }
 
-// NetConn returns the connection below: the *net.TCPConn, where the listener or dialer was TCP's. What it has and a
-// [Conn.View] hasn't, keep-alive settings or writev by net.Buffers, is reached this way; bytes that pass by the Conn
-// are told to no [Observer]. To close it releases nothing: close the Conn.
+// NetConn returns the connection below: the *net.TCPConn, where the listener or dialer uses TCP. It has what a
+// [Conn.View] lacks, such as keep-alive settings and writev by net.Buffers. An [Observer] is not told of bytes that are
+// read or written through it. Closing it releases no data: close the Conn instead.
 func (c *Conn) NetConn() net.Conn { return c.inner }
 
 // Read reads from the connection.

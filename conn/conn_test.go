@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(pgtest.Main(m)) }
 
-// patience is how long a test waits for what must happen, before it fails.
+// patience is how long a test waits for an event before it fails.
 const patience = 20 * time.Second
 
 // await receives from a channel.
@@ -44,7 +44,7 @@ type witness struct {
 	change   chan struct{} // closed and replaced at each release
 }
 
-// A life is what the witness keeps of a connection.
+// A life is what the witness records of a connection.
 type life struct {
 	users, releases atomic.Int32
 	requests        atomic.Int32
@@ -102,7 +102,7 @@ func (w *witness) count() (released int, change <-chan struct{}) {
 	return w.released, w.change
 }
 
-// wantReleased waits until so many connections are released, and all that were opened.
+// wantReleased waits until n connections are released, and no other is open.
 func (w *witness) wantReleased(n int) {
 	w.t.Helper()
 	for {

@@ -10,16 +10,19 @@ import (
 type contextKey struct{}
 
 // FromContext returns the connection of a request, in any handler, and the connection that is opened or released, in a
-// hook; nil if the context has none. Slots of a nil Conn return [slot.ErrNoData]. It allocates nothing.
+// hook. It returns nil if the context has none. Slots of a nil Conn return [slot.ErrNoData]. FromContext allocates
+// nothing.
 //
-// While the request is served its connection's data is not released. Who needs it longer calls [Conn.Pin] meanwhile.
+// While the request is served, its connection's data is not released. Code that needs the data longer calls [Conn.Pin]
+// during the request.
 func FromContext(ctx context.Context) *Conn {
 	c, _ := ctx.Value(contextKey{}).(*Conn)
 	return c
 }
 
-// From returns the Conn in a connection, itself or below others such as *tls.Conn, by their methods NetConn; nil if
-// there is none. It is for whoever holds the connection: http.Server.ConnState, those who hijack, clients.
+// From returns the Conn of a net.Conn. It looks at the connection itself, and below connections that have a method
+// NetConn, such as *tls.Conn. It returns nil if there is no Conn. It is for code that has a net.Conn: functions for
+// http.Server.ConnState, handlers that hijack, clients.
 func From(nc net.Conn) *Conn {
 	for nc != nil {
 		if v, ok := nc.(ours); ok {
@@ -34,12 +37,12 @@ func From(nc net.Conn) *Conn {
 	return nil
 }
 
-// ConnContext returns a function for http.Server.ConnContext, so that requests know their connection. It calls next,
-// the program's own, with a context in which FromContext finds the connection; a nil next adds nothing. Connections of
-// other listeners are left as they are.
+// ConnContext returns a function for http.Server.ConnContext, so that requests find their connection. The function
+// calls next, the program's own function, with a context in which FromContext finds the connection. A nil next adds
+// nothing. Connections of other listeners are left as they are.
 //
-// It is one of three parts, which [Configure] puts together. Without [Handler], data could be released under a running
-// request, and nobody would notice until it happens.
+// It is one of the three parts that [Configure] puts together. Without [Handler], data could be released during a
+// request, and no error would show that.
 func ConnContext(next func(context.Context, net.Conn) context.Context) func(context.Context, net.Conn) context.Context {
 	return func(ctx context.Context, nc net.Conn) context.Context {
 		if c := From(nc); c != nil {
@@ -57,7 +60,7 @@ func (c *Conn) within(ctx context.Context) context.Context {
 	switch {
 	case FromContext(ctx) == c:
 		return ctx
-	case c.parent != nil: // it serves as one already, so it would become its own parent
+	case c.parent != nil: // it is a context already, and must not become its own parent
 		return context.WithValue(ctx, contextKey{}, c)
 	}
 	c.parent = ctx
@@ -82,8 +85,8 @@ func (c *requestContext) Value(key any) any {
 
 func (c *requestContext) String() string { return fmt.Sprintf("%v.WithConn", c.parent) }
 
-// An ownContext is a Conn as the context of its hooks, where the caller gave none for them: the background, but for the
-// connection. It has no parent, because a hook may keep it, and the parent of requests is set later.
+// An ownContext is a Conn as the context of its hooks, where the caller gave none: the background with the connection.
+// It has no parent, because a hook may keep it, and the parent of requests is set later.
 type ownContext Conn
 
 func (*ownContext) Deadline() (none time.Time, ok bool) { return none, false }

@@ -13,7 +13,7 @@ import (
 	"github.com/lazysession/session/slot"
 )
 
-// A still is a connection on which nothing happens, and a listener of itself.
+// A still is a connection on which nothing happens, and a listener that accepts it.
 type still struct{ net.Conn }
 
 func (still) Close() error                { return nil }
@@ -26,7 +26,7 @@ var sink struct {
 	nc  net.Conn
 }
 
-// A connection that no handler touches costs one allocation: the Conn, which is also the context of its requests.
+// A connection whose slots are not used costs one allocation: the Conn, which is also the context of its requests.
 func TestUntouchedConnectionCostsOneAllocation(t *testing.T) {
 	var table slot.Table
 	kept := new(life)
@@ -47,7 +47,7 @@ func TestUntouchedConnectionCostsOneAllocation(t *testing.T) {
 	expect.Equal(t, "allocations, beside the listener's own", got-bare, 1)
 }
 
-// request is what the server makes of a request on a connection: its context is several steps from the connection's.
+// request returns a request as the server makes it: its context is several steps from the connection's.
 func request(t testing.TB, ctx context.Context) (*http.Request, func()) {
 	t.Helper()
 	ctx = context.WithValue(ctx, http.LocalAddrContextKey, net.Addr(nil))
@@ -72,7 +72,7 @@ func TestLookupAllocatesNothing(t *testing.T) {
 	expect.Equal(t, "found", served, kept)
 }
 
-// The lookup of a slot beside what programs do without it: a value in the context, and a map keyed by sockets.
+// The lookup of a slot beside two ways without slots: a value in the context, and a map keyed by sockets.
 func BenchmarkLookup(b *testing.B) {
 	w := newWitness(b)
 	c, ctx := accepted(b, &w.table)

@@ -11,13 +11,13 @@ import (
 )
 
 // DialContext returns a dial function whose connections have the slots of a table, for http.Transport.DialContext, the
-// DialFunc of pgx, or any other client. It dials by the given one; nil: a zero net.Dialer.
+// DialFunc of pgx, or any other client. It dials with the given function, or with a zero net.Dialer if that is nil.
 //
-// OnOpen hooks get the context of the dial, and so what the caller put into it, by [slot.Slot.WithValue] or otherwise.
-// In a pool, such as a Transport's, that is the context of the request that caused the dial, while the connection
-// serves others after it. Data is released when the client closes the connection.
+// OnOpen hooks get the context of the dial, with the values that the caller put into it by [slot.Slot.WithValue] or
+// otherwise. In a pool, such as a Transport's, that is the context of the request that caused the dial, while the
+// connection serves other requests after it. Data is released when the client closes the connection.
 //
-// A layer refuses a connection by closing it in OnOpen: the dial then fails with an error that is net.ErrClosed.
+// A layer refuses a connection by closing it in OnOpen: the dial then fails with an error that wraps net.ErrClosed.
 func DialContext(
 	dial func(ctx context.Context, network, address string) (net.Conn, error), t *slot.Table,
 ) func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -41,10 +41,11 @@ func DialContext(
 	}
 }
 
-// Trace returns a context for a client's request, and a function that returns the connection which the response came
-// over: of several, after redirects, the last. It returns nil before there is one, and where it isn't a Conn.
+// Trace returns a context for a client's request, and a function that returns the connection that the response came
+// over. After redirects that is the last of several. The function returns nil before there is a connection, and where
+// it isn't a Conn.
 //
-// The connection may be closed at any time, and then its data is released; who reads it pins it first.
+// The connection may be closed at any time, and its data is then released. Pin it before reading its data.
 func Trace(ctx context.Context) (context.Context, func() *Conn) {
 	var got atomic.Pointer[Conn]
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{

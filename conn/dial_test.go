@@ -17,7 +17,7 @@ import (
 	"github.com/lazysession/session/slot"
 )
 
-// A label is what a caller gives a connection that it dials.
+// A label is the value that a caller hands to a connection that it dials.
 type label struct{ text string }
 
 // A labelled is the client side of a test: a table with the witness and the slot for labels.
@@ -62,7 +62,7 @@ func TestTransport(t *testing.T) {
 				expect.NoError(t, err)
 				resp, err := s.client.Do(req)
 				expect.NoError(t, err)
-				_, err = io.Copy(io.Discard, resp.Body) // a body left unread costs the connection
+				_, err = io.Copy(io.Discard, resp.Body) // an unread body would end the connection
 				expect.NoError(t, err)
 				resp.Body.Close()
 				return connection()
@@ -109,7 +109,8 @@ func TestDialInAHandler(t *testing.T) {
 func TestDialFails(t *testing.T) {
 	l := newLabelled(t)
 	failure := errors.New("no route")
-	_, err := conn.DialContext(func(context.Context, string, string) (net.Conn, error) { return nil, failure }, &l.table)(t.Context(), "tcp", "x:1")
+	fail := func(context.Context, string, string) (net.Conn, error) { return nil, failure }
+	_, err := conn.DialContext(fail, &l.table)(t.Context(), "tcp", "x:1")
 	expect.Equal(t, "error", err, failure)
 	l.wantFigures(0, 0)
 }
@@ -139,10 +140,11 @@ func TestLayerRefuses(t *testing.T) {
 	expect.Equal(t, "figures", table.Figures(), slot.Figures{Opened: 1, Released: 1})
 
 	refusing := &witness{t: t}
-	if _, err := slot.New(&refusing.table, "refuses", slot.Hooks[label]{OnOpen: func(ctx context.Context, _ *label) *label {
+	refuse := func(ctx context.Context, _ *label) *label {
 		conn.FromContext(ctx).Close()
 		return nil
-	}}); err != nil {
+	}
+	if _, err := slot.New(&refusing.table, "refuses", slot.Hooks[label]{OnOpen: refuse}); err != nil {
 		t.Fatal(err)
 	}
 	site := startSite(t, refusing, ways[0], http.NotFoundHandler())
@@ -167,7 +169,7 @@ func TestPgx(t *testing.T) {
 	l.wantReleased(int(l.table.Figures().Opened))
 }
 
-// The server ends a connection of a pool: pgx finds out, closes it, and dials another.
+// The server ends a connection of a pool. pgx notices, closes the connection, and dials another.
 func TestPgxPool(t *testing.T) {
 	l := newLabelled(t)
 	cfg := pgtest.Pool(t).Config()

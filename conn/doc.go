@@ -1,5 +1,5 @@
 // Package conn gives every connection of a server or client the slots of package slot: private, typed data for each
-// layer, found in any handler, and released exactly once, after the last request that could see it.
+// layer. Any handler finds the data, and it is released exactly once, after the last request that can use it.
 //
 //	var (
 //		table  slot.Table
@@ -35,37 +35,38 @@
 //
 // # Servers
 //
-// [Configure] does it: once for the server, and then for each of its listeners, below TLS. It is made of three parts,
-// for programs that put them together themselves. [NewListener] gives connections slots. [ConnContext] lets requests
-// find their connection. [Handler] keeps data from being released under a request: net/http closes connections under
-// running handlers and tells nobody when the last of them has returned, so Handler counts them.
+// [Configure] sets up a server. It returns a function for the server's listeners; TLS belongs around what that returns.
+// Configure puts three parts together, which a program can also use on their own. [NewListener] gives connections
+// slots. [ConnContext] lets requests find their connection. [Handler] keeps data from being released during a request:
+// net/http closes connections while handlers run, and doesn't report when the last of them has returned, so Handler
+// counts them.
 //
-// Everything that http.Server does is covered: TLS, HTTP/2, where one connection serves many requests at once, also
-// without TLS, keep-alive, Shutdown and Close. A hijacked connection, a WebSocket, say, belongs to who hijacked it: its
-// data is released when they close it.
+// All this works with TLS, with keep-alive, with Shutdown and Close, and with HTTP/2, with TLS or without, where one
+// connection serves many requests at once. A hijacked connection, such as a WebSocket, belongs to the code that
+// hijacked it: its data is released when that code closes it.
 //
 // # Clients
 //
-// [DialContext] around a dial function gives http.Transport, pgx or any other client the same. What the caller puts
-// into the context of the dial reaches the OnOpen hooks, and [slot.Slot.WithValue] reaches one of them. [Trace] tells
-// which connection a response came over, and [From] finds it in whatever the client says its connection is.
+// [DialContext] wraps a dial function, and so gives slots to the connections of http.Transport, pgx or any other
+// client. OnOpen hooks get the context of the dial. With [slot.Slot.WithValue] the caller hands a value to one of them.
+// [Trace] returns the connection that a response came over, and [From] finds the Conn in the net.Conn that a client
+// shows.
 //
 // # Layers
 //
-// A layer is whoever asked for a slot. Layers don't know of each other: they are opened in the order in which they
-// asked, and released in the opposite order. One that wants to know of bytes adds an [Observer] in its OnOpen; one that
-// refuses a connection closes it there; one that decides about requests is middleware.
+// A layer is the code that asked for a slot. Layers don't know of each other: they open in the order in which they
+// asked for their slots, and are released in the opposite order. A layer that watches bytes adds an [Observer] in its
+// OnOpen. A layer that refuses a connection closes it there. A layer that decides about requests is middleware.
 //
 // # Promises
 //
-//   - OnRelease runs exactly once, however a connection ends: closed by either side or both, reset, timed out, failed in
-//     its TLS handshake, hijacked, given up by a panic or a shutdown. Until then, requests that use the data are waited
-//     for.
-//   - A connection that nobody touches costs one allocation at accept. To find a slot from a request costs none.
-//   - What the connection below can do still works, and what it can't do is not there to be asked for: deadlines,
-//     CloseWrite, CloseRead, SyscallConn, packets, and all else by [Conn.NetConn]. Between files and
-//     TCP connections, sendfile and splice work by io.Copy, observed or not.
-//   - A hook or an observer that panics is logged and stops no other.
-//   - [slot.Table.Figures] tells operators how many are open, and were opened and released. The package starts no
-//     goroutine.
+//   - OnRelease runs exactly once, however a connection ends: closed by either side or both, reset, timed out, failed
+//     in its TLS handshake, hijacked, ended by a panic or a shutdown. It runs after the requests that use the data.
+//   - A connection whose slots are not used costs one allocation at accept. To find a slot from a request costs none.
+//   - A connection with slots has exactly the abilities of the connection below that a type assertion finds: deadlines,
+//     CloseWrite, CloseRead, SyscallConn, packets. [Conn.NetConn] leads to all others. Between files and TCP
+//     connections, io.Copy uses sendfile and splice, observed or not.
+//   - A hook or an observer that panics is logged. The others still run.
+//   - [slot.Table.Figures] says how many connections are open, and how many were opened and released. The package
+//     starts no goroutine.
 package conn

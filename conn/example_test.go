@@ -97,11 +97,11 @@ func ExampleConn_Observe() {
 	// Output: 5 bytes in, 0 out
 }
 
-// A quota is a layer that refuses: requests, in its middleware, and connections, by closing them when they open.
+// A quota is a layer that refuses requests in its middleware, and connections by closing them when they open.
 type quota struct{ left atomic.Int32 }
 
-// Each connection of this server may make two requests. The layer is middleware. The program composes the parts that
-// Configure would put together.
+// Each connection of this server may make two requests. The layer is middleware. The program puts the parts of
+// Configure together itself.
 func ExampleHandler() {
 	var table slot.Table
 	quotas, _ := slot.New(&table, "example.com/quota", slot.Hooks[quota]{
@@ -133,7 +133,7 @@ func ExampleHandler() {
 	// too many
 }
 
-// The program's own ConnContext stays: it is called with a context that knows the connection.
+// The program's own ConnContext stays: it is called with a context in which FromContext finds the connection.
 func ExampleConnContext() {
 	type peerKey struct{}
 	own := func(ctx context.Context, nc net.Conn) context.Context {
@@ -145,8 +145,8 @@ func ExampleConnContext() {
 	// Output: pipe
 }
 
-// The caller of a request names the tenant it is for; the layer finds that name when the connection is dialled. For
-// pgx, set the DialFunc of its configuration in the same way.
+// The caller of a request names its tenant. The layer gets that name when the connection is dialled. For pgx, set the
+// DialFunc of its configuration in the same way.
 func ExampleDialContext() {
 	var table slot.Table
 	tenants, _ := slot.New(&table, "example.com/tenant", slot.Hooks[string]{})
@@ -172,7 +172,7 @@ func ExampleDialContext() {
 	// Output: acme
 }
 
-// A hijacked connection belongs to who hijacked it, with its data: keep the Conn, or find it by From.
+// A hijacked connection and its data belong to the code that hijacked it. It keeps the Conn, or finds it with From.
 func ExampleFrom() {
 	var table slot.Table
 	visits, _ := slot.New(&table, "example.com/app.visits", slot.Hooks[atomic.Int64]{OnOpen: count})
@@ -190,8 +190,8 @@ func ExampleFrom() {
 	// true
 }
 
-// The mistake: TLS below the slots, which would keep HTTP/2 and Request.TLS from net/http. The first Accept says so.
-// ServeTLS(conn.NewListener(l, &table), …) is right.
+// This is a mistake: TLS below the slots, where net/http finds neither HTTP/2 nor Request.TLS. The first Accept returns
+// an error. ServeTLS(conn.NewListener(l, &table), …) is right.
 func ExampleNewListener_incorrect() {
 	var table slot.Table
 	below, _ := net.Listen("tcp", "127.0.0.1:0")

@@ -15,7 +15,7 @@ import (
 	"github.com/lazysession/session/slot"
 )
 
-// accepted returns a connection as a request would know it.
+// accepted returns a connection and the context of its requests.
 func accepted(t testing.TB, table *slot.Table) (*conn.Conn, context.Context) {
 	t.Helper()
 	ours, theirs := net.Pipe()
@@ -25,7 +25,7 @@ func accepted(t testing.TB, table *slot.Table) (*conn.Conn, context.Context) {
 	return c, conn.ConnContext(nil)(context.Background(), c)
 }
 
-// Whoever asks FromContext gets the connection, and whoever comes after its release is told so.
+// FromContext returns the connection. After its release, Get returns ErrReleased.
 func TestFromContextOutsideOfARequest(t *testing.T) {
 	w := newWitness(t)
 	c, ctx := accepted(t, &w.table)
@@ -35,7 +35,7 @@ func TestFromContextOutsideOfARequest(t *testing.T) {
 	expect.Error(t, err, slot.ErrReleased)
 }
 
-// In HTTP/2 the server may start a request that it has read when the connection is closed already.
+// In HTTP/2 the server may begin a request that it has read after the connection was closed.
 func TestRequestAfterTheRelease(t *testing.T) {
 	w := newWitness(t)
 	c, ctx := accepted(t, &w.table)
@@ -55,7 +55,7 @@ func TestRequestsOfOtherListenersPassThrough(t *testing.T) {
 	expect.Equal(t, "status", rec.Code, http.StatusTeapot)
 }
 
-// http.TimeoutHandler answers while the handler goes on: a Handler inside counts that one.
+// http.TimeoutHandler answers while its handler goes on. A Handler inside counts that handler.
 func TestTimeoutHandler(t *testing.T) {
 	w := newWitness(t)
 	goOn, done := make(chan struct{}), make(chan struct{})

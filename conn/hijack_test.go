@@ -14,7 +14,7 @@ import (
 	"github.com/lazysession/session/internal/expect"
 )
 
-// A hijacked connection is released when who hijacked it closes it, not when net/http lets go of it.
+// A hijacked connection is released when the code that hijacked it closes it, not when net/http drops it.
 func TestHijacked(t *testing.T) {
 	for _, kind := range ways[:2] { // HTTP/2 can't be hijacked
 		t.Run(kind.name, func(t *testing.T) {
@@ -45,7 +45,7 @@ func TestHijacked(t *testing.T) {
 	}
 }
 
-// One that is closed while its handler still runs is released when that returns.
+// A hijacked connection that is closed while its handler still runs is released when the handler returns.
 func TestHijackedAndClosedInTheHandler(t *testing.T) {
 	w := newWitness(t)
 	s := startSite(t, w, ways[0], http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -107,7 +107,7 @@ func echo(w *witness) http.HandlerFunc {
 	}
 }
 
-// What was read ahead of a hijack comes first; then the connection serves as any.
+// After a hijack, the bytes that the server has buffered come first. Then the connection works like any other.
 func TestHijackedConnectionWorks(t *testing.T) {
 	w := newWitness(t)
 	s := startSite(t, w, ways[0], http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {

@@ -12,15 +12,15 @@ import (
 
 // NewListener returns a listener whose connections have the slots of a table. A nil table has none.
 //
-// OnOpen hooks run in Accept. With TLS, wrap first: http.Server.ServeTLS(conn.NewListener(l, t), …) and
-// tls.NewListener(conn.NewListener(l, t), …) are right, and a NewListener around a TLS listener fails at the first
-// Accept, as one around another NewListener does. Of any other listener, a connection that can't have slots because it
-// has TLS inside is refused alone: closed, and logged to the table's Logger. The listener below stays the caller's: its
-// deadlines can be set there.
+// OnOpen hooks run in Accept. TLS belongs around the listener with slots: http.Server.ServeTLS(conn.NewListener(l, t),
+// …) and tls.NewListener(conn.NewListener(l, t), …) are right. A NewListener around a TLS listener, or around another
+// NewListener, fails at the first Accept. Another listener may accept some connections with TLS inside, which can't
+// have slots: only these are closed, and logged to the table's Logger. The caller keeps the listener below, and can set
+// deadlines there.
 func NewListener(l net.Listener, t *slot.Table) net.Listener { return &listener{l, t, nil} }
 
-// ListenContext is [NewListener] with a context for the OnOpen hooks of each connection, in which the caller can hand
-// data to a layer (see [slot.Slot.WithValue]). The function is given the connection as it was accepted; it must neither
+// ListenContext is [NewListener] with a context for the OnOpen hooks of each connection. With it the caller can hand
+// data to a layer (see [slot.Slot.WithValue]). The function gets the connection as it was accepted, and must neither
 // read nor wait. If it panics, the connection is closed and the panic goes on.
 func ListenContext(l net.Listener, t *slot.Table, open func(net.Conn) context.Context) net.Listener {
 	return &listener{l, t, open}
@@ -50,7 +50,8 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
-// open opens a connection that was accepted, or closes it, also when the program's own function panics.
+// open opens an accepted connection. It closes the connection after an error, and when the program's own function
+// panics.
 func (l *listener) open(nc net.Conn) (c *Conn, err error) {
 	defer func() {
 		if c == nil {
@@ -60,8 +61,8 @@ func (l *listener) open(nc net.Conn) (c *Conn, err error) {
 	return l.wrap(nc)
 }
 
-// refusesAll reports whether no connection of l could ever get slots: it is TLS's listener, or gives them slots itself.
-// Any other listener may have some that can.
+// refusesAll reports whether no connection of l can get slots, because l is a listener of package tls, or because it
+// gives them slots itself. Some connections of any other listener may get slots.
 func refusesAll(l net.Listener) bool {
 	_, ours := l.(*listener)
 	return ours || reflect.TypeOf(l) == tlsListener

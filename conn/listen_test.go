@@ -16,7 +16,7 @@ import (
 	"github.com/lazysession/session/slot"
 )
 
-// A panic of the program's own function goes on, and leaves no socket open.
+// A panic of the program's own function goes on, and the socket is closed.
 func TestListenContextThatPanics(t *testing.T) {
 	below, err := net.Listen("tcp", "127.0.0.1:0")
 	expect.NoError(t, err)
@@ -51,7 +51,7 @@ func TestListenContextWithoutAContext(t *testing.T) {
 	w.wantFigures(1, 1)
 }
 
-// A mixed listener has TLS clients and others: it looks at what they say first, and here takes turns.
+// A mixed listener accepts clients with TLS and without. A real one looks at their first bytes; this one alternates.
 type mixed struct {
 	net.Listener
 	config *tls.Config
@@ -84,7 +84,7 @@ func (b *buffer) String() string {
 	return b.text.String()
 }
 
-// One client of a mixed listener gets no slots, and must not end the server for all others.
+// A client of a mixed listener whose connection can't have slots must not end the server for the others.
 func TestTLSClientOfAMixedListener(t *testing.T) {
 	w := newWitness(t)
 	var text buffer
@@ -119,7 +119,8 @@ func TestTLSClientOfAMixedListener(t *testing.T) {
 	expect.NoError(t, srv.Shutdown(t.Context()))
 	expect.Equal(t, "Serve", await(t, "Serve", served), http.ErrServerClosed)
 	w.wantReleased(1)
-	if n := strings.Count(text.String(), "a connection was refused"); n != 2 || !strings.Contains(text.String(), "*tls.Conn has TLS inside") {
+	lines := strings.Count(text.String(), "a connection was refused")
+	if lines != 2 || !strings.Contains(text.String(), "*tls.Conn has TLS inside") {
 		t.Errorf("log: got %s, want both TLS clients in it", text.String())
 	}
 }
@@ -133,7 +134,7 @@ func TestListenerOfNothing(t *testing.T) {
 	expect.Text(t, err, "nil connection")
 }
 
-// A layer refuses a connection while another has it pinned, for work of its own: the dial fails all the same.
+// A layer refuses a connection while another layer has it pinned. The dial still fails.
 func TestRefusedWhilePinned(t *testing.T) {
 	var table slot.Table
 	var pinned *conn.Conn
@@ -159,7 +160,8 @@ func TestRefusedWhilePinned(t *testing.T) {
 
 type requestKey struct{}
 
-// A connection of a pool outlives the request that caused its dial: the release knows the connection, and no request.
+// A connection of a pool outlives the request that caused its dial. The context of OnRelease has the connection, but
+// nothing of that request.
 func TestReleaseKnowsTheConnectionOnly(t *testing.T) {
 	var table slot.Table
 	var atOpen, atRelease context.Context

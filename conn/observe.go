@@ -10,29 +10,31 @@ import (
 	"github.com/lazysession/session/slot"
 )
 
-// An Observer is told of what a connection reads and writes: the filter of a layer that counts, traces or watches.
-// Bytes are those on the wire, so with TLS they are the encrypted ones.
+// An Observer is told of what a connection reads and writes. It is for layers that count, trace or watch. It counts the
+// bytes on the wire: with TLS, those are the encrypted ones.
 //
-// What sendfile or splice moves is told as it goes, in pieces of 256 KiB and a last one; a source that gives less for a
-// long time is told of when its piece is full or it ends. The end is told to the reading side as io.EOF, and an error
-// to both, since the kernel doesn't say whose it is. Where a copy would tell nobody, it is done without the kernel's
-// help: io.CopyN from an observed connection to a file, and any copy from it to a Unix socket.
+// Of the bytes that sendfile or splice moves, the Observer is told in pieces of 256 KiB and a last one. With a slow
+// source it is told when the piece is full or the source ends. The end is reported to the reading side as io.EOF. An
+// error is reported to both sides, since the kernel doesn't say on which side it was. Where the kernel would bypass the
+// observers, the copy is done without it: io.CopyN from an observed connection to a file, and any copy from one to a
+// Unix socket.
 //
-// It is told after the fact, in the goroutine that reads or writes, which waits for it. Reads and writes may go on at
-// once. Once OnRelease hooks run it is told nothing more. An observer that panics is logged and stops no other.
+// The calls come afterwards, in the goroutine that reads or writes, which waits for them. A read and a write may call
+// at the same time. Once OnRelease hooks run, there are no more calls. An observer that panics is logged, and the
+// others are still called.
 type Observer interface {
-	// OnRead is told that n bytes were read, and the error that Read returned.
+	// OnRead gets the number of bytes that were read, and the error that Read returned.
 	OnRead(n int64, err error)
-	// OnWrite is told that n bytes were written, and the error that Write returned.
+	// OnWrite gets the number of bytes that were written, and the error that Write returned.
 	OnWrite(n int64, err error)
 }
 
 var errObserve = errors.New("conn: Observe outside of an OnOpen hook")
 
-// Observe adds an observer. Reads are told to the first added first, since it is nearest to the wire, and writes to it
-// last. Connections without observers pay nothing for there being any.
+// Observe adds an observer. The one added first is nearest to the wire: it is told of reads before the others, and of
+// writes after them. Connections without observers are no slower for this.
 //
-// Only OnOpen hooks may call it, in their own goroutine; for others it returns an error.
+// Only OnOpen hooks may call Observe, in their own goroutine. Elsewhere it returns an error.
 func (c *Conn) Observe(o Observer) error {
 	switch {
 	case c == nil || !c.opening.Load():
@@ -44,11 +46,11 @@ func (c *Conn) Observe(o Observer) error {
 	return nil
 }
 
-// observed reports whether there is anybody to tell. A nil Conn is not observed.
+// observed reports whether there is an observer. A nil Conn has none.
 func (c *Conn) observed() bool { return c != nil && len(c.observers) > 0 }
 
 func (c *Conn) tellRead(n int64, err error) {
-	// The pin is what keeps observers from being told of more after the release.
+	// The pin fails after the release, so that observers are then not told.
 	if !c.observed() || !c.data.Pin() {
 		return
 	}
@@ -68,7 +70,8 @@ func (c *Conn) tellWrite(n int64, err error) {
 	}
 }
 
-// tell stops a panic of the observer, which would else end the process: net/http reads in goroutines of its own.
+// tell stops a panic of the observer. It would otherwise end the process, since net/http reads in goroutines of its
+// own.
 func (c *Conn) tell(o Observer, n int64, err error, what func(Observer, int64, error)) {
 	defer func() {
 		if v := recover(); v != nil {

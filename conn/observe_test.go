@@ -29,7 +29,7 @@ func (c *tally) observe(ctx context.Context, _ *tally) *tally {
 	return c
 }
 
-// A scribe writes down what it is told.
+// A scribe is an observer that writes down its calls.
 type scribe struct {
 	name  string
 	lines *[]string
@@ -109,7 +109,7 @@ func TestPanickingObserver(t *testing.T) {
 	}
 }
 
-// An observer that panics harms no copy either, and without a logger of the table's own, the default one is told.
+// An observer that panics harms no copy, either. Without a Logger of the table, the default logger gets the panic.
 func TestPanickingObserverOfACopy(t *testing.T) {
 	old := slog.Default()
 	defer slog.SetDefault(old)
@@ -135,7 +135,7 @@ func TestPanickingObserverOfACopy(t *testing.T) {
 	}
 }
 
-// Nobody is told of anything while or after hooks release what the observer uses.
+// While OnRelease hooks run, and afterwards, no observer is called.
 func TestObserversAreNotToldAfterTheRelease(t *testing.T) {
 	for range 200 {
 		var table slot.Table

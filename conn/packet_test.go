@@ -48,7 +48,7 @@ func answerTo(query []byte) []byte {
 	return a
 }
 
-// Programs tell packets from streams by type: over UDP they must find a net.PacketConn.
+// Programs distinguish packets from streams by type: over UDP they must find a net.PacketConn.
 func TestResolverOverUDP(t *testing.T) {
 	bothWays(t, func(t *testing.T, s *side) {
 		server := serveNames(t)
@@ -65,7 +65,7 @@ func TestResolverOverUDP(t *testing.T) {
 	})
 }
 
-// Packets to and from anybody are told as well.
+// Observers are told of packets to and from any address, too.
 func TestPackets(t *testing.T) {
 	bothWays(t, func(t *testing.T, s *side) {
 		below, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})

@@ -17,7 +17,7 @@ import (
 	"github.com/lazysession/session/slot"
 )
 
-// counting answers how many requests its connection has had.
+// counting answers with the number of requests on its connection.
 func counting(w *witness) http.HandlerFunc {
 	return func(rw http.ResponseWriter, r *http.Request) {
 		l, done := w.use(r.Context())
@@ -63,14 +63,14 @@ func (g *gate) handler(w *witness) http.HandlerFunc {
 func (g *gate) begin(s *site, n int) *sync.WaitGroup {
 	s.t.Helper()
 	var wg sync.WaitGroup
-	for range n { // one after the other, so that in HTTP/2 all find the first one's connection
+	for range n { // one after the other, so that in HTTP/2 all use the first one's connection
 		wg.Go(func() { _, _ = s.get("/") })
 		await(s.t, "request", g.entered)
 	}
 	return &wg
 }
 
-// end lets n requests go, one after the other, and checks that nothing is released before the last has left.
+// end lets n requests return, one after the other, and checks that nothing is released before the last has returned.
 func (g *gate) end(s *site, n int) {
 	s.t.Helper()
 	opened := int(s.table.Figures().Opened)
@@ -84,8 +84,8 @@ func (g *gate) end(s *site, n int) {
 	g.leave <- struct{}{}
 }
 
-// whileServed does something to a site while requests are served: in HTTP/2 several on one connection. All that was
-// opened must be released, and none of it while a request uses it, as the witness checks.
+// whileServed does something to a site while requests are served, in HTTP/2 several on one connection. Every connection
+// must be released, but not while a request uses it: the witness checks that.
 func whileServed(t *testing.T, do func(t *testing.T, s *site)) {
 	for _, kind := range ways {
 		t.Run(kind.name, func(t *testing.T) {
@@ -122,7 +122,7 @@ func TestShutdownWhileServed(t *testing.T) {
 	})
 }
 
-// A handler may close its own connection, or a layer that lost patience; and more than once.
+// A handler or a layer may close the connection of a request, even more than once.
 func TestConnectionClosedByAHandler(t *testing.T) {
 	eachWay(t, func(w *witness) http.HandlerFunc {
 		return func(_ http.ResponseWriter, r *http.Request) {
@@ -221,11 +221,12 @@ func TestReadError(t *testing.T) {
 	})
 }
 
-// What never becomes a request is released as well.
+// A connection without any request is released, too.
 func TestConnectionsWithoutRequests(t *testing.T) {
 	for _, kind := range ways {
 		for name, text := range map[string]string{
-			"silent": "", "not HTTP": "\x00\x01\x02\r\n\r\n", "half a request": "GET / HT", "plain HTTP": "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+			"silent": "", "not HTTP": "\x00\x01\x02\r\n\r\n", "half a request": "GET / HT",
+			"plain HTTP": "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
 		} {
 			t.Run(kind.name+", "+name, func(t *testing.T) {
 				w := newWitness(t)
@@ -287,7 +288,7 @@ func TestForeignConnections(t *testing.T) {
 	}
 }
 
-// TLS below would hide HTTP/2 and Request.TLS from net/http. The mistake is an error, not a riddle.
+// TLS below would hide HTTP/2 and Request.TLS from net/http. The mistake is an error.
 func TestListenAroundTLSIsRefused(t *testing.T) {
 	w := newWitness(t)
 	cert, _ := certificate()
@@ -341,7 +342,8 @@ func TestNilTable(t *testing.T) {
 	expect.Equal(t, "Pin of what is released", conn.From(in).Pin(), false)
 }
 
-// A server with a second listener, whose connections have no slots, while the first connection with some comes.
+// A server has a second listener, whose connections have no slots. One of them is served while the first connection
+// with slots comes.
 func TestServerWithAnotherListener(t *testing.T) {
 	w := newWitness(t)
 	s := startSite(t, w, ways[0], http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -370,7 +372,8 @@ func TestServerWithAnotherListener(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 }
 
-// Layers share one table. Slots on top of slots would be released under requests that know the upper ones only.
+// Layers share one table. Of two sets of slots on one connection, the lower one would be released during requests,
+// since requests find only the upper one.
 func TestListenTwiceIsRefused(t *testing.T) {
 	w, other := newWitness(t), newWitness(t)
 	below, err := net.Listen("tcp", "127.0.0.1:0")

@@ -16,7 +16,7 @@ import (
 	"github.com/lazysession/session/internal/expect"
 )
 
-// A way is how clients reach a site.
+// A way is the protocol by which clients reach a site.
 type way struct {
 	name  string
 	tls   bool
@@ -55,7 +55,7 @@ type site struct {
 	dialed []*net.TCPConn
 }
 
-// startSite serves a handler. What adjust changes of the server comes first.
+// startSite serves a handler. Before that, adjust may change the server.
 func startSite(t testing.TB, w *witness, kind way, h http.Handler, adjust ...func(*http.Server)) *site {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -77,7 +77,7 @@ func startSite(t testing.TB, w *witness, kind way, h http.Handler, adjust ...fun
 	}
 	transport := &http.Transport{DialContext: s.dial, Protocols: &protocols, TLSClientConfig: &tls.Config{RootCAs: pool}}
 	if kind.proto == 2 {
-		transport.MaxConnsPerHost = 1 // else it may dial another before it notices that the first one can be shared
+		transport.MaxConnsPerHost = 1 // else it may dial a second one before it knows that the first can be shared
 	}
 	s.client = &http.Client{Transport: transport}
 	served := make(chan error, 1)

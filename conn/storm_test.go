@@ -13,7 +13,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// Many connections are opened and dropped abruptly, at any point of a request.
+// Many connections are opened, and reset at any point of a request.
 func TestAbruptlyDroppedConnections(t *testing.T) {
 	total := 100_000
 	if testing.Short() {
@@ -23,7 +23,7 @@ func TestAbruptlyDroppedConnections(t *testing.T) {
 	w := newWitness(t)
 	s := startSite(t, w, ways[0], counting(w))
 	address := s.url[len("http://"):]
-	const workers = 32 // and so many are open at most, but for those the server has yet to accept
+	const workers = 32 // also the most that are open, besides those that the server has not accepted yet
 	var wg sync.WaitGroup
 	for i := range workers {
 		wg.Go(func() {
@@ -43,7 +43,7 @@ func TestAbruptlyDroppedConnections(t *testing.T) {
 	goleak.VerifyNone(t, before)
 }
 
-// drop connects, sends some of a request, and resets the connection.
+// drop connects, sends a part of a request, and resets the connection.
 func drop(t *testing.T, address string, n int) {
 	nc, err := net.Dial("tcp", address)
 	if err != nil {
@@ -99,7 +99,7 @@ func TestKilledUnderLoad(t *testing.T) {
 	}
 }
 
-// visit uses a site in one of three manners, and expects nothing of it.
+// visit uses a site in one of three ways. It may fail.
 func (s *site) visit(t *testing.T, manner int) {
 	switch manner {
 	case 0:

@@ -9,9 +9,8 @@ import (
 // piece is how many bytes the kernel moves before observers are told of them.
 const piece = 256 << 10
 
-// ReadFrom writes to the connection what it reads from r: by sendfile or splice, where the connection below has them
-// for such an r. Where r is a connection with slots, or an io.LimitedReader of one, what counts is the connection below
-// it.
+// ReadFrom copies from r to the connection. It uses sendfile or splice where the connection below can use them for such
+// an r. Where r is a connection with slots, or an io.LimitedReader of one, that depends on the connection below it.
 func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
 	dst, ok := c.inner.(io.ReaderFrom)
 	if !ok {
@@ -30,8 +29,8 @@ func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
 	}
 }
 
-// WriteTo writes to w what it reads from the connection: by splice, where the connection below has it for such a w.
-// Where w is a connection with slots, what counts is the connection below it.
+// WriteTo copies from the connection to w. It uses splice where the connection below can use it for such a w. Where w
+// is a connection with slots, that depends on the connection below it.
 func (c *Conn) WriteTo(w io.Writer) (int64, error) {
 	if v, ok := w.(ours); ok {
 		to := v.self()
@@ -49,12 +48,12 @@ func (c *Conn) WriteTo(w io.Writer) (int64, error) {
 	return plainCopy(w, c)
 }
 
-// A source is what a ReadFrom is given.
+// A source is the reader that ReadFrom gets.
 type source struct {
 	given   io.Reader
-	below   io.Reader         // without the limit, and without the slots
-	conn    *Conn             // that has the slots; nil if there are none
-	limited *io.LimitedReader // that has the limit; nil if there is none
+	below   io.Reader         // the reader without the limit and without the slots
+	conn    *Conn             // the connection with slots; nil if there is none
+	limited *io.LimitedReader // the limit; nil if there is none
 }
 
 func sourceOf(r io.Reader) source {
@@ -69,7 +68,7 @@ func sourceOf(r io.Reader) source {
 	return s
 }
 
-// whole writes all of it to dst at once.
+// whole copies the whole source to dst at once.
 func (s source) whole(dst io.ReaderFrom) (int64, error) {
 	switch {
 	case s.conn == nil:
@@ -90,15 +89,15 @@ func (s source) limit() int64 {
 	return s.limited.N
 }
 
-// count takes what was read off the limit.
+// count subtracts the bytes that were read from the limit.
 func (s source) count(n int64) {
 	if s.limited != nil {
 		s.limited.N -= n
 	}
 }
 
-// relay copies at most limit bytes in pieces, and tells the observers of both sides of each; a nil side has none. The
-// kernel doesn't say on which side it failed, so both are told the error.
+// relay copies at most limit bytes in pieces, and tells the observers of both sides of each piece. A nil side has no
+// observers. The kernel doesn't say on which side an error was, so both sides are told of it.
 func relay(to *Conn, dst io.ReaderFrom, from *Conn, src io.Reader, limit int64) (total int64, err error) {
 	for total < limit {
 		l := io.LimitedReader{R: src, N: min(piece, limit-total)}
@@ -119,12 +118,12 @@ func relay(to *Conn, dst io.ReaderFrom, from *Conn, src io.Reader, limit int64) 
 	return total, nil
 }
 
-// plainCopy copies by Read and Write, which tell the observers.
+// plainCopy copies with Read and Write, which tell the observers.
 func plainCopy(dst io.Writer, src io.Reader) (int64, error) {
 	return io.Copy(struct{ io.Writer }{dst}, struct{ io.Reader }{src})
 }
 
-// kernelKnows reports whether v may be something that the kernel copies from or to by itself.
+// kernelKnows reports whether v may have a file descriptor, from or to which the kernel can copy by itself.
 func kernelKnows(v any) bool {
 	_, ok := v.(syscall.Conn)
 	return ok

@@ -19,8 +19,8 @@ import (
 	"github.com/lazysession/session/slot"
 )
 
-// A spy is a TCP connection that tells what reaches its ReadFrom, which is what net decides by whether to use sendfile
-// or splice, and counts the bytes that pass through the program's own memory.
+// A spy is a TCP connection that records the readers that its ReadFrom gets, by which net decides whether to use
+// sendfile or splice. It also counts the bytes that pass through the program's own memory.
 type spy struct {
 	*net.TCPConn
 	from   chan io.Reader
@@ -48,7 +48,7 @@ func (s spy) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// wants checks that all that reached ReadFrom is of a kind for which the kernel does the work.
+// wants checks that all readers that ReadFrom got are of a kind from which the kernel copies.
 func (s spy) wants(t *testing.T, kind func(io.Reader) bool) {
 	t.Helper()
 	if len(s.from) == 0 {
@@ -91,14 +91,14 @@ func rawPair(t testing.TB) (in, out *net.TCPConn) {
 	return i.(*net.TCPConn), o.(*net.TCPConn)
 }
 
-// A side is what connections of a test are opened with: observed, or not.
+// A side is the table with which a test opens connections: with an observer or without.
 type side struct {
 	table    slot.Table
 	total    tally
 	observed bool
 }
 
-// bothWays runs a test with connections that are observed, and with such that are not.
+// bothWays runs a test with observed connections, and with unobserved ones.
 func bothWays(t *testing.T, test func(*testing.T, *side)) {
 	t.Run("observed", func(t *testing.T) {
 		s := &side{observed: true}
@@ -109,7 +109,7 @@ func bothWays(t *testing.T, test func(*testing.T, *side)) {
 	t.Run("not observed", func(t *testing.T) { test(t, new(side)) })
 }
 
-// open opens a connection and returns it as others get it.
+// open opens a connection and returns its View.
 func (s *side) open(t *testing.T, nc net.Conn) net.Conn {
 	t.Helper()
 	c, err := conn.New(t.Context(), nc, &s.table)
@@ -117,7 +117,7 @@ func (s *side) open(t *testing.T, nc net.Conn) net.Conn {
 	return c.View()
 }
 
-// told checks what the observers were told since the last time.
+// told checks the calls of the observers since the last check.
 func (s *side) told(t *testing.T, read, written int64) {
 	t.Helper()
 	if s.observed {
@@ -138,7 +138,7 @@ func fileOf(t *testing.T, size int64) *os.File {
 	return f
 }
 
-// drain reads all that comes, and says how much it was.
+// drain reads until the end, and reports how many bytes it read.
 func drain(r io.Reader) <-chan int64 {
 	done := make(chan int64, 1)
 	go func() { n, _ := io.Copy(io.Discard, r); done <- n }()
@@ -150,7 +150,7 @@ func send(nc net.Conn, size int) {
 	go func() { _, _ = nc.Write(make([]byte, size)); nc.Close() }()
 }
 
-// From a file to a connection the kernel sends, in whichever way the program asks, and observers are told of it.
+// From a file to a connection, the kernel copies whichever function the program calls, and observers are told.
 func TestFromAFile(t *testing.T) {
 	const part = size - 1000
 	ways := map[string]func(net.Conn, *os.File) (int64, error){
@@ -187,8 +187,8 @@ func TestFromAFile(t *testing.T) {
 	})
 }
 
-// From a connection to a file, in whichever way. The kernel does it by io.Copy; by io.CopyN it can't tell observers, so
-// the program does.
+// From a connection to a file, io.Copy lets the kernel copy. With io.CopyN observers would not be told, so the program
+// copies itself if there are some.
 func TestToAFile(t *testing.T) {
 	bothWays(t, func(t *testing.T, s *side) {
 		for name, way := range map[string]struct {
@@ -261,7 +261,7 @@ func TestBetweenConnections(t *testing.T) {
 	})
 }
 
-// isWithoutWriteTo reports whether r is what net makes of a *net.TCPConn for io.Copy, which it splices as well.
+// isWithoutWriteTo reports whether r is the type that net wraps around a *net.TCPConn for io.Copy, and can splice, too.
 func isWithoutWriteTo(r io.Reader) bool {
 	_, writes := r.(io.WriterTo)
 	_, isConn := r.(net.Conn)
@@ -306,7 +306,7 @@ func TestBetweenAConnectionAndABareOne(t *testing.T) {
 	})
 }
 
-// An io.LimitedReader knows afterwards what is left of its limit.
+// Afterwards an io.LimitedReader has the rest of its limit.
 func TestLimitIsCounted(t *testing.T) {
 	bothWays(t, func(t *testing.T, s *side) {
 		source, in := rawPair(t)
@@ -327,7 +327,7 @@ func TestLimitIsCounted(t *testing.T) {
 	})
 }
 
-// Observers hear of a long copy as it goes: here it can't end, since nobody reads what it sends.
+// Observers are told of a long copy while it runs. This one can't end, since the other side does not read.
 func TestLongCopyIsToldAsItGoes(t *testing.T) {
 	for name, open := range map[string]func(*testing.T) (io.Reader, func()){
 		"file": func(t *testing.T) (io.Reader, func()) { return fileOf(t, 64<<20), func() {} },
@@ -374,7 +374,7 @@ func TestLongCopyIsToldAsItGoes(t *testing.T) {
 	}
 }
 
-// A noted is what an observer was told.
+// A noted is one call of an observer.
 type noted struct {
 	n   int64
 	err error
@@ -400,7 +400,7 @@ type notes struct{ reads, writes *[]noted }
 func (o notes) OnRead(n int64, err error)  { *o.reads = append(*o.reads, noted{n, err}) }
 func (o notes) OnWrite(n int64, err error) { *o.writes = append(*o.writes, noted{n, err}) }
 
-// The end of what was read is told as Read would tell it. To the writing side it is none.
+// The end of the source is reported to the reading side as io.EOF, as Read does. The writing side is not told of it.
 func TestEndOfACopyIsTold(t *testing.T) {
 	source, in := rawPair(t)
 	out, sink := rawPair(t)
@@ -423,7 +423,7 @@ func TestEndOfACopyIsTold(t *testing.T) {
 	}
 }
 
-// What fails is returned and told, however the bytes move.
+// An error is returned and reported to observers, whichever way the bytes are copied.
 func TestFailedCopy(t *testing.T) {
 	for name, src := range map[string]func(*testing.T) io.Reader{
 		"file":   func(t *testing.T) io.Reader { return fileOf(t, size) },
@@ -448,7 +448,7 @@ func TestFailedCopy(t *testing.T) {
 	})
 }
 
-// The error of the reader reaches who called ReadFrom. It is none of the connection, which wrote what came before.
+// The error of the reader is returned by ReadFrom. It is no error of the connection, which wrote all bytes before it.
 func TestFailedReader(t *testing.T) {
 	failure := errors.New("no more cheese")
 	bothWays(t, func(t *testing.T, s *side) {
@@ -464,7 +464,7 @@ type broke struct{ err error }
 
 func (b broke) Read([]byte) (int, error) { return 0, b.err }
 
-// Connections without any ability copy by Read and Write.
+// Connections without any ability copy with Read and Write.
 func TestPlainCopies(t *testing.T) {
 	bothWays(t, func(t *testing.T, s *side) {
 		ours, theirs := net.Pipe()
@@ -499,7 +499,7 @@ func TestPlainCopies(t *testing.T) {
 	})
 }
 
-// The TCP connection gets the very file from http.FileServer, through an observer too, and no copy of its bytes.
+// From http.FileServer the TCP connection gets the file itself, not a copy of its bytes, also with an observer.
 func TestFileServerUsesSendfile(t *testing.T) {
 	bothWays(t, func(t *testing.T, s *side) {
 		dir := t.TempDir()

@@ -28,27 +28,30 @@ type result struct {
 
 // faults are the rows of the report, in its order. Backs is the time that the farm has from the store's return.
 var faults = []fault{
-	{"node killed under load, one each second", "acknowledged writes survive, no half-written session, the others serve on", backs, nodeKilled},
+	{"node killed under load, one each second",
+		"acknowledged writes survive, no half-written session, the other nodes go on", backs, nodeKilled},
 	{"store restarted", "errors in bounded time, back within 2 s of the store, no node restarted", backs, storeRestarted},
 	{"store crashed", "errors in bounded time, back within 2 s of the store, no node restarted", backs, storeCrashed},
 	{"connections to the store cut, again and again", "a commit of unknown outcome is an error, and never sent twice", backs, connectionsCut},
-	{"store hangs: its processes stand still", hangPromise, backs, storeStandsStill},
-	{"store hangs: the network swallows everything", hangPromise, backs, networkSwallows},
+	{"store hangs: its processes are stopped", hangPromise, backs, storeStandsStill},
+	{"store hangs: the network drops everything", hangPromise, backs, networkSwallows},
 	{"store read-only", "writes fail before a response says otherwise, reads go on", backs, storeReadOnly},
 	{"store full", "writes fail before a response says otherwise, reads and logout go on", backs, storeFull},
 	{"failover: the primary is killed", failoverPromise, backs, primaryKilled},
 	{"failover: the primary hangs", failoverPromise, backs, primaryHangs},
 	{"failover: the primary lives on, read-only", failoverPromise, backs, primaryReadOnly},
 	{"clocks of nodes differ by minutes", "nothing changes", 0, clocksDiffer},
-	{"client gone, handler panics", "what a gone client sent is committed, what a panic interrupted is not", 0, clientsAndPanics},
-	{"parallel requests on many nodes", "names never lose each other, counters add up, `Update` never loses one", 0, parallelRequests},
-	{"rolling restart with key rotation", "nobody logged out, no request lost", 0, rollingRestart},
+	{"client gone, handler panics",
+		"a request whose client is gone is committed, a request that panics is not", 0, clientsAndPanics},
+	{"parallel requests on many nodes",
+		"changes of different names are all kept, counters add up, `Update` never loses one", 0, parallelRequests},
+	{"rolling restart with key rotation", "no session ends, no request is lost", 0, rollingRestart},
 }
 
 const (
 	backs           = 2 * time.Second
 	hangPromise     = "503 by its own timeout; pages without a session as fast as ever; goroutines and connections return"
-	failoverPromise = "back within 2 s of promotion; nothing acknowledged is lost, who logged out stays out"
+	failoverPromise = "back within 2 s of promotion; nothing acknowledged is lost, ended sessions stay ended"
 )
 
 // TestFaults runs each fault once, or FAULTS_RUNS times, and writes what it measured to FAULTS_REPORT, if that is set.

@@ -9,19 +9,19 @@ import (
 
 const reportHead = `# Faults
 
-Written by ` + "`make faults`" + `, which puts three servers on one PostgreSQL under load, lets something happen to them, and then
-compares everything that was acknowledged with what is there: counters, values, lists, and sessions that were ended.
+Written by ` + "`make faults`" + `, which puts three servers on one PostgreSQL under load, causes a fault, and then checks
+that everything that was acknowledged is there: counters, values, lists, and the ends of sessions.
 
-The gap is the time until the last of the servers has answered its first request successfully: after the kill, after the
-store was back, or after the promotion. Lost is how many acknowledged operations were not there in the end, or were undone.
+The gap is the time from the kill, the return of the store or the promotion until every server has answered a request
+successfully. Lost is the number of acknowledged operations that were missing in the end, or were undone.
 
 | fault | promise | gap: median | gap: worst | runs | acknowledged | lost |
 | --- | --- | ---: | ---: | ---: | ---: | ---: |
 `
 
 const reportTail = `
-The same check finds what is lost where the database may lose it: with ` + "`synchronous_commit = off`" + ` and a crash it
-fails, as a test makes sure of.
+The check can fail: a test with ` + "`synchronous_commit = off`" + ` and a crash, where the database may lose commits, makes sure
+that it finds the lost ones.
 `
 
 // report is a table with a row for each fault.

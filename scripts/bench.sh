@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures the library beside others and writes docs/benchmarks; arguments go to the program, -short for one.
+# Measures this library and others, and writes docs/benchmarks. Arguments, such as -short, go to the program.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/need.sh

@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # Starts a whole site on this machine: a throw-away database, three forums on it, and a balancer that sends each request
-# to the next one. Prints the address, and stops and removes everything on Ctrl-C. FARM_LISTEN is where the balancer
-# listens.
+# to the next one. Prints the address, and stops and removes everything on Ctrl-C. The balancer listens at FARM_LISTEN.
 set -euo pipefail
-set -m # each job in a process group of its own: Ctrl-C is for this script, which stops them in order
+set -m # each job has its own process group, so Ctrl-C reaches only this script, which stops the jobs in order
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/need.sh
 . scripts/postgres.sh
@@ -35,7 +34,7 @@ stop_all() {
 trap stop_all EXIT
 trap "exit 0" INT TERM
 
-# The database listens on a socket in a folder that nobody else may enter, so it needs neither a port nor a password.
+# The database listens on a socket in a private folder, so it needs neither a port nor a password.
 start_database() {
 	chmod 711 "$dir"
 	mkdir -m 700 "$dir/db"
@@ -64,10 +63,10 @@ start_forum() {
 	echo "farm: forum$1 is process $pid at http://$address/"
 }
 
-# start_balancer asks each server two questions. Visitors go to those that are ready: all pages work there. Where none is
-# ready, as when the database is away, they go to those that are live, for pages that use no session work there.
-# A request whose connection is refused goes to another server; one that a server may have begun is not sent again, for
-# a visit would count twice. Connections to servers are not kept, or a request could meet one that is just being closed.
+# start_balancer checks each server in two ways. Visitors go to servers that are ready, where all pages work. If none is
+# ready, as when the database is down, they go to servers that are live, where pages without a session work. A request
+# whose connection is refused goes to another server. A request that a server may have begun is not sent again, since a
+# visit would count twice. Connections to servers are not kept, since a server could close one at that moment.
 start_balancer() {
 	balancer_config >"$dir/haproxy.cfg"
 	haproxy -q -c -f "$dir/haproxy.cfg"
@@ -122,5 +121,5 @@ for _ in $(seq 100); do
 	sleep 0.05
 done
 echo "farm: the database's folder is $dir/db/data"
-echo "farm: http://$listen/ (Ctrl-C stops it; kill a forum and see the site live on)"
+echo "farm: http://$listen/ (Ctrl-C stops it; kill a forum, and the site still works)"
 wait "$balancer"

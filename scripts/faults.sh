@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs each fault FAULTS_RUNS times, and writes what was measured to docs/faults.md.
+# Runs each fault FAULTS_RUNS times, and writes the results to docs/faults.md.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

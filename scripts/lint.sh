@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Checks what needs no run: formatting, vet, staticcheck and tidy modules, in every module. Finds all there is to find
-# before it fails.
+# Checks everything that needs no run: formatting, vet, staticcheck and tidy modules, in every module. Reports all
+# mistakes before it fails.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-staticcheck=honnef.co/go/tools/cmd/staticcheck@v0.8.2 # pinned: a new check is a change of its own
+staticcheck=honnef.co/go/tools/cmd/staticcheck@v0.8.2 # pinned: new checks come with a commit of their own
 status=0
 
 check() {

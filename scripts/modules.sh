@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints the folder of each nested module. They are found, not listed, so that a new one can't be forgotten.
+# Prints the folder of each nested module. It finds them itself, so that a new one can't be forgotten.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

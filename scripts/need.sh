@@ -1,5 +1,5 @@
-# Sourced by scripts that need programs of the system. What is missing is installed from Debian where that is possible;
-# elsewhere the script ends with a sentence that says what to install.
+# Sourced by scripts that need programs of the system. Installs missing programs from Debian where that is possible.
+# Elsewhere the script ends with a sentence that says what to install.
 
 # need COMMAND PACKAGE... makes sure that COMMAND can be run.
 need() {
@@ -10,8 +10,8 @@ need() {
 	command -v "$command" >/dev/null || missing "$command" "$@"
 }
 
-# need_compiler makes sure that C compiles: the race detector links with C, and a compiler without the library's
-# headers, as Debian installs it without recommended packages, is not enough.
+# need_compiler makes sure that C compiles, since the race detector links with C. A compiler without the headers of the
+# C library, which Debian installs without recommended packages, is not enough.
 need_compiler() {
 	compiles && return
 	install_packages "a C compiler" gcc libc6-dev
@@ -22,8 +22,8 @@ compiles() {
 	echo '#include <stdlib.h>' | "${CC:-gcc}" -x c -fsyntax-only - 2>/dev/null
 }
 
-# need_modules makes sure that the tests' modules are there: cached ones need no network, and fetching others needs
-# the root certificates that a minimal Debian lacks.
+# need_modules makes sure that the tests' modules are there. Cached ones need no network. To download others, Go needs
+# the root certificates, which a minimal Debian lacks.
 need_modules() {
 	local certificates=/etc/ssl/certs/ca-certificates.crt
 	[ -s "$certificates" ] && return
@@ -31,7 +31,7 @@ need_modules() {
 	install_packages "root certificates" ca-certificates
 }
 
-# need_postgres makes sure that tests can start PostgreSQL and PgBouncer, unless they are to use a server of the user's.
+# need_postgres makes sure that tests can start PostgreSQL and PgBouncer, unless they use the user's own server.
 need_postgres() {
 	PATH=$PATH:/usr/sbin # where Debian keeps pgbouncer
 	[ -z "${SESSION_TEST_POSTGRES:-}" ] || return 0
@@ -44,7 +44,7 @@ postgres_there() {
 	command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null
 }
 
-# install_stopped is install_packages for servers, which Debian starts at once unless policy-rc.d forbids it.
+# install_stopped is install_packages for servers. Debian starts them at once, unless policy-rc.d forbids it.
 install_stopped() (
 	policy=/usr/sbin/policy-rc.d
 	if [ "$(id -u)" -eq 0 ] && [ ! -e "$policy" ]; then
@@ -55,7 +55,7 @@ install_stopped() (
 	install_packages "$@"
 )
 
-# install_packages WHAT PACKAGE... installs as root or through sudo, and never asks.
+# install_packages WHAT PACKAGE... installs as root or with sudo, and never asks for a password.
 install_packages() {
 	local what=$1 sudo=
 	shift

@@ -7,7 +7,7 @@ need_postgres_bin() {
 	find_postgres_bin || missing "a PostgreSQL server" postgresql
 }
 
-# Debian keeps them off the path, for it can have several versions. The newest is taken.
+# In Debian they are not on the path, since there can be several versions. Take the newest.
 find_postgres_bin() {
 	local dir
 	for dir in $(printf '%s\n' /usr/lib/postgresql/*/bin /usr/pgsql-*/bin | sort -rV) \

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tests the library on a machine that has Go and nothing else; further arguments go to go test.
+# Tests the library on a machine that has only Go. Arguments go to go test.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/need.sh
@@ -12,4 +12,4 @@ need_postgres
 export CGO_ENABLED=1 # the race detector needs it
 go vet ./...
 go test -race -timeout 20m "$@" ./...
-go test -run Budget . # what the race detector, which allocates as well, keeps from being counted
+go test -run Budget . # the race detector allocates, too, so tests of allocations run without it

@@ -10,11 +10,12 @@ import (
 	"github.com/lazysession/session"
 )
 
-// After returns a context with the session that the client's next request would have, when res was the response to req:
-// read it with keys, counters and session.FromContext. It shows the session as it is when After is called, and until
-// the test's end. Where there is none, because it has ended, say, keys return zero values and Session.Exists false.
+// After returns a context with the session that the client's next request would have if res was the response to req.
+// Read the session with keys, counters and session.FromContext. It stays as it is when After is called, until the end
+// of the test. Where there is no session, for example because it has ended, keys return zero values and Session.Exists
+// returns false.
 //
-// It is for reading, and leaves no trace: the session is not kept from idling out.
+// After is only for reading. It changes nothing, and does not extend the session's idle time.
 func After(t testing.TB, m *session.Manager, req *http.Request, res *http.Response) context.Context {
 	t.Helper()
 	next := req.Clone(t.Context())
@@ -27,7 +28,7 @@ func After(t testing.TB, m *session.Manager, req *http.Request, res *http.Respon
 	return ctx
 }
 
-// peek returns the context that a handler of req gets. It lives until done is called, and nothing is committed then.
+// peek returns the context that a handler of req gets. The request ends when done is called, and commits nothing.
 func peek(m *session.Manager, req *http.Request) (ctx context.Context, done func()) {
 	next, done := iter.Pull(func(yield func(context.Context) bool) {
 		defer abort()
@@ -40,7 +41,7 @@ func peek(m *session.Manager, req *http.Request) (ctx context.Context, done func
 	return ctx, done
 }
 
-// abort ends a panic with http.ErrAbortHandler, as a server does.
+// abort stops a panic with http.ErrAbortHandler, as a server does.
 func abort() {
 	if p := recover(); p != nil && p != http.ErrAbortHandler {
 		panic(p)

@@ -12,13 +12,13 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// ErrBroken is the error of a BrokenStore that was told to fail without another one.
+// ErrBroken is the error of a BrokenStore that was told to fail with a nil error.
 var ErrBroken = errors.New("sessiontest: the store is broken")
 
-// A Call is a kind of call that a store gets, for those that fail or hang.
+// A Call is a kind of call of a store, to say which calls fail or hang.
 type Call string
 
-// The calls that a BrokenStore can spoil.
+// The calls that a BrokenStore can let fail or hang.
 const (
 	Load     Call = "Load"
 	Commit   Call = "Commit"
@@ -29,10 +29,11 @@ const (
 	Ping     Call = "Ping"
 )
 
-// A BrokenStore is a store that works until it is told not to. It has the abilities of the store that it stands before:
-// Lister, OwnerEnder and Pinger return errors.ErrUnsupported where that has none. Any number of goroutines may use it.
+// A BrokenStore wraps a store, and works until it is told not to. It has the abilities of the wrapped store: List,
+// EndOwner and Ping return errors.ErrUnsupported where that store lacks them. Any number of goroutines may use it.
 //
-// What it is told counts for calls that begin afterwards; each new order takes the place of the one before.
+// Fail, FailNext, Hang, LoseReplies and Mend each give an order. An order replaces the one before, and counts for calls
+// that begin afterwards.
 //
 //	s := sessiontest.Broken(mem.New(nil))
 //	m, err := session.New(s, &session.Config{Keys: keys})
@@ -41,7 +42,7 @@ const (
 //	s.Mend()
 type BrokenStore struct {
 	store.Store
-	own store.Watchers // where Store tells of no events
+	own store.Watchers // used where Store is no Watcher
 
 	mu     sync.Mutex
 	order  order
@@ -50,11 +51,11 @@ type BrokenStore struct {
 	mended chan struct{} // closed by the next order
 }
 
-// An order is what a BrokenStore was told.
+// An order is what a BrokenStore was told to do.
 type order struct {
 	do    deed
 	calls []Call // none: all
-	left  int    // how many calls are still to be spoilt; negative: every one
+	left  int    // how many calls still fail or lose their reply; negative: all
 	err   error
 }
 
@@ -77,34 +78,34 @@ var (
 	_ store.Clock      = (*BrokenStore)(nil)
 )
 
-// Broken returns a store that is s until it is told to fail.
+// Broken returns a store that works like s until it is told to fail.
 func Broken(s store.Store) *BrokenStore {
 	return &BrokenStore{Store: s, hangs: make(chan struct{}), mended: make(chan struct{})}
 }
 
-// Fail makes every call of these kinds, or every call where none is named, return err without reaching the store, until
-// Mend. A nil err means ErrBroken.
+// Fail makes every call of these kinds return err without reaching the store, until the next order. Without kinds it
+// means all calls. A nil err means ErrBroken.
 func (b *BrokenStore) Fail(err error, calls ...Call) { b.tell(order{fail, calls, -1, orBroken(err)}) }
 
-// FailNext is Fail for the next n such calls; then the store works again.
+// FailNext is Fail for the next n such calls. Then the store works again.
 func (b *BrokenStore) FailNext(n int, err error, calls ...Call) {
 	b.tell(order{fail, calls, n, orBroken(err)})
 }
 
-// Hang makes every call of these kinds, or every call where none is named, wait until its context is done, whose error it
-// then returns, or until the next order, which it then obeys.
+// Hang makes every call of these kinds wait. Without kinds it means all calls. A call waits until its context is done,
+// and then returns the cause, or until the next order, and then does what that says.
 func (b *BrokenStore) Hang(calls ...Call) { b.tell(order{do: hang, calls: calls, left: -1}) }
 
-// LoseReplies makes the next n commits reach the store and return store.ErrOutcomeUnknown all the same, as where a
-// connection breaks before the answer.
+// LoseReplies makes the next n commits reach the store, but return store.ErrOutcomeUnknown, as if the connection broke
+// before the answer.
 func (b *BrokenStore) LoseReplies(n int) {
 	b.tell(order{loseReply, []Call{Commit}, n, store.ErrOutcomeUnknown})
 }
 
-// Mend makes the store work again, for the calls that hang as well.
+// Mend makes the store work again, also for the calls that hang.
 func (b *BrokenStore) Mend() { b.tell(order{}) }
 
-// AwaitHang waits until a call hangs, or ctx is done, whose error it then returns.
+// AwaitHang waits until a call hangs. If ctx is done first, it returns the cause.
 func (b *BrokenStore) AwaitHang(ctx context.Context) error {
 	for {
 		b.mu.Lock()
@@ -137,7 +138,7 @@ func (b *BrokenStore) tell(o order) {
 	b.mended = make(chan struct{})
 }
 
-// take returns what to do with a call, and what ends its hanging.
+// take returns the order for a call, and a channel that is closed by the next order.
 func (b *BrokenStore) take(c Call) (o order, mended <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -156,8 +157,8 @@ func (b *BrokenStore) take(c Call) (o order, mended <-chan struct{}) {
 	return o, b.mended
 }
 
-// obey does what a call was ordered to, before the store is reached. It returns the error of a call that is not to reach
-// it, or lost for one whose reply is.
+// obey does what the order says before a call reaches the store. It returns err for a call that must not reach the
+// store, and lost for a call that must return this error afterwards.
 func (b *BrokenStore) obey(ctx context.Context, c Call) (lost, err error) {
 	for {
 		o, mended := b.take(c)
@@ -261,7 +262,7 @@ func (b *BrokenStore) EndOwner(ctx context.Context, owner string, except []store
 	return n, err
 }
 
-// Sweep removes expired records; from a store that needs none, nothing.
+// Sweep removes expired records. For a store that is no Sweeper it does nothing.
 func (b *BrokenStore) Sweep(ctx context.Context) (next time.Duration, err error) {
 	if _, err := b.obey(ctx, Sweep); err != nil {
 		return 0, err
@@ -284,7 +285,7 @@ func (b *BrokenStore) Ping(ctx context.Context) error {
 	return b.unsupported(Ping)
 }
 
-// Watch tells of events: the store's own or, where it tells of none, those of the calls that come through here.
+// Watch reports the events of the wrapped store. If that is no Watcher, it reports the calls of this BrokenStore.
 func (b *BrokenStore) Watch(f func(store.Event)) (cancel func()) {
 	if w, ok := b.Store.(store.Watcher); ok {
 		return w.Watch(f)
@@ -292,13 +293,13 @@ func (b *BrokenStore) Watch(f func(store.Event)) (cancel func()) {
 	return b.own.Watch(f)
 }
 
-// Volatile says what the store says, else that its content outlives the process.
+// Volatile returns what the wrapped store returns, or false if that is no Volatile.
 func (b *BrokenStore) Volatile() bool {
 	v, ok := b.Store.(store.Volatile)
 	return ok && v.Volatile()
 }
 
-// Now is the store's time.
+// Now returns the store's time.
 func (b *BrokenStore) Now() time.Time {
 	if c, ok := b.Store.(store.Clock); ok {
 		return c.Now()
@@ -319,5 +320,5 @@ func (b *BrokenStore) tellOfCommit(rec *store.Record, c *store.Change) {
 	}
 }
 
-// tellOwn reaches nobody where the store tells of events itself, for nobody watches here then.
+// tellOwn tells the watchers of own. There are none where the wrapped store is a Watcher.
 func (b *BrokenStore) tellOwn(e store.Event) { b.own.Tell(e) }

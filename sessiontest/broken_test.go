@@ -18,7 +18,7 @@ func TestBrokenIsTheStoreUntilToldOtherwise(t *testing.T) {
 	storetest.Run(t, func(*testing.T) store.Store { return sessiontest.Broken(mem.New(nil)) })
 }
 
-// ways are all calls of a BrokenStore.
+// ways are all the calls of a BrokenStore.
 var ways = map[sessiontest.Call]func(ctx context.Context, b *sessiontest.BrokenStore) error{
 	sessiontest.Load: func(ctx context.Context, b *sessiontest.BrokenStore) error {
 		_, err := b.Load(ctx, store.Token{1})
@@ -103,7 +103,9 @@ func TestBrokenHangs(t *testing.T) {
 			}{
 				{"until it is mended", func(b *sessiontest.BrokenStore, _ context.CancelCauseFunc) { b.Mend() }, nil},
 				{"until it fails", func(b *sessiontest.BrokenStore, _ context.CancelCauseFunc) { b.Fail(burning) }, burning},
-				{"until the context is done", func(_ *sessiontest.BrokenStore, cancel context.CancelCauseFunc) { cancel(burning) }, burning},
+				{"until the context is done", func(_ *sessiontest.BrokenStore, cancel context.CancelCauseFunc) {
+					cancel(burning)
+				}, burning},
 			} {
 				synctest.Test(t, func(t *testing.T) {
 					b := newBroken(t, mem.New(nil))
@@ -167,7 +169,7 @@ func TestBrokenAddsNoAbility(t *testing.T) {
 	}
 }
 
-// A Manager hears of events whether the store below tells of them or not.
+// A Manager gets events whether the wrapped store is a Watcher or not.
 func TestBrokenTellsOfEvents(t *testing.T) {
 	for name, below := range map[string]store.Store{"mem": mem.New(nil), "a bare store": bare{mem.New(nil)}} {
 		t.Run(name, func(t *testing.T) {

@@ -14,9 +14,9 @@ import (
 )
 
 // A Client is a browser without a network: it sends requests to a handler and keeps the cookies of the responses. It
-// speaks https to https://example.com, or to the host that a request names, so that Secure cookies work without a
-// certificate. It judges cookies as browsers do: by domain, path and age, by Secure and by the prefixes of their names.
-// It also keeps the token of session.BearerHeader. It follows no redirects. Any number of goroutines may use it.
+// uses https://example.com, or the host that a request names, so that Secure cookies work without a certificate. It
+// accepts and sends cookies as browsers do: by domain, path and age, by Secure, and by the prefixes of their names. It
+// also keeps the token of session.BearerHeader. It follows no redirects. Any number of goroutines may use it.
 //
 //	c := sessiontest.NewClient(m.Handler(mux))
 //	c.Post("/login", url.Values{"user": {"ann"}})
@@ -40,38 +40,38 @@ func NewClient(h http.Handler) *Client {
 	return &Client{handler: h, kept: &kept{jar: jar}}
 }
 
-// On returns the same client before another handler: the two share their cookies.
+// On returns a client for another handler that shares the cookies of this one.
 func (c *Client) On(h http.Handler) *Client { return &Client{handler: h, kept: c.kept} }
 
-// Get asks for a target, "/account" or "https://shop.example.com/account", say, and returns the answer.
+// Get requests a target, such as "/account" or "https://shop.example.com/account", and returns the response.
 func (c *Client) Get(target string) *httptest.ResponseRecorder {
 	return c.Do(httptest.NewRequest(http.MethodGet, absolute(target), nil))
 }
 
-// Post sends a form to a target and returns the answer.
+// Post sends a form to a target and returns the response.
 func (c *Client) Post(target string, form url.Values) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(http.MethodPost, absolute(target), strings.NewReader(form.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	return c.Do(r)
 }
 
-// Do sends a request with the client's cookies and returns the answer. r stays as it is. One from httptest.NewRequest
-// whose target has no scheme goes over https as well; only one to "http://…" does not.
+// Do sends a request with the client's cookies and returns the response. It does not change r. A request from
+// httptest.NewRequest whose target has no scheme goes over https, too; only one to "http://…" does not.
 func (c *Client) Do(r *http.Request) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	c.Serve(w, r)
 	return w
 }
 
-// Serve is Do with a recorder of your own: one that still has what was written when the handler panics, say.
+// Serve is Do with a recorder of your own, which keeps what was written even if the handler panics.
 func (c *Client) Serve(w *httptest.ResponseRecorder, r *http.Request) {
 	u := destination(r)
 	c.handler.ServeHTTP(w, c.dress(r, u))
 	c.receive(u, w.Result())
 }
 
-// Request returns a request, as httptest.NewRequest does, with the cookies that the client has now: to be sent by hand,
-// or later, when the client has others.
+// Request returns a request, as httptest.NewRequest does, with the cookies that the client has now. A test can send it
+// itself, or later, when the client has other cookies.
 func (c *Client) Request(method, target string, body io.Reader) *http.Request {
 	r := httptest.NewRequest(method, absolute(target), body)
 	return c.dress(r, destination(r))
@@ -103,7 +103,7 @@ func destination(r *http.Request) *url.URL {
 	return &u
 }
 
-// dress returns the request as the server gets it, with what the client keeps.
+// dress returns the request as the server gets it, with the client's cookies and token.
 func (k *kept) dress(r *http.Request, u *url.URL) *http.Request {
 	r = r.Clone(r.Context())
 	if u.Scheme == "https" && r.TLS == nil {
@@ -146,7 +146,8 @@ func (k *kept) receive(u *url.URL, res *http.Response) {
 	}
 }
 
-// acceptable reports whether a browser takes a cookie from u: what a cookiejar does not judge (RFC 6265bis, section 5.7).
+// acceptable reports whether a browser accepts a cookie from u. It checks what a cookiejar does not check (RFC 6265bis,
+// section 5.7).
 func acceptable(u *url.URL, c *http.Cookie) bool {
 	name := strings.ToLower(c.Name)
 	switch {

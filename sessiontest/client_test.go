@@ -83,7 +83,7 @@ func TestClientRequest(t *testing.T) {
 	if got, want := len(r.Cookies()), 1; got != want {
 		t.Fatalf("cookies: got %d, want %d", got, want)
 	}
-	wantBody(t, c.Do(r), "2") // the cookie goes once
+	wantBody(t, c.Do(r), "2") // the cookie is sent once
 	rec := httptest.NewRecorder()
 	m.Handler(visiting(t)).ServeHTTP(rec, r)
 	wantBody(t, rec, "3")
@@ -142,7 +142,7 @@ func TestClientOfManyGoroutines(t *testing.T) {
 	wantBody(t, c.Get("/"), fmt.Sprint(goroutines*each+2))
 }
 
-// What was written before a panic stays with the caller.
+// The caller keeps what was written before a panic.
 func TestClientServe(t *testing.T) {
 	c := sessiontest.NewClient(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, "half")

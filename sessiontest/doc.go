@@ -10,25 +10,24 @@
 //		m.Handler(http.HandlerFunc(account)).ServeHTTP(rec, req)
 //
 //		after := sessiontest.After(t, m, req, rec.Result())
-//		got, err := name.Get(after) // "", for the session has idled out
+//		got, err := name.Get(after) // "", since the session has expired
 //	}
 //
 // # How to think about it
 //
-// [NewRequest] is the visitor before the request, with whatever a session can have: values, an owner, a label. Between
-// it and [After] stands your handler, with your own middleware or without. [After] is the visitor with the response in
-// hand: it sees what the visitor's next request would see, and changes nothing, not even when the session was last
-// seen.
+// A test of one request has three steps. [NewRequest] returns the request of a visitor with a session, which can have
+// values, an owner and labels. Your handler serves it, with your own middleware or without. [After] shows the session
+// as the visitor's next request would see it. It changes nothing, not even the time when the session was last seen.
 //
-// A [Client] is a visitor over several requests: it keeps the cookies, and speaks https by itself.
+// A [Client] is a visitor over several requests: it keeps the cookies, and uses https by itself.
 //
-// A [BrokenStore] fails, hangs or loses its replies when it is told to: it shows what your pages say then.
+// A [BrokenStore] fails, hangs or loses its replies when it is told to. With it you can test what your pages say then.
 //
-// The first two work with any Manager, also one on a database, and with the cookie as well as session.BearerHeader. A
-// session.Carrier of your own needs requests of your own; [After] reads what they carry.
+// NewRequest and After work with any Manager, also one on a database, and with the cookie as well as
+// session.BearerHeader. A session.Carrier of your own needs requests of your own; After reads what they carry.
 //
 // # Time
 //
-// Under testing/synctest nothing of this package is needed to move time: sessions end as time.Sleep passes, with
-// mem.New(nil) as with [New]. Elsewhere a [Clock] is moved by hand.
+// Under testing/synctest you need nothing of this package to move time: sessions expire during time.Sleep, with
+// mem.New(nil) and with [New]. Elsewhere [Clock.Advance] moves time.
 package sessiontest

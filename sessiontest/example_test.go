@@ -32,7 +32,7 @@ func Example() {
 	TestLogout := func(t *testing.T) {
 		m, clock := sessiontest.New(t, nil)
 
-		// 1. A visitor who is logged in already.
+		// 1. The request of a visitor with a session.
 		req := sessiontest.NewRequest(t, m, "POST", "/logout", nil, func(ctx context.Context) error {
 			return user.Set(ctx, "Ann")
 		})
@@ -42,7 +42,7 @@ func Example() {
 		rec := httptest.NewRecorder()
 		m.Handler(http.HandlerFunc(logout)).ServeHTTP(rec, req)
 
-		// 3. The visitor with the response.
+		// 3. The session after the response.
 		after := sessiontest.After(t, m, req, rec.Result())
 		if name, err := user.Get(after); err != nil || name != "" {
 			t.Errorf("user after logout: got %q, %v, want none", name, err)
@@ -51,7 +51,7 @@ func Example() {
 	_ = TestLogout
 }
 
-// A visitor who logs out, over several requests.
+// A visitor logs in and out, over several requests.
 func ExampleClient() {
 	m, err := session.New(mem.New(nil), nil)
 	if err != nil {
@@ -81,7 +81,7 @@ func ExampleClient() {
 	// Hello, "".
 }
 
-// What visitors are told while the store is away.
+// A handler is tested while the store fails.
 func ExampleBroken() {
 	s := sessiontest.Broken(mem.New(nil))
 	m, err := session.New(s, &session.Config{Logger: slog.New(slog.DiscardHandler)})
@@ -91,7 +91,7 @@ func ExampleBroken() {
 	}
 	defer m.Close()
 	c := sessiontest.NewClient(m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		user.Set(r.Context(), "Ann") // an error that is overlooked
+		user.Set(r.Context(), "Ann") // the error is ignored
 		fmt.Fprint(w, "Saved.")
 	})))
 

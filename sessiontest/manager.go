@@ -8,8 +8,8 @@ import (
 	"github.com/lazysession/session/store/mem"
 )
 
-// New returns a Manager with an empty store in memory, and the clock of that store. The test's end closes both. A nil cfg
-// means the defaults, except that an empty Logger is the test's own output.
+// New returns a Manager with an empty store in memory, and the clock of that store. Manager and store are closed at the
+// end of the test. A nil cfg means the defaults, but a nil Logger is one that writes to the test's own output.
 func New(t testing.TB, cfg *session.Config) (*session.Manager, *Clock) {
 	t.Helper()
 	clock := new(Clock)

@@ -8,13 +8,14 @@ import (
 	"github.com/lazysession/session"
 )
 
-// receive changes a request to what the client sends once it has a response.
+// receive changes a request to the one that the client sends after it got a response.
 func receive(req *http.Request, res *http.Response) {
 	receiveCookies(req, res.Cookies())
 	receiveToken(req, res.Header)
 }
 
-// receiveCookies overlays the request's cookies. Scopes are not judged: whoever tests has chosen what to send where.
+// receiveCookies replaces cookies of the request. It ignores their domains and paths, since the test has chosen what to
+// send where.
 func receiveCookies(req *http.Request, set []*http.Cookie) {
 	if len(set) == 0 {
 		return
@@ -35,7 +36,7 @@ func named(cookies []*http.Cookie, name string) bool {
 	return slices.ContainsFunc(cookies, func(c *http.Cookie) bool { return c.Name == name })
 }
 
-// RFC 6265bis, section 5.7: Max-Age goes before Expires. net/http reads "Max-Age=0" as -1.
+// RFC 6265bis, section 5.7: Max-Age has precedence over Expires. net/http reads "Max-Age=0" as -1.
 func over(c *http.Cookie) bool {
 	return c.MaxAge < 0 || c.MaxAge == 0 && !c.Expires.IsZero() && c.Expires.Before(time.Now())
 }

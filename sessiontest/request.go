@@ -11,9 +11,9 @@ import (
 	"github.com/lazysession/session"
 )
 
-// NewRequest returns a request, as httptest.NewRequest does, that carries a session of m which fill has filled:
-// keys, counters and session.FromContext work on its context. With a nil fill, or one that writes nothing, there is no
-// session: the request is a new visitor's. An error of fill ends the test.
+// NewRequest returns a request, as httptest.NewRequest does, that carries a new session of m. It calls fill to fill the
+// session: keys, counters and session.FromContext work on fill's context. If fill is nil or writes nothing, there is no
+// session, and the request is that of a new visitor. An error of fill ends the test.
 func NewRequest(
 	t testing.TB, m *session.Manager, method, target string, body io.Reader, fill func(context.Context) error,
 ) *http.Request {
@@ -34,8 +34,7 @@ func NewRequest(
 	return req
 }
 
-// serveFill runs fill as the handler of a request, and returns the response to it and whether there was a session in the
-// end.
+// serveFill runs fill as the handler of a request. It returns the response, and whether there was a session afterwards.
 func serveFill(
 	m *session.Manager, req *http.Request, fill func(context.Context) error,
 ) (res *http.Response, made bool, err error) {
@@ -46,8 +45,9 @@ func serveFill(
 	return rec.Result(), made, err
 }
 
-// newHidden returns a request of this package's own that comes the way of another, for the cookie may depend on it
-// (session.SecureAuto). It says that it came over TLS where only a warning about a Secure cookie hangs on it.
+// newHidden returns the request in which fill runs. It has the TLS and the remote address of the request like, since
+// the cookie may depend on them (session.SecureAuto). Its Forwarded header claims https, which prevents a warning about
+// Secure cookies.
 func newHidden(ctx context.Context, like *http.Request) *http.Request {
 	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "http://sessiontest.invalid/", nil)
 	r.TLS, r.RemoteAddr = like.TLS, like.RemoteAddr
@@ -55,7 +55,7 @@ func newHidden(ctx context.Context, like *http.Request) *http.Request {
 	return r
 }
 
-// fillAndCommit commits by hand, since the middleware would tell a failure to Config.OnError alone.
+// fillAndCommit commits itself, since the middleware would report a failure only to Config.OnError.
 func fillAndCommit(ctx context.Context, m *session.Manager, fill func(context.Context) error) (made bool, err error) {
 	if err := fill(ctx); err != nil {
 		return false, err

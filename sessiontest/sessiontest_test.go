@@ -28,7 +28,7 @@ func named(n string) func(context.Context) error {
 	return func(ctx context.Context) error { return name.Set(ctx, n) }
 }
 
-// serve lets m's handler answer req.
+// serve serves req with the handler of m.
 func serve(m *session.Manager, req *http.Request, h http.HandlerFunc) *http.Response {
 	rec := httptest.NewRecorder()
 	m.Handler(h).ServeHTTP(rec, req)
@@ -64,7 +64,9 @@ var carriers = []struct {
 	cfg  session.Config
 }{
 	{"cookie", session.Config{}},
-	{"cookie of another name", session.Config{Cookie: session.Cookie{Name: "sid", Secure: session.InsecureForDevelopment}}},
+	{"cookie of another name", session.Config{
+		Cookie: session.Cookie{Name: "sid", Secure: session.InsecureForDevelopment},
+	}},
 	{"cookie that follows the request", session.Config{Cookie: session.Cookie{Secure: session.SecureAuto}}},
 	{"persistent cookie", session.Config{Cookie: session.Cookie{Persistent: true}}},
 	{"bearer", session.Config{Carrier: session.BearerHeader()}},
@@ -157,7 +159,9 @@ func TestAfterShowsWhatTheHandlerDid(t *testing.T) {
 		{"the first value", nil, named("Ann"), "Ann", true},
 		{"another value", named("Ann"), named("Bob"), "Bob", true},
 		{"a value less", named("Ann"), func(ctx context.Context) error { return name.Delete(ctx) }, "", true},
-		{"a new token", named("Ann"), func(ctx context.Context) error { return session.FromContext(ctx).Renew() }, "Ann", true},
+		{"a new token", named("Ann"), func(ctx context.Context) error {
+			return session.FromContext(ctx).Renew()
+		}, "Ann", true},
 		{"a longer life", named("Ann"), func(ctx context.Context) error {
 			s := session.FromContext(ctx)
 			return errors.Join(s.Persist(true), s.SetLifetime(30*24*time.Hour))
@@ -184,7 +188,7 @@ func TestAfterShowsWhatTheClientHas(t *testing.T) {
 		req := sessiontest.NewRequest(t, m, "GET", "/", nil, named("Ann"))
 		res := serve(m, req, do(func(ctx context.Context) error { return session.FromContext(ctx).Renew() }))
 		lost := &http.Response{Header: http.Header{}}
-		wantExists(t, sessiontest.After(t, m, req, lost), false) // the old token is dead, and the new one did not arrive
+		wantExists(t, sessiontest.After(t, m, req, lost), false) // the old token is dead, and the new one was lost
 		wantExists(t, sessiontest.After(t, m, req, res), true)
 	})
 }
@@ -388,7 +392,7 @@ func TestFatal(t *testing.T) {
 	}
 }
 
-// fatal returns what do says when it ends its test.
+// fatal returns the message with which do ends its test.
 func fatal(t *testing.T, do func(t testing.TB)) string {
 	f := &fatalTB{TB: t}
 	done := make(chan struct{})

@@ -1,5 +1,5 @@
-// Package slot gives each layer of a program a place of its own in every connection, typed and private, without maps
-// keyed by sockets and without the layers knowing of each other.
+// Package slot gives each layer of a program a place of its own in every connection. The place is typed and private. No
+// layer needs a map keyed by sockets, and no layer has to know another.
 //
 //	var table slot.Table
 //
@@ -20,31 +20,33 @@
 //
 // # Tables, slots, holders
 //
-// While a program is set up, its layers ask a [Table] for slots by unique names. A [Slot] is an index with a type: all
-// that a layer has to remember, and nobody else can reach what is in it unless the layer hands the slot on. What has
-// slots is a [Holder]. Package conn makes connections holders; for anything else that is opened, used and released, a
-// field of type [Data] does it.
+// While a program is set up, its layers ask a [Table] for slots by unique names. A [Slot] is an index with a type. It
+// is all that a layer has to remember, and only code that has the Slot can reach its values. A [Holder] has slots.
+// Package conn makes connections holders. Anything else that is opened, used and released becomes a holder by a field
+// of type [Data].
 //
-// The first holder that opens freezes the table, since each has the same slots from its beginning to its end. A slot
-// asked for later is refused, as is a name that was asked for before: two packages never share a slot by accident.
+// The first holder that opens freezes the table, since every holder has the same slots all the time. A request for a
+// slot is refused when the table is frozen, and when the name is taken. So two packages never share a slot by accident.
 //
 // # Open and release
 //
-// [Hooks] fill and empty a slot. Layers are a stack: they open in the order in which they asked for their slots and are
-// released in the opposite order. Whoever opens a holder can hand data to one layer with [Slot.WithValue]. A layer that
-// releases the holder in its OnOpen refuses it, and those after it are not asked. What is known only later, one sets
-// with [Slot.GetOrSet].
+// [Hooks] fill and empty a slot. Layers are a stack: they open in the order in which they asked for their slots, and
+// are released in the opposite order. The code that opens a holder can hand data to one layer with [Slot.WithValue]. A
+// layer that releases the holder in its OnOpen refuses it, and the layers after it don't open. [Slot.GetOrSet] sets a
+// value that is known only later.
 //
-// A holder that closes while it is used is released after that use: [Data.Pin] is how users say so. [Table.Wait] waits
-// for the last release, at the end of a program.
+// Code that uses a holder pins it with [Data.Pin]. A holder that closes meanwhile is released after the last Unpin.
+// [Table.Wait] waits for the last release, at the end of a program.
 //
 // # Promises
 //
 //   - Getting, setting and taking are O(1), take no lock, and may be done by several goroutines at once. Getting and
 //     taking allocate nothing; nor does setting in tables of up to eight slots.
-//   - OnRelease runs exactly once for every holder that the layer opened, after the last Unpin, whatever races with it.
-//   - A value that was set is given to OnRelease, unless somebody took or replaced it before; one that was refused is not.
-//   - A hook that panics is logged and stops no other.
-//   - Mistakes are errors that name the slot, and for a name taken twice the place of the first.
+//   - OnRelease runs exactly once for every holder that the layer opened, after the last Unpin, whatever runs at the
+//     same time.
+//   - OnRelease gets the value in the slot. It doesn't get values that were taken, replaced or refused before.
+//   - A hook that panics is logged. The other hooks still run.
+//   - Mistakes are errors that name the slot. Where a name is asked for twice, the error also says where the first
+//     request is in the source.
 //   - [Table.Figures] shows leaks. The package starts no goroutine.
 package slot

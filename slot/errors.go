@@ -6,24 +6,24 @@ import (
 )
 
 var (
-	// ErrTaken says that the name was asked for before; the error tells where.
+	// ErrTaken says that the name is taken. The error says where in the source it was asked for.
 	ErrTaken = errors.New("slot: name taken")
 
-	// ErrFrozen says that the first holder has opened, so that there can be no more slots.
-	ErrFrozen = errors.New("slot: table frozen: slots are asked for before the first holder opens")
+	// ErrFrozen says that a holder has opened, so that the table can't get more slots.
+	ErrFrozen = errors.New("slot: table frozen: ask for slots before the first holder opens")
 
-	// ErrOtherTable says that the slot is of another table than the holder.
-	ErrOtherTable = errors.New("slot: the slot is of another table than the holder")
+	// ErrOtherTable says that the slot and the holder belong to different tables.
+	ErrOtherTable = errors.New("slot: slot and holder belong to different tables")
 
-	// ErrNoData says that there is nothing to look in: the holder is nil, or was never opened.
-	ErrNoData = errors.New("slot: no holder of slots here")
+	// ErrNoData says that the holder is nil, has no data, or was never opened.
+	ErrNoData = errors.New("slot: no open holder of slots")
 
 	// ErrReleased says that the holder's data has been released.
 	ErrReleased = errors.New("slot: released")
 )
 
 var (
-	errNoSlot    = errors.New("slot: the zero Slot, which no New has made")
+	errNoSlot    = errors.New("slot: zero Slot: make it with New")
 	errNoTable   = errors.New("slot: nil table")
 	errNoName    = errors.New("slot: a slot needs a name")
 	errNoContext = errors.New("slot: data opened with a nil context")

@@ -41,13 +41,13 @@ func Example() {
 	// 0 open
 }
 
-// Whoever opens a holder hands data to one layer, past all others.
+// The code that opens a holder hands data to one layer, and to no other.
 func ExampleSlot_WithValue() {
 	var table slot.Table
 	quotas, _ := slot.New(&table, "example.com/jobs.quota", slot.Hooks[quota]{
 		OnOpen: func(_ context.Context, handed *quota) *quota {
 			if handed != nil {
-				return &quota{left: handed.left} // its own: what was handed may go to many
+				return &quota{left: handed.left} // a copy, since the same value may be handed to many holders
 			}
 			return &quota{left: 3}
 		},
@@ -62,7 +62,7 @@ func ExampleSlot_WithValue() {
 	// Output: 100
 }
 
-// What is known only after the opening is set once, whoever comes first.
+// A value that is known only after the opening is set once. All callers get the value of the first.
 func ExampleSlot_GetOrSet() {
 	var table slot.Table
 	names, _ := slot.New(&table, "example.com/jobs.name", slot.Hooks[string]{})
@@ -79,7 +79,7 @@ func ExampleSlot_GetOrSet() {
 	// alice
 }
 
-// Who works on after the holder closes pins it.
+// Work that goes on after the holder closes pins it.
 func ExampleData_Pin() {
 	var table slot.Table
 	quotas, _ := slot.New(&table, "example.com/jobs.quota", slot.Hooks[quota]{
@@ -90,7 +90,7 @@ func ExampleData_Pin() {
 	_ = quotas.Set(j, &quota{left: 1})
 
 	if j.Pin() {
-		j.Release() // by somebody else, say
+		j.Release() // by another goroutine, say
 		q, _ := quotas.Get(j)
 		fmt.Println(q.left, "left")
 		j.Unpin()
@@ -100,7 +100,7 @@ func ExampleData_Pin() {
 	// released
 }
 
-// The mistake: to ask for a slot when it is needed, instead of while the program is set up.
+// This is a mistake: the program asks for a slot when it needs it, instead of while it is set up.
 func ExampleNew_incorrect() {
 	var table slot.Table
 	first := new(job)
@@ -109,5 +109,5 @@ func ExampleNew_incorrect() {
 
 	_, err := slot.New(&table, "example.com/jobs.late", slot.Hooks[quota]{})
 	fmt.Println(errors.Is(err, slot.ErrFrozen), err)
-	// Output: true slot: table frozen: slots are asked for before the first holder opens: "example.com/jobs.late"
+	// Output: true slot: table frozen: ask for slots before the first holder opens: "example.com/jobs.late"
 }

@@ -1,16 +1,16 @@
 package slot
 
-// Figures are how many holders of a table there were, for operators. Opened grows and Released follows it; what stays
-// between them while nothing is going on is a leak.
+// Figures are how many holders of a table were opened and released, for operators. A difference that stays while the
+// program does nothing is a leak.
 type Figures struct {
 	Opened   uint64 // in total
-	Released uint64 // in total, all their hooks run
+	Released uint64 // in total; all their hooks have run
 }
 
 // Open is how many holders are open now, or closed and still pinned.
 func (f Figures) Open() uint64 { return f.Opened - f.Released }
 
-// Figures returns the figures of now. A nil table has none.
+// Figures returns the present figures. Those of a nil table are zero.
 func (t *Table) Figures() Figures {
 	if t == nil {
 		return Figures{}

@@ -10,26 +10,27 @@ import (
 
 // Hooks are what a layer does when a holder opens and when its data is released. Nil hooks do nothing.
 //
-// Holders open the layers in the order in which they asked for their slots, and release them in the opposite order, so
-// that a layer may rely on those before it at both times. A layer that refuses the holder, by releasing it in OnOpen,
-// is the last one to open. A hook that panics is logged and stops no other.
+// Layers open in the order in which they asked for their slots, and are released in the opposite order. So a layer may
+// use the layers before it at both times. A layer that refuses the holder, by releasing it in OnOpen, is the last one
+// to open. A hook that panics is logged, and the other hooks still run.
 type Hooks[T any] struct {
-	// OnOpen returns what the slot is to hold; nil for nothing. The context is that of whoever opened the holder, and
-	// lets the holder be found in it. Handed is what they handed to this slot with [Slot.WithValue]; nil if nothing.
+	// OnOpen returns the value for the slot, or nil to leave it empty. The context is the one with which the holder was
+	// opened, and contains the holder. Handed is the value that the context hands to this slot by [Slot.WithValue], or
+	// nil.
 	//
-	// It runs before anybody else sees the holder, in the goroutine that accepts or dials, and so must not wait for
-	// long. Nil: the slot holds what was handed.
+	// It runs before other code can use the holder, in the goroutine that accepts or dials, so it must not wait for long.
+	// If OnOpen is nil, the handed value becomes the slot's.
 	OnOpen func(ctx context.Context, handed *T) *T
 
-	// OnRelease is given what the slot holds, nil if nothing. It runs exactly once for every holder that the layer
-	// opened, when nobody has the holder pinned any more. Nobody finds the value in the slot from then on. A layer has
-	// not opened a holder if its OnOpen panicked, or if a layer before it refused; then OnRelease runs only if the slot
-	// was set nevertheless.
+	// OnRelease gets the value in the slot, or nil if it is empty. It runs exactly once for every holder that the layer
+	// opened, after the last Unpin. From then on the value is no longer in the slot. A layer has not opened a holder if
+	// its OnOpen panicked, or if a layer before it refused the holder. Then OnRelease runs only if the slot was set
+	// nevertheless.
 	//
-	// The context lets the holder be found in it, as in OnOpen, and is never done.
+	// The context contains the holder, as in OnOpen, and is never done.
 	//
-	// It runs in the goroutine that closes or unpins last, which may hold locks of its own, as net/http does. So it
-	// must be quick, and call nothing that the holder belongs to.
+	// OnRelease runs in the goroutine that closes or unpins last. That goroutine may hold locks, as those of net/http do.
+	// So OnRelease must be quick, and must not call what the holder belongs to.
 	OnRelease func(ctx context.Context, v *T)
 }
 
@@ -78,8 +79,8 @@ func (e *entry) tryOpen(ctx context.Context, d *Data) {
 
 func (d *Data) hasOpened(e *entry) bool { return e.index < d.reached && !slices.Contains(d.failed, e) }
 
-// releaseAll runs the OnRelease hooks of the first n slots, last to first. Each defers those below it, so that not even
-// one which ends its goroutine, as a test's FailNow does, can stop them.
+// releaseAll runs the OnRelease hooks of the first n slots, last to first. Each call defers the hooks below, so that
+// they run even if a hook ends its goroutine, as a test's FailNow does.
 func (d *Data) releaseAll(n int) {
 	if n == 0 {
 		d.table.countReleased()
@@ -94,7 +95,7 @@ func (e *entry) tryRelease(d *Data) {
 	e.release(d)
 }
 
-// logPanic stops a panic of a hook, which is foreign to whoever closes a connection and to the other layers.
+// logPanic stops a panic of a hook, since neither the code that closes the holder nor the other layers can handle it.
 func (e *entry) logPanic(hook string) {
 	if v := recover(); v != nil {
 		e.table.logger().Error("slot: a hook panicked", slog.String("slot", e.name), slog.String("hook", hook),
@@ -109,8 +110,8 @@ func (t *Table) logger() *slog.Logger {
 	return slog.Default()
 }
 
-// A releaseContext is Data as the context of its OnRelease hooks: the values it was opened with, and no end, since that
-// of the opening is long over.
+// A releaseContext is Data as the context of its OnRelease hooks. It has the values of the context that the data keeps,
+// but is never done, since the opening may be long over.
 type releaseContext Data
 
 func (*releaseContext) Deadline() (none time.Time, ok bool) { return none, false }

@@ -14,7 +14,7 @@ import (
 	"github.com/lazysession/session/slot"
 )
 
-// A diary has what hooks wrote, in order.
+// A diary holds what hooks wrote, in order.
 type diary []string
 
 // layer asks for a slot whose hooks write into the diary.
@@ -85,7 +85,7 @@ func TestDataThatWasNeverOpened(t *testing.T) {
 	expect.Equal(t, "Released, opened without a table", d.Released(), true)
 }
 
-// Many close, pin and unpin at once.
+// Many goroutines close, pin and unpin at once.
 func TestReleaseIsOnceAndLast(t *testing.T) {
 	var table slot.Table
 	var released, users atomic.Int32
@@ -118,14 +118,19 @@ func TestPanickingHooks(t *testing.T) {
 	log.layer(t, &table, "a")
 	newSlot(t, &table, "breaks at open", slot.Hooks[token]{
 		OnOpen:    func(context.Context, *token) *token { panic("out of cheese") },
-		OnRelease: func(context.Context, *token) { t.Error("released what did not open") },
+		OnRelease: func(context.Context, *token) { t.Error("OnRelease ran, but the layer did not open") },
 	})
-	newSlot(t, &table, "breaks at release", slot.Hooks[token]{OnRelease: func(context.Context, *token) { panic("out of wine") }})
+	newSlot(t, &table, "breaks at release", slot.Hooks[token]{
+		OnRelease: func(context.Context, *token) { panic("out of wine") },
+	})
 	log.layer(t, &table, "b")
 	opened(t, &table).Release()
 	log.wants(t, "open a", "open b", "release b", "release a")
 	expect.Equal(t, "figures", table.Figures(), slot.Figures{Opened: 1, Released: 1})
-	for _, part := range []string{`"breaks at open"`, "out of cheese", "OnOpen", `"breaks at release"`, "out of wine", "OnRelease", "hooks_test.go"} {
+	for _, part := range []string{
+		`"breaks at open"`, "out of cheese", "OnOpen",
+		`"breaks at release"`, "out of wine", "OnRelease", "hooks_test.go",
+	} {
 		if !strings.Contains(text.String(), part) {
 			t.Errorf("log: got %s, want %q in it", text.String(), part)
 		}
@@ -172,7 +177,7 @@ func TestHandedToOneLayer(t *testing.T) {
 	expect.Equal(t, "slot without a hook", v, forPlain)
 }
 
-// A layer relies on those before it, when it opens and when it is released.
+// A layer may use the layers before it, when it opens and when it is released.
 func TestLayerUsesTheOneBelow(t *testing.T) {
 	var table slot.Table
 	var below slot.Slot[token]

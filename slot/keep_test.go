@@ -11,10 +11,10 @@ import (
 	"github.com/lazysession/session/slot"
 )
 
-// Of the values that several goroutines set beside a release, each is given to OnRelease, replaced by one that was
-// accepted later, or refused. One that is refused replaces none.
+// Several goroutines set values while the holder is released. Each value is given to OnRelease, replaced by one that
+// was accepted later, or refused. A refused value replaces none.
 func TestValuesSetBesideARelease(t *testing.T) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8)) // else they hardly meet
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8)) // with fewer, goroutines would hardly run at the same time
 	for range 5000 {
 		var table slot.Table
 		var released *token
@@ -34,7 +34,7 @@ func TestValuesSetBesideARelease(t *testing.T) {
 	}
 }
 
-// Slots beyond the inline ones have no cells until one is set, which may be beside the release.
+// Slots beyond the inline ones have no cells until one of them is set. That may happen during the release.
 func TestSetBesideAReleaseBeyondTheInlineSlots(t *testing.T) {
 	for range 5000 {
 		var table slot.Table
@@ -58,7 +58,7 @@ func TestSetBesideAReleaseBeyondTheInlineSlots(t *testing.T) {
 	}
 }
 
-// Values without a size have one address: the mark of a released slot must not be mistaken for one.
+// Values of size zero share an address. The mark of a released slot must differ from it.
 func TestValuesWithoutASize(t *testing.T) {
 	var table slot.Table
 	s, err := slot.New(&table, "s", slot.Hooks[struct{}]{})
@@ -96,7 +96,7 @@ func TestSlotBeyondTheInlineOnesThatWasNeverSet(t *testing.T) {
 	expect.Error(t, err, slot.ErrReleased)
 }
 
-// A slot whose OnOpen panicked is like any that holds nothing: it can be set, and is emptied at the release.
+// A slot whose OnOpen panicked is like any empty slot: it can be set, and is emptied at the release.
 func TestSlotWhoseOnOpenPanicked(t *testing.T) {
 	table := slot.Table{Logger: silent}
 	var released []*token
@@ -140,7 +140,7 @@ func TestGetOrSet(t *testing.T) {
 	expect.Error(t, err, slot.ErrNoData, `"s"`)
 }
 
-// Several requests come first on a connection: all get the value of one of them.
+// Several requests are the first on a connection. All get the value of one of them.
 func TestGetOrSetAtOnce(t *testing.T) {
 	for range 2000 {
 		var table slot.Table

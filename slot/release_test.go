@@ -14,7 +14,7 @@ import (
 
 var silent = slog.New(slog.NewTextHandler(io.Discard, nil))
 
-// A layer that refuses the holder is the last one that hears of it.
+// After a layer has refused the holder, no other layer opens.
 func TestReleaseInOpen(t *testing.T) {
 	var table slot.Table
 	var log diary
@@ -36,7 +36,7 @@ func TestReleaseInOpen(t *testing.T) {
 	expect.Equal(t, "figures", table.Figures(), slot.Figures{Opened: 1, Released: 1})
 }
 
-// Data is closed when its holder has released it, and released when nobody pins it any more.
+// Data is closed when its holder has released it, and released after the last Unpin.
 func TestClosedAndReleased(t *testing.T) {
 	d := opened(t, nil)
 	d.Pin()
@@ -64,7 +64,7 @@ func TestOpenHookThatEndsItsGoroutine(t *testing.T) {
 	log.wants(t, "open before", "release before")
 }
 
-// While a layer is released, the slots of those before it can be looked into, but are not filled any more.
+// While a layer is released, the slots of the layers before it can be read, but no longer set.
 func TestSetWhileHooksRelease(t *testing.T) {
 	var table slot.Table
 	d := new(slot.Data)
@@ -96,7 +96,7 @@ func second(_ *token, err error) error { return err }
 
 type word struct{}
 
-// OnRelease gets what the holder was opened with, but for its end.
+// OnRelease gets the values of the context of Open, but the context is never done.
 func TestContextOfTheRelease(t *testing.T) {
 	var table slot.Table
 	var got context.Context
@@ -113,7 +113,7 @@ func TestContextOfTheRelease(t *testing.T) {
 	expect.Equal(t, "deadline", ok, false)
 }
 
-// What a holder opened with is not kept for the release where the holder names another context.
+// The context of Open is not kept for the release where the holder sets another one.
 func TestContextKeptForTheRelease(t *testing.T) {
 	var table slot.Table
 	var atOpen, atRelease any
@@ -138,17 +138,17 @@ func TestOpenWithoutAContext(t *testing.T) {
 	expect.Text(t, d.Open(nil, &table), "slot: ", "nil context")
 	log.wants(t)
 	expect.Equal(t, "opened", table.Figures().Opened, 0)
-	expect.NoError(t, d.Open(bg, &table)) // as if nothing had been
+	expect.NoError(t, d.Open(bg, &table)) // as if it were the first call
 	log.wants(t, "open a")
 }
 
-// An embedder is a holder by what it embeds, not at its beginning.
+// An embedder is a holder by the Data that it embeds, which is not its first field.
 type embedder struct {
 	_ int
 	slot.Data
 }
 
-// The nil pointer to a struct that embeds Data has no data, and asking for it is no panic.
+// A nil pointer to a struct that embeds Data has no data. To use it is an error, not a panic.
 func TestNilHolderThatEmbedsData(t *testing.T) {
 	var table slot.Table
 	s := newSlot(t, &table, "s", slot.Hooks[token]{})

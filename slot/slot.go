@@ -6,18 +6,18 @@ import (
 	"sync/atomic"
 )
 
-// A Slot is one place in every holder of a table's slots, known to the layer that got it from [New] and to whom that
-// layer gives it. It is an index: small, to be passed by value, and safe for goroutines to share. The zero Slot is no
-// slot; its methods return an error.
+// A Slot is one place in every holder of a table's slots. A layer gets it from [New], and may give it to others. It is
+// an index: small, passed by value, and safe for goroutines to share. The methods of the zero Slot return an error.
 type Slot[T any] struct {
 	entry *entry
-	gone  *T // what a cell holds from the release on, so that whatever comes later is refused
+	gone  *T // what the cell holds from the release on, so that later calls are refused
 }
 
-// Get returns what the slot of h holds; nil if nothing. It allocates nothing.
+// Get returns the value in the slot of h, or nil if it is empty. It allocates nothing.
 //
-// Errors: [ErrNoData], [ErrOtherTable], and [ErrReleased] once the value is gone with its holder. The pointer that it
-// returned before remains valid, but OnRelease has seen it: who uses it longer than a request pins the holder first.
+// Its errors are [ErrNoData], [ErrOtherTable], and [ErrReleased] after the release of h. A pointer that Get returned
+// before the release remains valid, but OnRelease has got the same pointer. Code that uses it longer than a request has
+// to pin the holder first.
 func (s Slot[T]) Get(h Holder) (*T, error) {
 	d, err := s.data(h)
 	if err != nil {
@@ -30,8 +30,9 @@ func (s Slot[T]) Get(h Holder) (*T, error) {
 	return v, nil
 }
 
-// Set makes the slot of h hold v; nil for nothing. What it held before is dropped without a hook, so [Slot.Take] that
-// first where it matters. Errors are those of Get; after an error v was not stored, and is not given to OnRelease.
+// Set puts v into the slot of h. A nil v empties it. The value before is dropped without a hook; where it matters, get
+// it out with [Slot.Take] first. The errors are those of Get. After an error v is not in the slot, and OnRelease
+// doesn't get it.
 func (s Slot[T]) Set(h Holder, v *T) error {
 	d, err := s.data(h)
 	if err != nil {
@@ -46,9 +47,9 @@ func (s Slot[T]) Set(h Holder, v *T) error {
 	return nil
 }
 
-// GetOrSet returns what the slot of h holds. If that is nothing, it makes the slot hold v and returns v: of several
-// goroutines one sets the slot, and all get the same. It is for what is known only after OnOpen, such as the name in
-// the peer's certificate, which the first request can set. Errors are those of Get.
+// GetOrSet returns the value in the slot of h. If the slot is empty, it puts v there and returns v. Of several
+// goroutines one sets the slot, and all get the same value. It is for values that are known only after OnOpen, such as
+// the name in the peer's certificate, which the first request can set. The errors are those of Get.
 func (s Slot[T]) GetOrSet(h Holder, v *T) (*T, error) {
 	for {
 		if got, err := s.Get(h); got != nil || v == nil || err != nil {
@@ -60,8 +61,8 @@ func (s Slot[T]) GetOrSet(h Holder, v *T) (*T, error) {
 	}
 }
 
-// Take returns what the slot of h holds and leaves nothing there. Of several goroutines, and OnRelease, one gets it.
-// Errors are those of Get.
+// Take empties the slot of h and returns the value that was there. Only one of several goroutines and OnRelease gets
+// it. The errors are those of Get.
 func (s Slot[T]) Take(h Holder) (*T, error) {
 	d, err := s.data(h)
 	if err != nil {
@@ -74,8 +75,8 @@ func (s Slot[T]) Take(h Holder) (*T, error) {
 	return v, nil
 }
 
-// WithValue returns a context that hands v to this slot of every holder opened with it, and to no other. OnOpen gets
-// it; without that hook the slot holds it.
+// WithValue returns a context that hands v to this slot, and to no other, of every holder opened with that context.
+// OnOpen gets it. Without that hook it becomes the slot's value.
 func (s Slot[T]) WithValue(ctx context.Context, v *T) context.Context {
 	if s.entry == nil {
 		return ctx
@@ -108,7 +109,8 @@ func (s Slot[T]) data(h Holder) (*Data, error) {
 	return d, nil
 }
 
-// dataOf returns the data of a holder. A nil pointer has none: to a struct that embeds Data, its SlotData would panic.
+// dataOf returns the data of a holder, or nil for a nil pointer. SlotData of a nil pointer to a struct that embeds Data
+// would panic.
 func dataOf(h Holder) *Data {
 	if v := reflect.ValueOf(h); v.Kind() == reflect.Pointer && v.IsNil() {
 		return nil
@@ -124,8 +126,8 @@ func load[T any](c *atomic.Value) *T {
 	return v
 }
 
-// swap makes a cell hold v and returns what it held. It does nothing, and reports false, if there is no cell or its
-// slot is released. A value that was swapped in is thereby one that OnRelease gets, if nobody else does before.
+// swap puts v into a cell and returns the value before. If there is no cell, or its slot is released, it does nothing
+// and reports false. A value that was swapped in is given to OnRelease, unless it is taken or replaced before.
 func (s Slot[T]) swap(c *atomic.Value, v *T) (old *T, ok bool) {
 	if c == nil {
 		return nil, false
@@ -141,7 +143,7 @@ func (s Slot[T]) swap(c *atomic.Value, v *T) (old *T, ok bool) {
 	}
 }
 
-// setFirst makes a slot hold v if it holds nothing and is not released.
+// setFirst puts v into a slot that is empty and not released, and reports whether it did.
 func (s Slot[T]) setFirst(d *Data, v *T) bool {
 	c := d.makeCell(s.entry.index)
 	if c == nil {

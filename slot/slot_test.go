@@ -125,7 +125,7 @@ func TestGetAndSetAllocateNothing(t *testing.T) {
 		"Set":  func(d *slot.Data) { _ = slots[7].Set(d, v) },
 		"Pin":  func(d *slot.Data) { d.Pin(); d.Unpin() },
 	} {
-		// A new holder each time, so that the first Set is among what is measured.
+		// A new holder each time, so that the first Set is measured, too.
 		holders := make([]slot.Data, 102)
 		for i := range holders {
 			expect.NoError(t, holders[i].Open(bg, &table))

@@ -14,34 +14,35 @@ import (
 // Layers ask for their slots with [New] while the program is set up. The first [Data] that opens freezes the table, so
 // that every holder has the same slots. Goroutines may share a Table.
 type Table struct {
-	// Logger is told of hooks that panic. Nil: slog.Default(). Set it before the first Data opens.
+	// Logger gets the panics of hooks. Defaults to slog.Default(). Set it before the first Data opens.
 	Logger *slog.Logger
 
 	opened, released atomic.Uint64
-	waiting          atomic.Pointer[chan struct{}] // closed at the next release; nil while nobody waits
+	waiting          atomic.Pointer[chan struct{}] // closed at the next release; nil while no Wait is running
 
-	mu      sync.Mutex // locks the remaining fields
-	entries []*entry   // never changed once it is frozen
+	mu sync.Mutex
+	// mu locks the remaining fields. Once the table is frozen, entries never changes.
+	entries []*entry
 	frozen  bool
 }
 
-// An entry is a slot as its table knows it.
+// An entry is what a table knows of a slot.
 type entry struct {
 	table *Table
 	name  string
-	place string // in the source, where it was asked for
+	place string // in the source, of the call of New
 	index int
 
 	open    func(context.Context, *Data)
 	release func(*Data)
 }
 
-// New returns a slot of its own to the layer that asks for it, for a pointer to T in every holder of the table's slots.
+// New returns a new slot for a layer: a pointer to T in every holder of the table's slots.
 //
-// The name is unique in the table, by convention the package's path and a word: "example.com/shop/limit.bucket". It
-// returns [ErrTaken] for a name that was asked for before, [ErrFrozen] once the first holder has opened, and an error
-// for a nil table or an empty name. The zero Hooks are none. With an error comes the zero Slot, every use of which is
-// an error as well.
+// The name has to be unique in the table. By convention it is the package's path and a word:
+// "example.com/shop/limit.bucket". New returns [ErrTaken] for a name that is taken, [ErrFrozen] after the first holder
+// has opened, and another error for a nil table or an empty name. The zero Hooks do nothing. With an error New returns
+// the zero Slot, every use of which is an error as well.
 func New[T any](t *Table, name string, hooks Hooks[T]) (Slot[T], error) {
 	s := Slot[T]{&entry{table: t, name: name, place: caller()}, mark[T]()}
 	s.entry.open = func(ctx context.Context, d *Data) { s.open(ctx, d, hooks) }
@@ -52,7 +53,7 @@ func New[T any](t *Table, name string, hooks Hooks[T]) (Slot[T], error) {
 	return s, nil
 }
 
-// mark returns a pointer that no program has: the byte keeps a T without a size from sharing the address of others.
+// mark returns a pointer that no program has. Values of size zero may share an address; the extra byte prevents that.
 func mark[T any]() *T {
 	return &new(struct {
 		v T
@@ -82,7 +83,7 @@ func (t *Table) add(e *entry) error {
 	return nil
 }
 
-// freeze makes the slots of now all that there will ever be.
+// freeze keeps the table from getting more slots.
 func (t *Table) freeze() {
 	if t == nil {
 		return
@@ -92,7 +93,7 @@ func (t *Table) freeze() {
 	t.frozen = true
 }
 
-// caller returns where New was called. Two packages that chose one name are found by it.
+// caller returns where New was called. It helps to find two packages that chose the same name.
 func caller() string {
 	_, file, line, ok := runtime.Caller(2)
 	if !ok {

@@ -97,7 +97,7 @@ func TestSetUpMistakes(t *testing.T) {
 	expect.Equal(t, "figures of a nil table", (*slot.Table)(nil).Figures(), slot.Figures{})
 }
 
-// A table is asked and frozen at once: whoever got a slot can use it.
+// A table is asked for slots and frozen at once. Every slot that it returns can be used.
 func TestAskingRacesWithOpening(t *testing.T) {
 	for range 500 {
 		var table slot.Table
@@ -114,7 +114,7 @@ func TestAskingRacesWithOpening(t *testing.T) {
 	}
 }
 
-// What a log shows begins with the package that it comes from.
+// The text of each error begins with the name of the package.
 func TestErrorsBeginWithThePackage(t *testing.T) {
 	var table slot.Table
 	s := newSlot(t, &table, "s", slot.Hooks[token]{})

@@ -5,11 +5,11 @@ import (
 	"fmt"
 )
 
-// Wait returns when no holder of the table is open any more: all that were opened, also meanwhile, are released and
-// their hooks have run. It is for the end of a program, after what closes the holders, such as http.Server.Shutdown.
+// Wait waits until no holder of the table is open: all that were opened, also meanwhile, are released, and their hooks
+// have run. It is for the end of a program, after the call that closes the holders, such as http.Server.Shutdown.
 //
-// When ctx is done first, it returns an error that is the cause, and says how many are still open. A nil table has
-// none.
+// If ctx is done first, Wait returns an error that wraps the cause and says how many holders are still open. With a nil
+// table it returns at once.
 func (t *Table) Wait(ctx context.Context) error {
 	for {
 		changed := t.nextRelease()

@@ -17,7 +17,7 @@ func TestWaitForReleases(t *testing.T) {
 		var table slot.Table
 		done := false
 		newSlot(t, &table, "s", slot.Hooks[token]{OnRelease: func(context.Context, *token) { done = true }})
-		expect.NoError(t, table.Wait(bg)) // nothing was opened
+		expect.NoError(t, table.Wait(bg)) // no holder was opened
 		first, second := opened(t, &table), opened(t, &table)
 		waited := make(chan error, 2)
 		for range cap(waited) {
@@ -38,9 +38,9 @@ func TestWaitForReleases(t *testing.T) {
 	})
 }
 
-// A release while others begin to wait is heard of.
+// No release is missed while other goroutines begin to wait.
 func TestWaitRacesWithRelease(t *testing.T) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8)) // else they hardly meet
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8)) // with fewer, goroutines would hardly run at the same time
 	ctx, cancel := context.WithTimeout(bg, time.Minute)
 	defer cancel()
 	for range 5000 {

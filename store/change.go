@@ -10,28 +10,30 @@ import (
 )
 
 // A Change says what happened to a session, never what it looks like. The zero Change changes nothing.
-// It is applied in the order of its fields, of which IfVersion, IfValue, NoRecord and MaxPerOwner change nothing by
-// themselves.
+//
+// A store applies a Change in one step. It checks IfVersion and IfValue against the record before the change, applies
+// Cleared before Edits, and counts sessions for MaxPerOwner after Owner is set. The order of the other fields makes no
+// difference. ID, IfVersion, IfValue, NoRecord and MaxPerOwner change nothing by themselves.
 type Change struct {
-	// Created makes a new record with this identity, and needs IdleTimeout and Lifetime. Without it a Change never
-	// creates. It goes with neither IfVersion nor IfValue: with one of them it is ErrConflict.
+	// Created makes a new record with this ID, and needs IdleTimeout and Lifetime. Without it a Change never creates a
+	// record. With IfVersion or IfValue it is refused with ErrConflict.
 	Created bool
 	ID      ID
 
-	// IfVersion refuses the change with ErrConflict unless the record is at this version; 0: at any.
+	// IfVersion, unless 0, refuses the change with ErrConflict unless the record is at this version.
 	IfVersion uint32
 
 	// IfValue, unless nil, refuses the change with ErrConflict unless the record has, before the change, exactly this
-	// document under this name; an empty JSON: unless it has no value of that name. Documents are compared to the
-	// letter: 1.0 is not 1.
+	// document under this name. An empty JSON means that the record must have no value of that name. Documents are
+	// compared byte for byte: 1.0 is not 1.
 	IfValue *Value
 
-	// NoRecord says that the caller can do without the record after the change. So the store need not fetch it, and may
-	// return nil in its place, unless the change creates or renews.
+	// NoRecord says that the caller doesn't need the record after the change. So the store may save the work of fetching
+	// it, and return nil instead, unless the change creates or renews.
 	NoRecord bool
 
-	// RenewTo, unless zero, replaces the record's token: the old one is dead, and remembered as retired, in the same
-	// step that makes the new one live.
+	// RenewTo, unless zero, replaces the record's token. The step that makes the new token live also makes the old one
+	// retired: it finds the record no more.
 	RenewTo Token
 
 	// Touched moves the record's last-seen time to now.
@@ -40,14 +42,14 @@ type Change struct {
 	// Cleared removes all values that the record has, before Edits.
 	Cleared bool
 
-	// Edits change single values, one for a name. In the order of CompareNames they cost least.
+	// Edits change single values, at most one edit for each name. They cost least in the order of CompareNames.
 	Edits []Edit
 
 	// Owner, unless nil, is the new owner.
 	Owner *string
 
-	// MaxPerOwner, unless 0, is how many live sessions the owner that this change sets may have. What is too many is
-	// ended (Evicted) in the same step, the oldest first; never this one. Nobody (the empty owner) has no limit.
+	// MaxPerOwner, unless 0, is how many live sessions the owner that this change sets may have. The oldest beyond that
+	// are ended (Evicted) in the same step, but never this one. The empty owner has no limit.
 	MaxPerOwner int
 
 	// Labels are set, or removed where the text is empty.
@@ -57,7 +59,7 @@ type Change struct {
 	Lifetime   time.Duration // 0: as it was
 
 	// IdleTimeout, unless 0, is the new idle timeout. It counts from now: such a change also moves last-seen to now, so
-	// that a shorter idle timeout does not end a session which is in use.
+	// that a shorter idle timeout does not end a session that is in use.
 	IdleTimeout time.Duration
 }
 
@@ -74,8 +76,8 @@ type Op uint8
 
 const (
 	Set    Op = iota // the value becomes Edit.JSON
-	Delete           // there is no value any more; deleting what is not there is no error
-	Add              // Edit.Delta is added to an integer; what is not there counts as 0
+	Delete           // the value is removed; deleting a missing value is no error
+	Add              // Edit.Delta is added to an integer; a missing value counts as 0
 )
 
 // String names the operation.
@@ -103,7 +105,7 @@ func (e *EditError) Error() string { return fmt.Sprintf("value %q: %v", e.Name, 
 func (e *EditError) Unwrap() error { return e.Err }
 
 // IsZero reports whether the change changes nothing.
-func (c *Change) IsZero() bool { return !c.Touched && c.OnlyTouches() }
+func (c *Change) IsZero() bool { return !c.Touched && !c.Mutates() }
 
 // Renews reports whether the change replaces the record's token.
 func (c *Change) Renews() bool { return c.RenewTo != Token{} }
@@ -111,28 +113,31 @@ func (c *Change) Renews() bool { return c.RenewTo != Token{} }
 // WantsRecord reports whether Commit has to return the record after the change.
 func (c *Change) WantsRecord() bool { return !c.NoRecord || c.Created || c.Renews() }
 
-// OnlyTouches reports whether the change does nothing but move last-seen: such a change makes no new version.
-func (c *Change) OnlyTouches() bool {
-	return !c.Created && !c.Renews() && !c.Cleared && len(c.Edits) == 0 && c.Owner == nil &&
-		len(c.Labels) == 0 && c.Persistent == nil && c.IdleTimeout == 0 && c.Lifetime == 0
+// Mutates reports whether the change makes a new version of the record. Touched alone, which only moves last-seen,
+// makes none.
+func (c *Change) Mutates() bool {
+	return c.Created || c.Renews() || c.Cleared || len(c.Edits) > 0 || c.Owner != nil ||
+		len(c.Labels) > 0 || c.Persistent != nil || c.IdleTimeout != 0 || c.Lifetime != 0
 }
 
-// Allows reports whether IfVersion and IfValue allow the change of a record; nil: of one that is yet to be created,
+// Allows reports whether IfVersion and IfValue allow the change of a record. A nil record stands for one to be created,
 // which neither of them allows. It is for stores that change records in Go.
 func (c *Change) Allows(r *Record) bool {
 	if r == nil {
 		return c.IfVersion == 0 && c.IfValue == nil
 	}
-	return (c.IfVersion == 0 || c.IfVersion == r.Version) && (c.IfValue == nil || c.IfValue.standsIn(r.Values))
+	return (c.IfVersion == 0 || c.IfVersion == r.Version) && (c.IfValue == nil || c.IfValue.isIn(r.Values))
 }
 
-// standsIn reports whether values have exactly this document under this name, or none where it is empty.
-func (v *Value) standsIn(values Values) bool {
+// isIn reports whether values have exactly this document under this name. An empty document means no value of that
+// name.
+func (v *Value) isIn(values Values) bool {
 	doc, _ := values.Get(v.Name)
 	return doc == v.JSON
 }
 
-// Find returns the edit of a name, or where in Edits it would stand. It needs them in the order of CompareNames.
+// Find returns the index of a name's edit in Edits, or where to insert one. Edits have to be in the order of
+// CompareNames.
 func (c *Change) Find(name string) (at int, found bool) {
 	return slices.BinarySearchFunc(c.Edits, name, func(e Edit, name string) int { return CompareNames(e.Name, name) })
 }
@@ -146,8 +151,8 @@ func (c *Change) New(token Token, now Instant) (*Record, error) {
 }
 
 // Apply returns the record after the change; old stays as it was. It is the one definition of what a Change means, for
-// stores that change records in Go, and for sessions that show a change before it is committed. With an error there is
-// no record. Expiry, IfVersion, IfValue, Created and MaxPerOwner are the store's to judge.
+// stores that change records in Go, and for sessions that show a change before it is committed. With an error it
+// returns no record. The store has to check expiry, IfVersion, IfValue, Created and MaxPerOwner itself.
 func (c *Change) Apply(old *Record, now Instant) (*Record, error) {
 	r := new(*old)
 	if err := c.ApplyTo(r, now); err != nil {
@@ -156,12 +161,13 @@ func (c *Change) Apply(old *Record, now Instant) (*Record, error) {
 	return r, nil
 }
 
-// ApplyTo is Apply to a record that nobody shares yet: a store's own copy of the old one. With an error it is half done.
+// ApplyTo is Apply in place, for a record that is not shared yet: a store's own copy of the old one. After an error the
+// record is half changed.
 func (c *Change) ApplyTo(r *Record, now Instant) error {
 	if c.Touched || c.IdleTimeout != 0 {
 		r.LastSeen = max(r.LastSeen, now)
 	}
-	if c.OnlyTouches() {
+	if !c.Mutates() {
 		return nil
 	}
 	r.Version++
@@ -189,7 +195,7 @@ func (c *Change) ApplyTo(r *Record, now Instant) error {
 	return err
 }
 
-// relabel returns old with the changes made, sharing old where there are none.
+// relabel returns old with the changes made. Without changes it returns old itself.
 func relabel(old, changes map[string]string) map[string]string {
 	if len(changes) == 0 {
 		return old
@@ -203,7 +209,7 @@ func relabel(old, changes map[string]string) map[string]string {
 	return labels
 }
 
-// edit merges edits.
+// edit returns the values after the edits.
 func (v Values) edit(edits []Edit) (Values, error) {
 	if len(edits) == 0 {
 		return v, nil
@@ -212,8 +218,8 @@ func (v Values) edit(edits []Edit) (Values, error) {
 	if !slices.IsSortedFunc(edits, byName) {
 		edits = slices.SortedStableFunc(slices.Values(edits), byName)
 	}
-	var room packerRoom
-	p := newPacker(room[:0], len(v.packed)+roomFor(edits))
+	var buf packerBuf
+	p := newPacker(buf[:0], len(v.packed)+editsSize(edits))
 	rest := v.packed
 	for _, e := range edits {
 		before := rest
@@ -231,8 +237,8 @@ func (v Values) edit(edits []Edit) (Values, error) {
 	return append(p, rest...).values(), nil
 }
 
-// roomFor returns how many bytes edits may add to packed values.
-func roomFor(edits []Edit) int {
+// editsSize returns how many bytes edits add to packed values at most.
+func editsSize(edits []Edit) int {
 	const integer = "-9223372036854775808" // the longest sum
 	n := 0
 	for _, e := range edits {
@@ -244,7 +250,7 @@ func roomFor(edits []Edit) int {
 	return n
 }
 
-// skipTo returns packed values from name on.
+// skipTo returns the packed values from name on.
 func skipTo(packed, name string) string {
 	for packed != "" {
 		n, _, rest := unpack(packed)
@@ -263,7 +269,8 @@ func unpackFirst(packed string) (name, doc, rest string) {
 	return unpack(packed)
 }
 
-// edit adds the value that an edit leaves; old is the document before it, empty where there was none.
+// edit adds the value after an edit, if there is one. The document before the edit is old, or empty where there was
+// none.
 func (p packer) edit(e Edit, old string) (packer, error) {
 	switch e.Op {
 	case Set:
@@ -278,14 +285,14 @@ func (p packer) edit(e Edit, old string) (packer, error) {
 	return p, nil
 }
 
-// AddJSON returns the integer in a JSON document plus delta; an empty document counts as 0. It returns ErrNotInteger
-// for another document, and for a sum beyond int64.
+// AddJSON returns the sum of the integer in a JSON document and delta. An empty document counts as 0. AddJSON returns
+// ErrNotInteger for any other document, and for a sum beyond int64.
 func AddJSON(doc string, delta int64) (int64, error) {
 	if doc == "" {
 		return delta, nil
 	}
 	n, err := strconv.ParseInt(doc, 10, 64)
-	if err != nil || doc[0] == '+' || doc == "-0" { // nobody writes an integer so, and databases don't take it for one
+	if err != nil || doc[0] == '+' || doc == "-0" { // ParseInt accepts these two, databases don't
 		return 0, ErrNotInteger
 	}
 	sum := n + delta

@@ -52,7 +52,9 @@ func TestApply(t *testing.T) {
 			func(r *store.Record) { r.Values = values("a", "1", "b", "2", "m", "-2", "n", "10") }},
 		{"a clear before edits", change{Cleared: true, Edits: []store.Edit{{Name: "n", Op: store.Add, Delta: 3}}}, 4,
 			func(r *store.Record) { r.Values = values("n", "3") }},
-		{"edits in any order", change{Edits: []store.Edit{{Name: "longer", JSON: "1"}, {Name: "n", Op: store.Add, Delta: 1}, {Name: "b", Op: store.Delete}}}, 4,
+		{"edits in any order", change{Edits: []store.Edit{
+			{Name: "longer", JSON: "1"}, {Name: "n", Op: store.Add, Delta: 1}, {Name: "b", Op: store.Delete},
+		}}, 4,
 			func(r *store.Record) { r.Values = values("a", "1", "n", "8", "longer", "1") }},
 		{"a renewal", change{RenewTo: store.Token{9}}, 4, func(r *store.Record) { r.Token = store.Token{9} }},
 		{"an owner", change{Owner: new("bob")}, 4, func(r *store.Record) { r.Owner = "bob" }},
@@ -60,7 +62,8 @@ func TestApply(t *testing.T) {
 		{"labels", change{Labels: map[string]string{"device": "", "place": "home"}}, 4,
 			func(r *store.Record) { r.Labels = map[string]string{"place": "home"} }},
 		{"persistent", change{Persistent: new(true)}, 4, func(r *store.Record) { r.Persistent = true }},
-		{"timeouts", change{IdleTimeout: 2, Lifetime: 3}, 4, func(r *store.Record) { r.LastSeen, r.IdleTimeout, r.Lifetime = noon, 2, 3 }},
+		{"timeouts", change{IdleTimeout: 2, Lifetime: 3}, 4,
+			func(r *store.Record) { r.LastSeen, r.IdleTimeout, r.Lifetime = noon, 2, 3 }},
 		{"a touch with an edit", change{Touched: true, Edits: []store.Edit{{Name: "a", Op: store.Delete}}}, 4,
 			func(r *store.Record) { r.LastSeen, r.Values = noon, values("b", "2", "n", "7") }},
 	} {
@@ -130,18 +133,18 @@ func TestNewNeedsTimeouts(t *testing.T) {
 	}
 }
 
-// TestOnlyTouches sets each field of a Change alone, so that a field that is added later is not forgotten there.
-func TestOnlyTouches(t *testing.T) {
-	conditions := []string{"Touched", "ID", "IfVersion", "IfValue", "MaxPerOwner", "NoRecord"} // change nothing by themselves
+// TestMutates sets each field of a Change alone, so that a field that is added later is not forgotten in Mutates.
+func TestMutates(t *testing.T) {
+	inert := []string{"ID", "IfVersion", "IfValue", "MaxPerOwner", "NoRecord"} // change nothing by themselves
 	typ := reflect.TypeFor[store.Change]()
 	for i := range typ.NumField() {
 		var c store.Change
 		field, name := reflect.ValueOf(&c).Elem().Field(i), typ.Field(i).Name
 		field.Set(something(field.Type()))
-		if got, want := c.OnlyTouches(), slices.Contains(conditions, name); got != want {
-			t.Errorf("OnlyTouches with %s: got %v, want %v", name, got, want)
+		if got, want := c.Mutates(), name != "Touched" && !slices.Contains(inert, name); got != want {
+			t.Errorf("Mutates with %s: got %v, want %v", name, got, want)
 		}
-		if got, want := c.IsZero(), slices.Contains(conditions[1:], name); got != want {
+		if got, want := c.IsZero(), slices.Contains(inert, name); got != want {
 			t.Errorf("IsZero with %s: got %v, want %v", name, got, want)
 		}
 	}
@@ -262,7 +265,8 @@ func TestAddJSONRefuses(t *testing.T) {
 		doc   string
 		delta int64
 	}{
-		{"9223372036854775807", 1}, {"-9223372036854775808", -1}, {"9223372036854775808", -1}, {"1.0", 1}, {"-0", 1}, {"1e3", 1},
+		{"9223372036854775807", 1}, {"-9223372036854775808", -1}, {"9223372036854775808", -1},
+		{"1.0", 1}, {"-0", 1}, {"1e3", 1},
 		{`"1"`, 1}, {`""`, 1}, {"null", 1}, {"true", 1}, {"[]", 1}, {"{}", 1}, {"+1", 1}, {" 1", 1}, {"1_000", 1}, {"0x1", 1},
 	} {
 		if got, err := store.AddJSON(tt.doc, tt.delta); !errors.Is(err, store.ErrNotInteger) {
@@ -278,7 +282,8 @@ func TestOpString(t *testing.T) {
 	}
 }
 
-// FuzzApply compares Apply with a map, over changes written one a line: "a=1" sets, "-a" deletes, "a+1" adds, "!" clears.
+// FuzzApply compares Apply with a map. Each line of a script is a change: "a=1" sets, "-a" deletes, "a+1" adds, "!"
+// clears.
 func FuzzApply(f *testing.F) {
 	f.Add("a=1\nb=2\nc=3", "b=x\n-c\nd+7")
 	f.Add("n=5", "!\nn+3")
@@ -351,7 +356,7 @@ func applyToMap(model map[string]string, c *store.Change) (after map[string]stri
 	return after, true
 }
 
-// wantModel tests values by every way to read them.
+// wantModel tests values with every method that reads them.
 func wantModel(t *testing.T, got store.Values, want map[string]string) {
 	t.Helper()
 	names, size := slices.SortedFunc(maps.Keys(want), store.CompareNames), 0

@@ -10,7 +10,7 @@ import (
 type Event struct {
 	Kind   Kind
 	ID     ID     // which session; zero for Missed
-	Owner  string // whose it was; empty: nobody's
+	Owner  string // the session's owner; empty: it had none
 	Reason Reason // why it ended; for Ended only
 }
 
@@ -18,10 +18,10 @@ type Event struct {
 type Kind uint8
 
 const (
-	Created Kind = iota + 1 // a session came to be
+	Created Kind = iota + 1 // a session was created
 	Renewed                 // its token was replaced: a login, or another change of privilege
 	Ended                   // it is gone, for the event's Reason
-	Missed                  // events were lost: whoever follows sessions must look for themselves
+	Missed                  // events were lost: code that follows sessions has to list them anew
 )
 
 // String names the kind.
@@ -45,7 +45,7 @@ type Reason uint8
 const (
 	LoggedOut Reason = iota + 1 // by its own visitor
 	Revoked                     // by its owner from another session, or by an operator
-	Evicted                     // to make room: MaxPerOwner, or a store's own limit
+	Evicted                     // because of a limit: MaxPerOwner, or the store's own
 	Expired                     // its idle timeout or its lifetime had passed
 )
 
@@ -83,8 +83,8 @@ func (w *Watchers) Watch(f func(Event)) (cancel func()) {
 	}
 }
 
-// Tell calls every watcher, one after the other. A store may call it under the lock that orders a session's changes,
-// and so keep its events in order, since watchers return soon and don't call the store.
+// Tell calls every watcher, one after the other. Watchers return soon and don't call the store, so a store may call
+// Tell under the lock that orders a session's changes, which keeps its events in order.
 func (w *Watchers) Tell(e Event) {
 	w.mu.RLock()
 	defer w.mu.RUnlock()

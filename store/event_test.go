@@ -11,14 +11,14 @@ import (
 
 func TestWatchersTellEveryWatcher(t *testing.T) {
 	var w store.Watchers
-	w.Tell(store.Event{Kind: store.Missed}) // to nobody
+	w.Tell(store.Event{Kind: store.Missed}) // no watcher yet
 	var first, second []store.Kind
 	cancel := w.Watch(func(e store.Event) { first = append(first, e.Kind) })
 	w.Watch(func(e store.Event) { second = append(second, e.Kind) })
 	w.Tell(store.Event{Kind: store.Created})
 	w.Tell(store.Event{Kind: store.Renewed})
 	cancel()
-	cancel() // twice is once
+	cancel() // a second call does nothing
 	w.Tell(store.Event{Kind: store.Ended})
 	if want := []store.Kind{store.Created, store.Renewed}; !slices.Equal(first, want) {
 		t.Errorf("the cancelled watcher was told %v, want %v", first, want)
@@ -61,7 +61,8 @@ func TestEventNames(t *testing.T) {
 	if want := "created renewed ended missed Kind(9)"; kinds != want {
 		t.Errorf("kinds: got %q, want %q", kinds, want)
 	}
-	reasons := fmt.Sprintf("%v, %v, %v, %v, %v", store.LoggedOut, store.Revoked, store.Evicted, store.Expired, store.Reason(9))
+	reasons := fmt.Sprintf("%v, %v, %v, %v, %v",
+		store.LoggedOut, store.Revoked, store.Evicted, store.Expired, store.Reason(9))
 	if want := "logged out, revoked, evicted, expired, Reason(9)"; reasons != want {
 		t.Errorf("reasons: got %q, want %q", reasons, want)
 	}

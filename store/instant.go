@@ -2,8 +2,8 @@ package store
 
 import "time"
 
-// An Instant is a point in time: microseconds since the Unix epoch, as databases keep it. It is a third of the size of
-// a time.Time, which matters where a million records stand in memory.
+// An Instant is a point in time: microseconds since the Unix epoch, as databases keep it. It takes a third of the
+// memory of a time.Time, which matters where a million records are in memory.
 type Instant int64
 
 // InstantOf returns t as an Instant, cut to the microsecond.

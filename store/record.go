@@ -2,21 +2,21 @@ package store
 
 import "time"
 
-// A Record is one session as a store holds it. Records are immutable: a change makes a new one, so that any number of
-// readers share one without copying and without a lock.
+// A Record is one session as a store holds it. Records are immutable: a change makes a new one. So any number of
+// readers share a record without copies and without a lock.
 //
-// Its times are by the clock of the node that loads it, or by the store's Clock: a store with a clock of its own, a
-// database, say, translates them, so that clocks which differ change nothing.
+// The times of a record are by the clock of the node that loads it, or by the store's Clock. A store that uses another
+// clock, such as a database's, translates them, so that differences between the clocks don't matter.
 type Record struct {
-	Token       Token // which token it was found by; whoever loads checks it
+	Token       Token // the token that the record was found by; the session package checks it after each load
 	ID          ID
-	Version     uint32 // 1 for a new record, and one more with each change but those that only touch
+	Version     uint32 // 1 for a new record, and one more after each change that Mutates
 	Persistent  bool   // whether the cookie outlives the browser
 	Created     Instant
 	LastSeen    Instant       // moves forward only, by Change.Touched and Change.IdleTimeout
 	IdleTimeout time.Duration // from LastSeen to the end of an unused session
 	Lifetime    time.Duration // from Created to the end of any session
-	Owner       string        // whose session it is; empty: nobody's
+	Owner       string        // empty: none
 	Labels      map[string]string
 	Values      Values
 }

@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// Values are the named values of a record, each one JSON document. They are immutable, and packed into one string:
-// one allocation for all, whatever their number. The zero Values holds none.
+// Values are the named values of a record, each one JSON document. They are immutable, and packed into one string, so
+// that any number of them takes one allocation. The zero Values holds none.
 type Values struct {
-	// packed holds, in the order of CompareNames: the name's length as a uvarint, the name, the document's length as a
-	// uvarint, the document.
+	// packed holds for each value, in the order of CompareNames: the name's length as a uvarint, the name, the
+	// document's length as a uvarint, the document.
 	packed string
 }
 
@@ -21,8 +21,9 @@ type Value struct {
 	JSON string
 }
 
-// CompareNames is the order in which names of values stand: a shorter one first, and of the same length as bytes. It
-// takes the cheapest comparison first, and is the order in which PostgreSQL keeps the keys of a jsonb.
+// CompareNames is the order of the names of values: a shorter name comes first, and names of the same length are
+// compared byte by byte. So the cheapest comparison is made first. PostgreSQL keeps the keys of a jsonb in this order,
+// too.
 func CompareNames(a, b string) int {
 	if len(a) != len(b) {
 		return len(a) - len(b)
@@ -30,7 +31,8 @@ func CompareNames(a, b string) int {
 	return strings.Compare(a, b)
 }
 
-// MakeValues packs values, which it sorts in place. Of two under one name, which stays is not defined.
+// MakeValues packs values. It sorts the slice in place. Of two values under one name it keeps one; which one is not
+// defined.
 func MakeValues(values []Value) Values {
 	size, sorted := 0, true
 	for i, v := range values {
@@ -41,8 +43,8 @@ func MakeValues(values []Value) Values {
 		slices.SortFunc(values, func(a, b Value) int { return CompareNames(a.Name, b.Name) })
 		values = slices.CompactFunc(values, func(a, b Value) bool { return a.Name == b.Name })
 	}
-	var room packerRoom
-	p := newPacker(room[:0], size)
+	var buf packerBuf
+	p := newPacker(buf[:0], size)
 	for _, v := range values {
 		p = p.add(v.Name, v.JSON)
 	}
@@ -92,20 +94,21 @@ func (v Values) Size() int {
 	return size
 }
 
-// Footprint returns how many bytes of memory the values take. Unlike Size it looks at none of them.
+// Footprint returns how many bytes of memory the values take. Unlike Size it takes the same time for any number of
+// values.
 func (v Values) Footprint() int { return len(v.packed) }
 
-// A packer builds Values from names that come in order.
+// A packer builds Values. The names have to be added in order.
 type packer []byte
 
-// A packerRoom holds what most sessions have while it is packed, so that only the result is allocated.
-type packerRoom [512]byte
+// A packerBuf is large enough for the values of most sessions, so that only the result is allocated.
+type packerBuf [512]byte
 
-func newPacker(room []byte, size int) packer {
-	if size > cap(room) {
+func newPacker(buf []byte, size int) packer {
+	if size > cap(buf) {
 		return make(packer, 0, size)
 	}
-	return room
+	return buf
 }
 
 func (p packer) add(name, doc string) packer {
@@ -115,13 +118,13 @@ func (p packer) add(name, doc string) packer {
 
 func (p packer) values() Values { return Values{packed: string(p)} }
 
-// packedSize returns at least as many bytes as a value takes when packed.
+// packedSize returns how many bytes a packed value takes at most.
 func packedSize(name, doc string) int {
 	const lengths = 2 + 4 // as uvarints: names have 255 bytes at most, documents less than 256 MiB
 	return lengths + len(name) + len(doc)
 }
 
-// unpack takes the first value off packed values.
+// unpack splits packed values into the first value and the rest.
 func unpack(packed string) (name, doc, rest string) {
 	name, rest = unpackString(packed)
 	doc, rest = unpackString(rest)

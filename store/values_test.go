@@ -27,7 +27,8 @@ func TestMakeValuesKeepsOneOfAName(t *testing.T) {
 	}
 }
 
-// TestMakeValuesAtTheEdges packs lengths at which the length itself takes a byte more, in and out of order and doubled.
+// TestMakeValuesAtTheEdges packs values of lengths around those at which the uvarint takes one more byte: sorted,
+// unsorted and doubled.
 func TestMakeValuesAtTheEdges(t *testing.T) {
 	lengths := []int{0, 1, 126, 127, 128, 129, 255, 16_383, 16_384}
 	want := map[string]string{}
@@ -42,9 +43,11 @@ func TestMakeValuesAtTheEdges(t *testing.T) {
 	sorted := store.MakeValues(slices.Clone(vs))
 	slices.Reverse(vs)
 	for order, vs := range map[string][]store.Value{
-		"sorted": slices.SortedFunc(slices.Values(vs), func(a, b store.Value) int { return store.CompareNames(a.Name, b.Name) }),
-		"back":   slices.Clone(vs),
-		"twice":  slices.Concat(vs, vs),
+		"sorted": slices.SortedFunc(slices.Values(vs), func(a, b store.Value) int {
+			return store.CompareNames(a.Name, b.Name)
+		}),
+		"back":  slices.Clone(vs),
+		"twice": slices.Concat(vs, vs),
 	} {
 		got := store.MakeValues(vs)
 		if got != sorted || got.Len() != len(want) || !maps.Equal(maps.Collect(got.All()), want) {

@@ -1,8 +1,8 @@
-// Package ctxkey holds the context keys that more than one package of this module answers to.
+// Package ctxkey has the context keys that more than one package of this module uses.
 package ctxkey
 
-// Registry is the context key of the *service.Registry that a query asks.
+// Registry is the context key of the *service.Registry that a query uses.
 //
-// It is no secret of package service, so that a context type of another package of this module
-// can answer to it from a field, where context.WithValue would allocate for every request.
+// It is not in package service, so that a context type of another package of this module can return the Registry from a
+// field. A context.WithValue would allocate for every request.
 type Registry struct{}

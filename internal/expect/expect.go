@@ -1,4 +1,4 @@
-// Package expect is what tests of several packages expect of values and errors.
+// Package expect has the checks of values and errors that tests of several packages use.
 package expect
 
 import (
@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// NoError ends the test at an error. It is for the test's own goroutine.
+// NoError ends the test if there is an error. It is for the test's own goroutine.
 func NoError(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
@@ -15,7 +15,7 @@ func NoError(t testing.TB, err error) {
 	}
 }
 
-// Equal fails the test unless got is what is wanted.
+// Equal fails the test unless got equals want.
 func Equal[T comparable](t testing.TB, what string, got, want T) {
 	t.Helper()
 	if got != want {
@@ -23,8 +23,8 @@ func Equal[T comparable](t testing.TB, what string, got, want T) {
 	}
 }
 
-// Error ends the test unless an error is the one wanted, and fails it where the text lacks a part. It is for the test's
-// own goroutine.
+// Error ends the test unless got is want, as errors.Is says, and fails it where the text lacks one of the parts. It is
+// for the test's own goroutine.
 func Error(t testing.TB, got, want error, parts ...string) {
 	t.Helper()
 	if !errors.Is(got, want) {
@@ -33,7 +33,7 @@ func Error(t testing.TB, got, want error, parts ...string) {
 	Text(t, got, parts...)
 }
 
-// Text ends the test where there is no error, and fails it where the text lacks a part. It is for the test's own
+// Text ends the test if there is no error, and fails it where the text lacks one of the parts. It is for the test's own
 // goroutine.
 func Text(t testing.TB, got error, parts ...string) {
 	t.Helper()

@@ -1,5 +1,5 @@
-// Package jsonvalue turns Go values into the JSON documents that sessions keep, and back. The types that most values have
-// go without reflection, and what comes back is what was given, or an error.
+// Package jsonvalue encodes Go values as the JSON documents that sessions keep, and decodes them. It handles the most
+// common types without reflection. It returns an error where decoding would give another value.
 package jsonvalue
 
 import (
@@ -13,7 +13,7 @@ import (
 	"unicode/utf8"
 )
 
-// Encode returns v as a JSON document. It refuses what JSON can't hold or encoding/json would change.
+// Encode returns v as a JSON document. It refuses values that JSON can't hold, or that encoding/json would change.
 func Encode[T any](v T) (string, error) {
 	var buf [64]byte
 	b, ok, err := appendCommon(buf[:0], v)
@@ -26,7 +26,8 @@ func Encode[T any](v T) (string, error) {
 	return string(b), err
 }
 
-// marshal is json.Marshal for what other programs can read: it passes on what a MarshalJSON method returns, UTF-8 or not.
+// marshal is json.Marshal, but refuses a document that is not UTF-8. A MarshalJSON method may return one, and
+// json.Marshal passes it on.
 func marshal(v any) ([]byte, error) {
 	b, err := json.Marshal(v)
 	if err == nil && !utf8.Valid(b) {
@@ -35,7 +36,7 @@ func marshal(v any) ([]byte, error) {
 	return b, err
 }
 
-// appendCommon appends the JSON of the common types. It is not ok for others.
+// appendCommon appends the JSON of a value of a common type. For other types ok is false.
 func appendCommon(b []byte, v any) (doc []byte, ok bool, err error) {
 	switch v := v.(type) {
 	case int:
@@ -87,7 +88,7 @@ func appendFloat(b []byte, f float64, bits int) ([]byte, bool, error) {
 
 var errNotUTF8 = errors.New("string is not UTF-8, and JSON would change it: use []byte")
 
-// appendString refuses what encoding/json would replace by U+FFFD, for a value must come back as it was.
+// appendString refuses bytes that encoding/json would replace by U+FFFD, since a value must come back as it was.
 func appendString(b []byte, s string) ([]byte, bool, error) {
 	if !utf8.ValidString(s) {
 		return nil, false, errNotUTF8
@@ -101,7 +102,7 @@ func appendString(b []byte, s string) ([]byte, bool, error) {
 	return append(b, '"'), true, nil
 }
 
-// needsEscape reports whether r may not stand in a JSON string as it is (RFC 8259, section 7).
+// needsEscape reports whether r must be escaped in a JSON string (RFC 8259, section 7).
 func needsEscape(r rune) bool { return r < ' ' || r == '"' || r == '\\' }
 
 func appendBytes(b, v []byte) []byte {
@@ -113,8 +114,8 @@ func appendBytes(b, v []byte) []byte {
 	return append(b, '"')
 }
 
-// appendTime writes what time.Time.MarshalJSON does, but for zones with seconds, as they were before 1900 and the like:
-// RFC 3339 has none, and the time would come back as another.
+// appendTime writes what time.Time.MarshalJSON does, but uses UTC for zones with seconds, such as those before 1900.
+// RFC 3339 has no seconds in zones, and another time would come back.
 func appendTime(b []byte, t time.Time) ([]byte, bool, error) {
 	if _, offset := t.Zone(); offset%60 != 0 {
 		t = t.UTC()
@@ -155,8 +156,8 @@ func decodeAny[T any](doc string) (T, error) {
 	return v, nil
 }
 
-// decodeCommon reads a document of a common type in its plain form, and is not ok for anything else, which is left to
-// encoding/json with its errors.
+// decodeCommon reads a document of a common type in its plain form. For any other ok is false, and encoding/json reads
+// it or returns the error.
 func decodeCommon(doc string, p any) (ok bool) {
 	switch p := p.(type) {
 	case *int:
@@ -211,7 +212,7 @@ func decodeUint[T uint | uint8 | uint16 | uint32 | uint64](doc string, p *T, bit
 	return err == nil && plainInt(doc)
 }
 
-// plainInt reports whether what strconv takes for an integer is one in JSON, where "+1" and "01" are none.
+// plainInt reports whether a text that strconv takes for an integer is one in JSON, too. "+1" and "01" are not.
 func plainInt(doc string) bool {
 	digits := strings.TrimPrefix(doc, "-")
 	return digits == "0" || digits[0] >= '1'

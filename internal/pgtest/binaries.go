@@ -11,8 +11,7 @@ import (
 	"testing"
 )
 
-// binaries returns the folder of the server's programs. Without one the test is skipped, and fails where nothing may be
-// skipped (CI=true).
+// binaries returns the folder of the server's programs. Without one the test is skipped, or fails where CI=true.
 func binaries(t testing.TB) string {
 	t.Helper()
 	for _, dir := range folders() {
@@ -30,7 +29,7 @@ func missing(t testing.TB, what, debian string) {
 	if os.Getenv("CI") == "true" {
 		fail = t.Fatalf
 	}
-	fail("%s are missing. On Debian: apt-get install %s; or name a server of yours in %s", what, debian, givenServer)
+	fail("%s are missing. On Debian: apt-get install %s; or name your own server in %s", what, debian, givenServer)
 }
 
 // folders returns where the programs may be, best first.
@@ -42,7 +41,9 @@ func folders() []string {
 	if path, err := exec.LookPath("postgres"); err == nil {
 		dirs = append(dirs, filepath.Dir(path))
 	}
-	for _, pattern := range []string{"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin"} {
+	for _, pattern := range []string{
+		"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin",
+	} {
 		found, _ := filepath.Glob(pattern) // the pattern is constant
 		slices.SortFunc(found, newestFirst)
 		dirs = append(dirs, found...)
@@ -60,7 +61,7 @@ func version(path string) int {
 	return n
 }
 
-// complete reports whether a folder has all programs that are used here.
+// complete reports whether a folder has all programs that this package uses.
 func complete(dir string) bool {
 	for _, program := range []string{"initdb", "postgres", "pg_basebackup"} {
 		if _, err := exec.LookPath(filepath.Join(dir, program)); err != nil {

@@ -29,8 +29,9 @@ pool_mode = transaction
 default_pool_size = 10
 `
 
-// Bouncer starts pgbouncer in transaction mode before the cluster, and returns what connection string leads through it to
-// the database of one that leads to the cluster. It goes with the test.
+// Bouncer starts pgbouncer in transaction mode in front of the cluster. It takes a connection string that leads
+// directly to a database, and returns one that leads to the same database through pgbouncer. Pgbouncer ends with the
+// test.
 func (c *Cluster) Bouncer(t testing.TB, direct string) string {
 	t.Helper()
 	needOwn(t)
@@ -64,7 +65,7 @@ func (c *Cluster) Bouncer(t testing.TB, direct string) string {
 	return u.String()
 }
 
-// lookBouncer finds pgbouncer also where Debian keeps it, which is not on everybody's path.
+// lookBouncer finds pgbouncer, also where Debian keeps it, which is not on every user's path.
 func lookBouncer() (string, error) {
 	if program, err := exec.LookPath("pgbouncer"); err == nil {
 		return program, nil
@@ -98,7 +99,7 @@ func waitBouncer(t testing.TB, url string) {
 	for {
 		conn, err := pgx.Connect(ctx, url)
 		if err == nil {
-			_ = conn.Close(ctx) // nothing hangs on it
+			_ = conn.Close(ctx) // the result does not matter
 			return
 		}
 		if pause(ctx, 10*time.Millisecond) != nil {

@@ -34,7 +34,7 @@ type Cluster struct {
 }
 
 // settings are those of every cluster here: quick to start, and safe against all but a crash of the machine, which no
-// test can cause: what is written stays with the operating system when processes die.
+// test can cause. The operating system keeps what processes have written when they die.
 const settings = `
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
@@ -59,7 +59,7 @@ func initialise(bin string, lines []string) (*Cluster, error) {
 	if err := writeFile(secret, c.password); err != nil {
 		return nil, err
 	}
-	// The port is open to whoever is on this machine, so a password guards it; a plain one, for it is checked quickly.
+	// Every user of this machine can reach the port, so a password guards it. It is a plain one, which is checked quickly.
 	if err := c.run("initdb", "--no-sync", "--encoding=UTF8", "--locale=C", "--username=postgres", "--auth=password",
 		"--pwfile="+secret, c.dir); err != nil {
 		return nil, err
@@ -76,7 +76,7 @@ func newCluster(bin string) (*Cluster, error) {
 	return &Cluster{bin: bin, dir: dir, port: port}, err
 }
 
-// configure adds lines to postgresql.conf, where a later line beats an earlier one.
+// configure adds lines to postgresql.conf, where a later line overrides an earlier one.
 func (c *Cluster) configure(lines []string) error {
 	f, err := os.OpenFile(filepath.Join(c.dir, "postgresql.conf"), os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
@@ -129,13 +129,13 @@ func withDatabase(given, database string) string {
 		u.Path = database
 		return u.String()
 	}
-	return given + " dbname=" + database // the last one counts
+	return given + " dbname=" + database // of several, the last one counts
 }
 
 // Addr returns where the cluster listens, as host:port.
 func (c *Cluster) Addr() string {
 	if c.given != "" {
-		panic("pgtest: the address of a server that is not ours")
+		panic("pgtest: the address of a given server is unknown")
 	}
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(c.port))
 }
@@ -143,7 +143,7 @@ func (c *Cluster) Addr() string {
 // Password returns the password of the user postgres.
 func (c *Cluster) Password() string { return c.password }
 
-// Start starts the server, on the port it always had, and returns when it answers. It tries again for a while: after a
+// Start starts the server, always on the same port, and returns when it answers. It tries again for a while: after a
 // Kill, the last of the old server's processes may still hold its memory.
 func (c *Cluster) Start() error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -220,17 +220,17 @@ func (c *Cluster) running() bool {
 	}
 }
 
-// Stop shuts the server down in order: clients are cut off, what they committed is written.
+// Stop shuts the server down in order: it disconnects clients, and writes what they committed.
 func (c *Cluster) Stop() error { return c.signal(syscall.SIGINT) }
 
-// Kill kills the server's first process. The others find out and end, without a word to anybody and without writing
-// anything more.
+// Kill kills the server's first process. The others notice and end, without a message to clients and without writing
+// any more.
 func (c *Cluster) Kill() error { return c.signal(syscall.SIGKILL) }
 
 // Restart is Stop and Start.
 func (c *Cluster) Restart() error { return errors.Join(c.Stop(), c.Start()) }
 
-// signal sends a signal that ends the server, and waits until it has. Stopping what has ended is no error.
+// signal sends a signal that ends the server, and waits until it has ended. If it has ended before, that is no error.
 func (c *Cluster) signal(how syscall.Signal) error {
 	if !c.running() {
 		return nil
@@ -246,7 +246,7 @@ func (c *Cluster) signal(how syscall.Signal) error {
 	}
 }
 
-// Log returns the end of what the server has logged.
+// Log returns the end of the server's log.
 func (c *Cluster) Log() string {
 	const most = 4000
 	log, err := os.ReadFile(c.dir + ".log")
@@ -291,8 +291,8 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// freePort returns a port that nobody listens on. It lies below those that systems give to clients: there, a client that
-// dials a stopped server could be given the very port that it dials, and so connect to itself and keep the port.
+// freePort returns a port on which no program listens. It is below the ports that systems give to clients. Otherwise a
+// client that dials a stopped server could get the port that it dials, connect to itself, and keep the port.
 func freePort() (int, error) {
 	const lowest, beyond = 15_000, 32_000
 	var err error

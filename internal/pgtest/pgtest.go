@@ -6,12 +6,12 @@
 //		pool := pgtest.Pool(t) // on a fresh database of the cluster that all tests of this binary share
 //	}
 //
-// What a test does to a whole server, it does to one of its own: [New], and [Cluster.Standby] for a second that follows
-// it. A cluster listens on loopback, runs as an unprivileged user also where the tests run as root, and is gone when the
-// test binary is, however that ended.
+// A test that stops or changes a whole server needs one of its own: [New], and [Cluster.Standby] for a second server
+// that follows the first. A cluster listens on loopback, and runs as an unprivileged user even where the tests run as
+// root. It is removed when the test binary has ended, however that ends.
 //
-// SESSION_TEST_POSTGRES holds a connection string where the tests are to run on another server; its user needs the right
-// to create databases. Tests that need a cluster of their own are then skipped.
+// To run the tests on another server, set SESSION_TEST_POSTGRES to its connection string; the user needs the right to
+// create databases. Tests that need a cluster of their own are then skipped.
 package pgtest
 
 import (
@@ -31,7 +31,7 @@ import (
 // givenServer names the variable of the environment that holds the connection string of the user's own server.
 const givenServer = "SESSION_TEST_POSTGRES"
 
-// patience bounds whatever a server is asked to do here.
+// patience limits how long each operation of a server may take.
 const patience = 30 * time.Second
 
 // The cluster that the tests of a binary share.
@@ -40,10 +40,10 @@ var shared struct {
 	cluster *Cluster
 }
 
-// A TestingM is a *testing.M, or what wraps one.
+// A TestingM is a *testing.M, or a wrapper of one.
 type TestingM interface{ Run() int }
 
-// Main returns m so that its Run ends with removing what was started here.
+// Main returns m with a Run that at its end removes what this package has started.
 func Main(m TestingM) TestingM { return remover{m} }
 
 type remover struct{ TestingM }
@@ -53,7 +53,7 @@ func (r remover) Run() int {
 	return r.TestingM.Run()
 }
 
-// Shared returns the cluster that all tests of the binary share. Nobody may stop it.
+// Shared returns the cluster that all tests of the binary share. Tests must not stop it.
 func Shared(t testing.TB) *Cluster {
 	t.Helper()
 	shared.Lock()
@@ -79,7 +79,8 @@ func newShared(t testing.TB) (*Cluster, error) {
 	return c, c.Start()
 }
 
-// New returns a running cluster of the test's own, removed with it. Lines are further ones for postgresql.conf.
+// New returns a running cluster of the test's own, which is removed at the end of the test. Lines are added to
+// postgresql.conf.
 func New(t testing.TB, lines ...string) *Cluster {
 	t.Helper()
 	needOwn(t)
@@ -101,13 +102,13 @@ func needOwn(t testing.TB) {
 	}
 }
 
-// Pool returns a pool on a fresh database of the shared cluster. Both go with the test.
+// Pool returns a pool on a fresh database of the shared cluster. Both are removed at the end of the test.
 func Pool(t testing.TB) *pgxpool.Pool {
 	t.Helper()
 	return Connect(t, Shared(t).Database(t))
 }
 
-// Connect returns a pool on a connection string, closed with the test.
+// Connect returns a pool on a connection string, which is closed at the end of the test.
 func Connect(t testing.TB, url string) *pgxpool.Pool {
 	t.Helper()
 	pool, err := pgxpool.New(context.Background(), url)
@@ -118,7 +119,8 @@ func Connect(t testing.TB, url string) *pgxpool.Pool {
 	return pool
 }
 
-// Database returns the connection string of a fresh database, which goes with the test. Options follow CREATE DATABASE.
+// Database returns the connection string of a fresh database, which is dropped at the end of the test. Options are
+// added to CREATE DATABASE.
 func (c *Cluster) Database(t testing.TB, options ...string) string {
 	t.Helper()
 	name := "test_" + strings.ToLower(rand.Text())
@@ -126,7 +128,7 @@ func (c *Cluster) Database(t testing.TB, options ...string) string {
 		t.Fatalf("creating a database: %v", err)
 	}
 	t.Cleanup(func() {
-		// A cluster that is down by now takes its databases along.
+		// If the cluster is down by now, its databases are removed with it.
 		if err := c.exec("DROP DATABASE " + name + " WITH (FORCE)"); err != nil && c.given != "" {
 			t.Errorf("dropping a database: %v", err)
 		}
@@ -134,7 +136,7 @@ func (c *Cluster) Database(t testing.TB, options ...string) string {
 	return c.URL(name)
 }
 
-// exec runs a statement outside any database of a test.
+// exec runs a statement in the database postgres.
 func (c *Cluster) exec(sql string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()

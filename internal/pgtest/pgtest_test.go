@@ -102,7 +102,7 @@ func TestNothingIsLeft(t *testing.T) {
 	if os.Getenv("SESSION_TEST_POSTGRES") != "" {
 		t.Skip("nothing is started")
 	}
-	pgtest.Pool(t) // so that it is skipped where there are no programs
+	pgtest.Pool(t) // skips the test where the programs are missing
 	temp := t.TempDir()
 	must(t, "open the way for the unprivileged user", openFolders(temp))
 	child := exec.Command(os.Args[0], "-test.run=^TestNothingIsLeft$")
@@ -122,7 +122,7 @@ func TestNothingIsLeft(t *testing.T) {
 	}
 }
 
-// openFolders lets others pass through the folder of a test and the one above it, which testing makes for us alone.
+// openFolders lets other users pass through the folder of a test and the one above it, which testing makes private.
 func openFolders(dir string) error {
 	if err := os.Chmod(dir, 0o777); err != nil {
 		return err

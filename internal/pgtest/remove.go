@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// home holds everything that is started here: folders of clusters with the servers' pid files in them.
+// home has the folders of all clusters that this package has started, with the servers' pid files in them.
 var home struct {
 	sync.Mutex
 	dir   string
@@ -18,8 +18,8 @@ var home struct {
 	last  int       // number of the last folder
 }
 
-// guard waits for the end of the test binary, which closes its standard input even when it was killed, and then ends the
-// servers and removes all. A server's process may linger as nobody's child, so there is a bound to the waiting.
+// guard waits for the end of the test binary, which closes the guard's standard input even when it is killed. Then
+// guard ends the servers and removes the home. It waits only for a limited time, since a server's process may not end.
 const guard = `
 trap '' INT TERM HUP
 cat
@@ -55,7 +55,7 @@ func openHome() error {
 	if err := giveAway(dir); err != nil {
 		return err
 	}
-	home.dir = dir // unprivileged works there
+	home.dir = dir // unprivileged uses it
 	cmd := unprivileged("sh", "-c", guard, dir)
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -65,8 +65,8 @@ func openHome() error {
 	return cmd.Start()
 }
 
-// removeAll ends the shared cluster and removes the rest. The guard would do so as well, but only once the binary has
-// ended, when its caller may already look for what is left.
+// removeAll ends the shared cluster and removes the home. The guard would do so, too, but only after the binary has
+// ended, when its caller may already look for leftovers.
 func removeAll() {
 	shared.Lock()
 	defer shared.Unlock()
@@ -95,7 +95,7 @@ func removeDir(dir string) error {
 	return err
 }
 
-// writeFile writes a file that the unprivileged user may read, and nobody else.
+// writeFile writes a file that only the unprivileged user may read.
 func writeFile(name, content string) error {
 	if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
 		return err
@@ -103,8 +103,8 @@ func writeFile(name, content string) error {
 	return giveAway(name)
 }
 
-// unprivileged returns a command that does not run as root, in the home of all clusters, and in a session of its own: a
-// signal from the terminal is for the tests.
+// unprivileged returns a command that does not run as root. It runs in the home of all clusters, and in a session of
+// its own, so that signals from the terminal reach only the tests.
 func unprivileged(program string, args ...string) *exec.Cmd {
 	cmd := exec.Command(program, args...)
 	cmd.Dir = home.dir

@@ -12,9 +12,10 @@ import (
 	"syscall"
 )
 
-var errNoUser = errors.New("PostgreSQL refuses to run as root, and there is neither a user postgres nor nobody to run as")
+var errNoUser = errors.New("PostgreSQL refuses to run as root, and neither a user postgres nor a user nobody exists")
 
-// credential returns whom to run as where we are root; nil is ourselves.
+// credential returns the user for the commands if the tests run as root. Otherwise it returns nil: commands then run as
+// the user of the tests.
 var credential = sync.OnceValues(func() (*syscall.Credential, error) {
 	if os.Getuid() != 0 {
 		return nil, nil
@@ -34,15 +35,15 @@ var credential = sync.OnceValues(func() (*syscall.Credential, error) {
 })
 
 func dropRights(cmd *exec.Cmd) {
-	who, _ := credential() // giveAway has returned the error
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: who, Setsid: true}
+	cred, _ := credential() // giveAway has returned the error
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: cred, Setsid: true}
 }
 
-// giveAway hands a file to whom commands run as.
+// giveAway makes the user of the commands the owner of a file.
 func giveAway(name string) error {
-	who, err := credential()
-	if who == nil {
+	cred, err := credential()
+	if cred == nil {
 		return err
 	}
-	return os.Chown(name, int(who.Uid), int(who.Gid))
+	return os.Chown(name, int(cred.Uid), int(cred.Gid))
 }

@@ -9,25 +9,26 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// Tokens whose signature has been verified are known again for a while without doing it anew: that takes longer than all
-// the rest of a request which reads a value. They are known by their fingerprints, so that neither a token nor a time
-// that it takes to compare one is to be had from here.
+// A Signer remembers verified tokens for a while, and doesn't verify them again: that would take longer than all the
+// rest of a request that reads a value. It remembers fingerprints of the tokens. So this memory holds no token, and the
+// time of a comparison says nothing about one.
 
-// knownFor is how long a token is known, and so how much older than it may its signature can get. Clocks of nodes may
-// differ by as much.
+// knownFor is how long a token is known. So a signature is accepted for up to knownFor longer than its age allows, as
+// much as the clocks of nodes may differ.
 const knownFor = ClockSlack
 
-// At most segmentCount times segmentSlots tokens are known, of 80 bytes each. A few take few segments: a table of all
-// slots would be a megabyte of pointers for the garbage collector to look through, however few visitors there are.
+// At most segmentCount times segmentSlots tokens are known, with 80 bytes for each. Few tokens need few segments. A
+// table of all slots would be a megabyte of pointers, which the garbage collector would scan even if there are few
+// visitors.
 const (
 	segmentCount = 1 << 12
 	segmentSlots = 1 << 5
 )
 
-// knownTokens are fingerprints of signed tokens. An entry replaces the one in its slot, so they never take more room. Only
-// verified tokens enter. Goroutines may share it.
+// knownTokens are the fingerprints of signed tokens. An entry replaces the one in its slot, so their number is limited.
+// Only verified tokens enter. Goroutines may share it.
 type knownTokens struct {
-	segments [segmentCount]atomic.Pointer[segment] // nil until something is in it
+	segments [segmentCount]atomic.Pointer[segment] // nil until it has an entry
 }
 
 type segment [segmentSlots]atomic.Pointer[knownToken]
@@ -41,8 +42,9 @@ type knownToken struct {
 // A fingerprint is the SHA-256 of a signed token.
 type fingerprint [sha256.Size]byte
 
-// printOf returns the fingerprint of what looks like a signed token. All that are signed from 2001 to 2286 end with the
-// same padding, which is left out: with it they would take a third block of the hash function. Others have no fingerprint.
+// printOf returns the fingerprint of a text that has the form of a signed token. All tokens signed from 2001 to 2286
+// end with the same padding. The fingerprint leaves it out, since with it they would take a third block of the hash
+// function. Other texts have no fingerprint.
 func printOf(signed string) (p fingerprint, ok bool) {
 	body, ok := strings.CutSuffix(signed, "==")
 	if !ok {

@@ -9,7 +9,7 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// Tokens that share a slot push each other out, and are never taken for each other.
+// Tokens that share a slot replace each other, and are never mistaken for each other.
 func TestKnownTokensOfOneSlot(t *testing.T) {
 	var known knownTokens
 	tokens := make([]fingerprint, 3)
@@ -43,7 +43,7 @@ func TestKnownTokensConcurrently(t *testing.T) {
 	wg.Wait()
 }
 
-// The signature of a known token is judged again, its age with it, before it could be older than clocks may differ.
+// The signature of a known token and its age are verified again after knownFor.
 func TestKnownTokenIsForgotten(t *testing.T) {
 	var known knownTokens
 	known.add(fingerprint{1}, store.Token{1}, 0)

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Tokens are verified by gorilla/securecookie and signed in its format. Its own Encode would take more than half of the
-// allocations of a new session; with a MAC that is used again, signing takes one.
+// gorilla/securecookie verifies tokens, and they are signed in its format. Its own Encode would make more than half of
+// the allocations of a new session. With a reused MAC, signing allocates once.
 
 // A pen signs with one key. Goroutines may share it.
 type pen struct{ idle sync.Pool }
@@ -19,7 +19,7 @@ type pen struct{ idle sync.Pool }
 func newPen(key []byte) *pen {
 	return &pen{sync.Pool{New: func() any {
 		mac := hmac.New(sha256.New, key)
-		mac.Reset() // the first is special: it leaves in the MAC what was hashed before
+		mac.Reset() // only the first Reset leaves in the MAC what was hashed before: so call it before any token
 		return &penState{mac: mac}
 	}}}
 }
@@ -35,7 +35,7 @@ func (p *pen) sign(name string, t Raw) string {
 	return s.sign(name, t, time.Now())
 }
 
-// A penState is what one goroutine at a time signs with: the MAC, and a buffer for what is signed.
+// A penState is a MAC and a buffer for the signed text. One goroutine at a time uses it.
 type penState struct {
 	mac hash.Hash
 	buf []byte
@@ -54,7 +54,7 @@ func (s *penState) sign(name string, t Raw, now time.Time) string {
 	b = base64.URLEncoding.AppendEncode(b, b[len(name)+1:])
 	signed := string(b[length:])
 
-	// The token belongs to the client and to one request: nothing of it stays here.
+	// The token belongs to the client and to one request. Erase it here.
 	s.mac.Reset()
 	clear(b)
 	s.buf = b

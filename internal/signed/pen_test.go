@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// The MACs and their buffers are used again, by requests of others.
+// The MACs and their buffers are reused by requests of other clients.
 func TestPenKeepsNothingOfAToken(t *testing.T) {
 	for _, name := range []string{"s", "session", "__Host-session", "__Host-session" + agelessPurpose} {
 		raw := Raw([]byte("the secret that opens a session!"))
@@ -24,7 +24,7 @@ func TestPenKeepsNothingOfAToken(t *testing.T) {
 	}
 }
 
-// bytesIn returns all bytes that can be reached from v, one slice or array after the other.
+// bytesIn returns the contents of all byte slices and arrays that v leads to.
 func bytesIn(v reflect.Value) []byte {
 	var found []byte
 	switch v.Kind() {

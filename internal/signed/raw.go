@@ -6,18 +6,19 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// A Raw is the random secret that opens a session. It exists in the client and in the memory of one request; stores know
-// its hash.
+// A Raw is a raw token: the random secret that opens a session. It exists in the client and in the memory of one
+// request. Stores know its hash.
 type Raw [32]byte
 
-// NewRaw makes a token.
+// NewRaw makes a raw token.
 func NewRaw() Raw {
 	var t Raw
 	rand.Read(t[:]) // never fails: crypto/rand ends the program instead
 	return t
 }
 
-// NewIdentity makes a token and an ID that says nothing about it, of as many random bytes as both take.
+// NewIdentity makes a raw token and an ID, both random: the ID says nothing about the token. It reads the random bytes
+// of both at once.
 func NewIdentity(t *Raw) (id store.ID) {
 	var random [len(Raw{}) + len(store.ID{})]byte
 	rand.Read(random[:])

@@ -1,8 +1,8 @@
-// Package signed has the tokens of sessions in the form that travels: signed, so that a store is asked for none that
-// nobody was given.
+// Package signed signs and verifies the tokens of sessions. A store is asked only for tokens that were signed.
 //
-// A token has three forms. The raw one is 32 random bytes, which exist in the client and in the memory of one request.
-// Signed it travels, in the format of github.com/gorilla/securecookie. Stores know its hash.
+// A token has three forms. The raw token is 32 random bytes, which exist in the client and in the memory of one
+// request. The signed token is the form that travels, in the format of github.com/gorilla/securecookie. Stores know the
+// hash.
 package signed
 
 import (
@@ -17,26 +17,26 @@ import (
 
 const (
 	// ClockSlack is how far the clocks of two nodes may differ before one refuses a token that the other has signed.
-	// The store has the last word on when a session ends.
+	// The store decides when a session ends.
 	ClockSlack = 10 * time.Minute
 
-	// ageless marks the token of a session that outlives Config.Lifetime. Its signature has no age of its own, so that
-	// "remember me" can last longer than a key's tokens do otherwise.
+	// ageless marks the token of a session that outlives Config.Lifetime. Its signature doesn't expire, so that "remember
+	// me" can last longer than other tokens do.
 	ageless = "."
 
-	// agelessPurpose, after the cookie's name, is what an ageless signature covers. No cookie's name has a space, so
-	// that one is never the aged signature of a cookie with another name.
+	// agelessPurpose follows the cookie's name in the text that an ageless signature covers. No cookie's name has a
+	// space, so an ageless signature is never valid as the aged signature of a cookie with another name.
 	agelessPurpose = " ageless"
 
-	// MaxLen is longer than any token that Sign returns, and keeps garbage from the verifier.
+	// MaxLen is longer than any token that Sign returns. Longer texts are not verified at all.
 	MaxLen = 256
 
-	// MaxCandidates limits how many tokens one request may carry, be they valid, garbage or the same. A client sends one.
+	// MaxCandidates limits how many tokens one request may carry, valid or not, equal or not. A client sends one.
 	MaxCandidates = 16
 )
 
-// A Signer signs tokens and verifies them. The signature covers the cookie's name, so that no token signed with the
-// same keys for another purpose passes. Goroutines may share it.
+// A Signer signs tokens and verifies them. The signature covers the cookie's name, so that a text signed with the same
+// keys for another purpose is not valid. Goroutines may share it.
 type Signer struct {
 	name     string
 	lifetime time.Duration
@@ -46,8 +46,8 @@ type Signer struct {
 	known    knownTokens
 }
 
-// New returns a Signer for the cookie of a name. The first key signs, all verify; there is at least one. Signatures of
-// sessions that live no longer than lifetime age with it.
+// New returns a Signer for the cookie of a name. It needs at least one key: the first signs, all verify. Signatures of
+// sessions that live no longer than lifetime expire after it.
 func New(name string, keys [][]byte, lifetime time.Duration) *Signer {
 	s := &Signer{name: name, lifetime: lifetime, pen: newPen(keys[0])}
 	for _, key := range keys {
@@ -70,7 +70,7 @@ func (s *Signer) Sign(t Raw, lifetime time.Duration) string {
 	return ageless + s.pen.sign(s.name+agelessPurpose, t)
 }
 
-// Verify returns the hash of the token in its signed form, and whether one of the keys signed it.
+// Verify returns the hash of a signed token, and whether one of the keys signed it and it has not expired.
 func (s *Signer) Verify(signed string) (t store.Token, ok bool) {
 	if len(signed) > MaxLen {
 		return store.Token{}, false
@@ -93,11 +93,11 @@ func (s *Signer) Verify(signed string) (t store.Token, ok bool) {
 	return t, true
 }
 
-// Open returns the token in its signed form, and whether one of the keys signed it, however long ago.
+// Open returns the raw form of a signed token, and whether one of the keys signed it, however long ago.
 func (s *Signer) Open(signed string) (t Raw, ok bool) { return s.open(signed, s.ageless) }
 
-// open returns the token in its signed form, and whether one of the keys signed it. The codecs, aged or ageless, say
-// whether the age of a signature that has one counts.
+// open returns the raw form of a signed token, and whether one of the keys signed it. The codecs, aged or ageless,
+// decide whether the age of an aged signature counts.
 func (s *Signer) open(signed string, codecs []*securecookie.SecureCookie) (t Raw, ok bool) {
 	name := s.name
 	if rest, found := strings.CutPrefix(signed, ageless); found {
@@ -112,8 +112,8 @@ func (s *Signer) open(signed string, codecs []*securecookie.SecureCookie) (t Raw
 	return Raw{}, false
 }
 
-// Pick returns the one valid token among those that a request carries. Where there are two different valid ones, the
-// store has to say which of them are live.
+// Pick returns the one valid token among those that a request carries. Where two different ones are valid, the store
+// has to find out which of them are live.
 func (s *Signer) Pick(candidates []string) (token Token, why Refusal) {
 	if len(candidates) > MaxCandidates {
 		return Token{}, TooMany
@@ -136,7 +136,7 @@ func (s *Signer) Pick(candidates []string) (token Token, why Refusal) {
 	return token, why
 }
 
-// A Token is a token that one of the keys has signed, as it came and hashed.
+// A Token is a valid token: its signed form and its hash.
 type Token struct {
 	Signed string
 	Hash   store.Token
@@ -157,7 +157,7 @@ func (s *Signer) Verified(candidates []string) []Token {
 // A Refusal is why a request has no valid token.
 type Refusal uint8
 
-// The refusals, in the order of what they say. Accepted is none.
+// The refusals. Of several invalid candidates Pick returns the greatest. Accepted is no refusal.
 const (
 	NoToken Refusal = iota
 	Invalid
@@ -166,7 +166,7 @@ const (
 	TooMany
 )
 
-// String says it for the debug log.
+// String returns the text for the debug log.
 func (r Refusal) String() string {
 	return [...]string{"no token", "not valid", "accepted", "valid tokens of several sessions", "too many tokens"}[r]
 }

@@ -43,7 +43,7 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// BenchmarkMillion reports what a session costs: all of the heap, shared among a million of three small values.
+// BenchmarkMillion reports the bytes of heap for each of a million sessions with three small values.
 func BenchmarkMillion(b *testing.B) {
 	for b.Loop() {
 		before := heap()
@@ -107,7 +107,7 @@ func BenchmarkCommitAdd(b *testing.B) {
 	}
 }
 
-// BenchmarkCreateFull makes sessions in a full store, each of which ends another.
+// BenchmarkCreateFull makes sessions in a full store. Each of them ends another.
 func BenchmarkCreateFull(b *testing.B) {
 	s := mem.New(&mem.Options{MaxSessions: 100_000})
 	populate(b, s, 100_000)
@@ -117,8 +117,8 @@ func BenchmarkCreateFull(b *testing.B) {
 	}
 }
 
-// BenchmarkExpiryWait reports how long Loads took at worst while half of a million sessions were swept: the longest, and
-// the longest but for one in 10,000. The same from just before says how much of it was the machine's.
+// BenchmarkExpiryWait reports how long Loads took at worst while half of a million sessions were swept: the longest,
+// and the 99.99th percentile. It reports the same for Loads just before, which shows how much of it the machine causes.
 func BenchmarkExpiryWait(b *testing.B) {
 	for b.Loop() {
 		clock := newClock()

@@ -19,7 +19,7 @@ func setText(n int) *store.Change {
 	return &store.Change{Edits: []store.Edit{{Name: "text", JSON: text(n)}}}
 }
 
-// labelled makes the n-th session with as many labels.
+// labelled is a Change that makes the n-th session with a number of labels.
 func labelled(n, labels int) *store.Change {
 	c := creation(n)
 	c.Labels = map[string]string{}
@@ -29,7 +29,7 @@ func labelled(n, labels int) *store.Change {
 	return c
 }
 
-// TestBytesAreNoFewerThanTheHeap compares what is counted with what sessions of several kinds really take.
+// TestBytesAreNoFewerThanTheHeap compares Bytes with the heap that several kinds of sessions take.
 func TestBytesAreNoFewerThanTheHeap(t *testing.T) {
 	const sessions = 10_000
 	for kind, change := range map[string]func(int) *store.Change{
@@ -124,15 +124,15 @@ func TestBytesMakeTheIdlestGo(t *testing.T) {
 		t.Fatalf("Bytes() = %d, want %d", s.Bytes(), 10*size)
 	}
 	wantThere(t, s, 2, 2)
-	create(t, s, 11, 11) // evicts 1, and leaves room for two more without values
+	create(t, s, 11, 11) // evicts 1, and two more without values would still fit
 	create(t, s, 12, 13)
 	wantEvicted(t, *told, 1)
-	fill(14) // has room in place of 3
+	fill(14) // fits in place of 3
 	wantEvicted(t, *told, 1, 3)
-	commit(t, s, token(4), setText(3000)) // the idlest grows itself: 5 goes, and 6
+	commit(t, s, token(4), setText(3000)) // the idlest itself grows: 5 and 6 are evicted
 	wantEvicted(t, *told, 1, 3, 5, 6)
 	wantThere(t, s, 4, 4)
-	commit(t, s, token(4), setText(1000)) // needs nobody's room
+	commit(t, s, token(4), setText(1000)) // shrinks, so it evicts none
 	wantEvicted(t, *told, 1, 3, 5, 6)
 	wantConsistent(t, s)
 }
@@ -175,8 +175,8 @@ func TestBytesSpareASessionThatIsTooLarge(t *testing.T) {
 	wantConsistent(t, s)
 }
 
-// TestBytesSpareTheOneThatGrows uses all others between the two evictions that a session needs to grow: though it is the
-// idlest then, it stays.
+// TestBytesSpareTheOneThatGrows uses all other sessions between the two evictions that a session needs to grow. It is
+// the idlest then, and stays.
 func TestBytesSpareTheOneThatGrows(t *testing.T) {
 	s := mem.New(&mem.Options{MaxBytes: 4 * 256})
 	var tokens []store.Token
@@ -187,7 +187,7 @@ func TestBytesSpareTheOneThatGrows(t *testing.T) {
 	told := events(t, s)
 	var once sync.Once
 	s.Watch(func(store.Event) {
-		once.Do(func() { // under the lock of session 1, and of no other
+		once.Do(func() { // holds the lock of session 1, and no other
 			for _, token := range tokens[2:] {
 				if _, err := s.Load(t.Context(), token); err != nil {
 					t.Error(err)

@@ -10,8 +10,8 @@ import (
 // A clock says what time it is, and in which order sessions are used.
 type clock struct {
 	read func() time.Time
-	// ticks says that two readings in a row differ, so that the time alone puts uses in order. Counting them would
-	// too, but every load on every core would then write the same cache line.
+	// ticks says that two readings in a row differ, so that the time alone puts uses in order. A counter would do so,
+	// too, but then every load on every core would write the same cache line.
 	ticks bool
 	start time.Time
 	uses  atomic.Int64
@@ -23,8 +23,8 @@ type moment struct {
 	use int64 // more than that of every earlier use
 }
 
-// newClock returns a clock that reads now, or time.Now if it is nil. The clocks of tests stand still, as does time.Now
-// inside testing/synctest, and some systems' advances in coarse steps.
+// newClock returns a clock that reads now, or time.Now if now is nil. Not every clock ticks: the clocks of tests and
+// time.Now inside testing/synctest stand still, and time.Now on some systems advances in coarse steps.
 func newClock(now func() time.Time) clock {
 	if now != nil {
 		return clock{read: now}

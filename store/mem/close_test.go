@@ -9,8 +9,8 @@ import (
 	"github.com/lazysession/session/store/mem"
 )
 
-// TestCloseUnderLoad closes a store while it is used, and full: whatever was under way, nothing is left, and every call
-// that begins afterwards is told.
+// TestCloseUnderLoad closes a full store while it is used. Nothing is left of the calls under way, and every call that
+// begins afterwards returns ErrClosed.
 func TestCloseUnderLoad(t *testing.T) {
 	for round := range 20 {
 		s := mem.New(&mem.Options{MaxSessions: 50})
@@ -43,7 +43,7 @@ func TestCloseUnderLoad(t *testing.T) {
 		working.Wait()
 		slots, owners, retired := s.Footprint()
 		if s.Len() != 0 || s.Bytes() != 0 || slots+owners+retired != 0 {
-			t.Errorf("after Close: Len() = %d, Bytes() = %d, room for %d, %d owners, %d retired tokens, want none",
+			t.Errorf("after Close: Len() = %d, Bytes() = %d, %d slots, %d owners, %d retired tokens, want none",
 				s.Len(), s.Bytes(), slots, owners, retired)
 		}
 		wantConsistent(t, s)

@@ -12,11 +12,11 @@ func (s *Store) Commit(ctx context.Context, token store.Token, change *store.Cha
 	if err := s.ready(ctx); err != nil {
 		return nil, err
 	}
-	c := commit{Store: s, Change: change, now: s.clock.usage()}
+	c := commit{s: s, change: change, now: s.clock.usage()}
 	c.from = s.shards.place(token)
 	c.to = c.from
 	c.locks.add(c.from.shard)
-	if c.Renews() {
+	if change.Renews() {
 		c.to = s.shards.place(change.RenewTo)
 		c.locks.add(c.to.shard)
 	}
@@ -25,80 +25,82 @@ func (s *Store) Commit(ctx context.Context, token store.Token, change *store.Cha
 	return record, err
 }
 
-// A commit is one change on its way.
+// A commit is the work of one call of Commit.
 type commit struct {
-	*Store
-	*store.Change
+	s        *Store
+	change   *store.Change
 	now      moment
-	from, to place     // where the token stands, and where it will
+	from, to place     // of the token before the change, and after it
 	group    *group    // of the owner that is set, locked; nil: none is
 	locks    lockSet   // the shards that the change needs
 	made     *node     // what a creation makes
-	crowd    []*node   // what the owner that is set has too many of
+	crowd    []*node   // the sessions beyond the limit of the owner that is set
 	more     usage     // what the change takes in addition
-	spare    *store.ID // which session is not to make room; nil: any may
-	gone     []*node   // what left an owner
+	spare    *store.ID // the session that is not to be evicted; nil: any may be
+	gone     []*node   // the sessions that their owners have lost
 }
 
 // Why apply has to be called again.
 var (
 	errLocks = errors.New("mem: more shards are needed")
-	errRoom  = errors.New("mem: more room is needed")
+	errFull  = errors.New("mem: other sessions have to be evicted")
 )
 
 // run applies the change, under the lock of the owner that it sets.
 func (c *commit) run() (*store.Record, error) {
-	if c.Owner != nil && *c.Owner != "" {
-		group := c.owners.lock(*c.Owner)
+	if owner := c.change.Owner; owner != nil && *owner != "" {
+		group := c.s.owners.lock(*owner)
 		defer group.unlock()
 		c.group = &group
 	}
 	record, err := c.try()
-	if err == errRoom {
-		return c.makeRoom()
+	if err == errFull {
+		return c.evictAndTry()
 	}
 	return record, err
 }
 
-// try is apply, again where more shards had to be locked, or where only an expired session stood in the way.
+// try calls apply. It calls it again where more shards have to be locked, and where only an expired session was in
+// the way.
 func (c *commit) try() (*store.Record, error) {
 	for {
 		record, err := c.apply()
 		switch {
 		case err == errLocks:
 			for _, n := range c.crowd {
-				c.locks.add(c.shards.of(n))
+				c.locks.add(c.s.shards.of(n))
 			}
-		case err != store.ErrConflict || !c.Created || !c.expireID():
+		case err != store.ErrConflict || !c.change.Created || !c.expireID():
 			return record, err
 		}
 	}
 }
 
-// expireID removes an expired session that has the ID of the new one: it counts as absent. It stands in any shard, so
-// this is done while this change's own are not locked. By the same reading of the clock, what is found then is alive.
+// expireID removes an expired session that has the ID of the new one, since it counts as absent. That session may be in
+// any shard, so the commit holds no shard's lock here. Both looks use the same reading of the clock, so a session that
+// is still found afterwards has not expired.
 func (c *commit) expireID() bool {
-	n := c.ids.find(c.ID)
+	n := c.s.ids.find(c.change.ID)
 	if n == nil || !n.Expired(c.now.Instant) {
 		return false
 	}
-	n, _ = c.endIf(c.ID, func(*node) bool { return false }, store.Expired, c.now.Instant)
+	n, _ = c.s.endIf(c.change.ID, onlyExpired, store.Expired, c.now.Instant)
 	c.left(n)
 	return true
 }
 
-// apply makes the change in one step that nobody sees half of.
+// apply makes the whole change under one set of locks, so that nobody sees half of it.
 func (c *commit) apply() (*store.Record, error) {
-	c.locks.lock(&c.shards)
-	defer c.locks.unlock(&c.shards)
-	if c.closed.Load() {
+	c.locks.lock(&c.s.shards)
+	defer c.locks.unlock(&c.s.shards)
+	if c.s.closed.Load() {
 		return nil, ErrClosed
 	}
 	old, err := c.current()
 	if err != nil {
 		return nil, err
 	}
-	if c.Renews() && !c.free(&c.to) {
+	if c.change.Renews() && !c.free(&c.to) {
 		return nil, store.ErrConflict
 	}
 	if !c.findCrowd(old) {
@@ -111,45 +113,45 @@ func (c *commit) apply() (*store.Record, error) {
 	if old == nil {
 		return c.create(n)
 	}
-	return c.change(old, n)
+	return c.update(old, n)
 }
 
-// current returns the node to be changed, nil if one is to be created, or why neither can be done.
+// current returns the node to be changed, or nil if one is to be created. The error says why neither can be done.
 func (c *commit) current() (*node, error) {
-	if c.Created {
-		if !c.free(&c.from) || c.RenewTo == c.from.token || !c.Allows(nil) {
+	if c.change.Created {
+		if !c.free(&c.from) || c.change.RenewTo == c.from.token || !c.change.Allows(nil) {
 			return nil, store.ErrConflict
 		}
 		return nil, nil
 	}
 	n, err := c.from.live(c.now.Instant)
-	if err == nil && !c.Allows(&n.Record) {
+	if err == nil && !c.change.Allows(&n.Record) {
 		return nil, store.ErrConflict
 	}
 	return n, err
 }
 
-// free reports whether a token is nobody's, and removes what has expired under it.
+// free reports whether a token is free to be taken. It removes an expired session of that token.
 func (c *commit) free(at *place) bool {
 	n, err := at.live(c.now.Instant)
 	if n != nil || err == store.ErrRetired {
 		return false
 	}
 	if expired := at.find(); expired != nil {
-		c.removeLocked(at, expired, store.Expired)
+		c.s.removeLocked(at, expired, store.Expired)
 		c.left(expired)
 	}
 	return true
 }
 
-// next returns the node that takes the place of old.
+// next returns the node that replaces old.
 func (c *commit) next(old *node) (*node, error) {
 	if c.made != nil {
 		return c.made, nil
 	}
 	n := &node{used: c.now.use}
 	if old == nil {
-		record, err := c.New(c.from.token, c.now.Instant)
+		record, err := c.change.New(c.from.token, c.now.Instant)
 		if err != nil {
 			return nil, err
 		}
@@ -159,12 +161,12 @@ func (c *commit) next(old *node) (*node, error) {
 		return n, nil
 	}
 	n.Record = old.Record
-	err := c.ApplyTo(&n.Record, c.now.Instant)
+	err := c.change.ApplyTo(&n.Record, c.now.Instant)
 	n.measure()
 	return n, err
 }
 
-// admit takes the room that n needs in place of old, and of the crowd.
+// admit adds n to the tally in place of old and of the crowd, and reports whether the limits allow it.
 func (c *commit) admit(old, n *node) bool {
 	c.more = n.usage()
 	if old != nil {
@@ -173,35 +175,35 @@ func (c *commit) admit(old, n *node) bool {
 	for _, n := range c.crowd {
 		c.more.sub(n.usage())
 	}
-	return c.tally.admit(c.more)
+	return c.s.tally.admit(c.more)
 }
 
 func (c *commit) create(n *node) (*store.Record, error) {
-	if err := c.ids.add(n, func() bool { return c.admit(nil, n) }); err != nil {
+	if err := c.s.ids.add(n, func() bool { return c.admit(nil, n) }); err != nil {
 		return nil, err
 	}
 	defer c.evictCrowd()
 	c.to.add(n)
 	c.join(n)
-	c.Tell(store.Event{Kind: store.Created, ID: n.ID, Owner: n.Owner})
+	c.s.Tell(store.Event{Kind: store.Created, ID: n.ID, Owner: n.Owner})
 	c.retire(n)
 	return &n.Record, nil
 }
 
-func (c *commit) change(old, n *node) (*store.Record, error) {
+func (c *commit) update(old, n *node) (*store.Record, error) {
 	if !c.admit(old, n) {
-		c.from.use(old, c.clock.usage()) // so that others are idler
+		c.from.use(old, c.s.clock.usage()) // so that another session is the one unused longest
 		c.spare = &old.ID
-		return nil, errRoom
+		return nil, errFull
 	}
 	defer c.evictCrowd()
-	if c.Renews() {
+	if c.change.Renews() {
 		c.from.remove(old)
 		c.to.add(n)
 	} else {
 		c.from.replace(old, n)
 	}
-	c.ids.replace(n)
+	c.s.ids.replace(n)
 	c.join(n)
 	if old.Owner != n.Owner {
 		c.left(old)
@@ -210,23 +212,23 @@ func (c *commit) change(old, n *node) (*store.Record, error) {
 	return &n.Record, nil
 }
 
-// join tells the owner that is set of its session: before any watcher, so that not even one that panics leaves a session
-// out of what EndOwner ends.
+// join adds the session to the owner that is set. It is called before any watcher, so that EndOwner finds the session
+// even where a watcher panics.
 func (c *commit) join(n *node) {
 	if c.group != nil {
-		c.group.join(n.ID, c.Created)
+		c.group.join(n.ID, c.change.Created)
 	}
 }
 
 // retire remembers the token that this change replaces.
 func (c *commit) retire(n *node) {
-	if c.Renews() {
+	if c.change.Renews() {
 		c.from.retired.add(c.from.token, c.now.Instant)
-		c.Tell(store.Event{Kind: store.Renewed, ID: n.ID, Owner: n.Owner})
+		c.s.Tell(store.Event{Kind: store.Renewed, ID: n.ID, Owner: n.Owner})
 	}
 }
 
-// left notes a node that its owner no longer has. Most have none, and cost nothing here.
+// left notes a node that its owner no longer has. Most nodes have no owner, and cost nothing here.
 func (c *commit) left(n *node) {
 	if n != nil && n.Owner != "" {
 		c.gone = append(c.gone, n)

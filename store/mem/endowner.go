@@ -7,7 +7,7 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// EndOwner ends the sessions of an owner but those in except.
+// EndOwner ends the sessions of an owner except those in except.
 func (s *Store) EndOwner(ctx context.Context, owner string, except []store.ID, why store.Reason) (int, error) {
 	if err := s.ready(ctx); err != nil || owner == "" {
 		return 0, err
@@ -16,12 +16,12 @@ func (s *Store) EndOwner(ctx context.Context, owner string, except []store.ID, w
 	defer g.unlock()
 	now := s.clock.now()
 	ended := 0
-	for _, n := range s.owned(&g) {
+	for _, n := range s.prune(&g) {
 		if !slices.Contains(except, n.ID) && s.endOwned(&g, n, why, now) {
 			ended++
 		}
 	}
-	s.owned(&g)
+	s.prune(&g)
 	return ended, nil
 }
 

@@ -8,13 +8,13 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// NodeSize is what a session costs besides its values and the tables.
+// NodeSize is what a session takes besides its values and the tables.
 const NodeSize = unsafe.Sizeof(node{})
 
-// Limits returns how many sessions and bytes there may be; 0: any number.
+// Limits returns the limits of sessions and bytes. A limit of 0 is none.
 func (s *Store) Limits() (sessions, bytes int64) { return s.tally.limit.sessions, s.tally.limit.bytes }
 
-// Check returns what is inconsistent in a store that nobody uses meanwhile.
+// Check returns what is inconsistent in a store. Nothing may use the store meanwhile.
 func (s *Store) Check() error {
 	nodes, bytes := 0, int64(0)
 	for i := range s.shards.all {
@@ -79,7 +79,7 @@ func (s *Store) hinted(n *node) bool {
 	return false
 }
 
-// checkOwners returns an error if an owner has hints twice, or more wrong ones than right ones.
+// checkOwners returns an error if an owner has a hint twice, or as many wrong hints as right ones.
 func (s *Store) checkOwners() error {
 	for i := range s.owners.all {
 		for owner, h := range s.owners.all[i].held {
@@ -102,8 +102,8 @@ func (s *Store) checkOwners() error {
 	return nil
 }
 
-// Footprint returns how many slots and entries a store has room for: in tables and heaps, and for owners and retired
-// tokens.
+// Footprint returns how many slots the tables and heaps of a store have, used or not, and how many owners and retired
+// tokens it remembers.
 func (s *Store) Footprint() (slots, owners, retired int) {
 	for i := range s.shards.all {
 		sh := &s.shards.all[i]
@@ -114,7 +114,7 @@ func (s *Store) Footprint() (slots, owners, retired int) {
 	return slots, owners, retired
 }
 
-// Linked reports whether a record still leads to other nodes.
+// Linked reports whether a record's node still points to other nodes.
 func Linked(r *store.Record) bool {
 	n := (*node)(unsafe.Pointer(r)) // the record is its first field
 	return n.prev != nil || n.next != nil
@@ -128,7 +128,7 @@ func NewIndex() *Index {
 	return &Index{index{keys: &keys{of: func(n *node) []byte { return n.ID[:] }, seed: maphash.MakeSeed()}}}
 }
 
-// Add adds a record under its ID, or replaces the one that is there.
+// Add adds a record under its ID, or replaces the record of that ID.
 func (x *Index) Add(r store.Record) {
 	n := &node{Record: r}
 	if hash := x.hash(r.ID[:]); x.find(hash, r.ID[:]) != nil {

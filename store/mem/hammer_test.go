@@ -13,7 +13,7 @@ import (
 	"github.com/lazysession/session/store/mem"
 )
 
-// TestHammer does everything at once, and looks at the store when all is quiet: nothing lost, nothing half, no deadlock.
+// TestHammer does everything at once, and checks the store afterwards: nothing is lost or half done, nothing deadlocks.
 func TestHammer(t *testing.T) {
 	clock := newClock()
 	s := mem.New(&mem.Options{MaxSessions: 300, MaxBytes: 300 * 350, Now: clock.now})
@@ -50,7 +50,7 @@ func TestHammer(t *testing.T) {
 	wantConsistent(t, s)
 }
 
-// TestCrossingRenewals moves two sessions between two shards, each to where the other comes from, as fast as it can.
+// TestCrossingRenewals moves two sessions between two shards in opposite directions, as fast as it can.
 func TestCrossingRenewals(t *testing.T) {
 	clock := newClock()
 	s := mem.New(&mem.Options{Now: clock.now})
@@ -75,7 +75,7 @@ func TestCrossingRenewals(t *testing.T) {
 	wantConsistent(t, s)
 }
 
-// tokenIn returns a token that belongs to a shard, another one for each n.
+// tokenIn returns a token of a shard, a different one for each n.
 func tokenIn(s *mem.Store, shard, n int) store.Token {
 	for n <<= 32; ; n++ {
 		if t := token(n); s.ShardOf(t) == shard {
@@ -84,7 +84,7 @@ func tokenIn(s *mem.Store, shard, n int) store.Token {
 	}
 }
 
-// shuttle renews a session to one token and back. It moves the clock, for no token may return while it is retired.
+// shuttle renews a session to one token and back. It moves the clock, since a retired token can't be taken again.
 func shuttle(ctx context.Context, s *mem.Store, clock *clock, here, there store.Token) error {
 	for range 100_000 {
 		if _, err := s.Commit(ctx, here, &store.Change{RenewTo: there}); err != nil {
@@ -100,7 +100,7 @@ const hammerOwners, hammerTokens, hammerPerOwner = 5, 600, 10
 
 func ownerName(n int) string { return fmt.Sprint("owner ", n) }
 
-// A hammer does one thing after the other with sessions that others work on too.
+// A hammer does one thing after the other with sessions that other hammers work on, too.
 type hammer struct {
 	s     *mem.Store
 	clock *clock
@@ -116,7 +116,7 @@ func (h *hammer) token() store.Token { return token(h.rand.IntN(hammerTokens)) }
 func (h *hammer) id() store.ID       { return id(h.rand.IntN(hammerTokens)) }
 func (h *hammer) owner() string      { return ownerName(h.rand.IntN(hammerOwners)) }
 
-// blow does one thing at random. It returns an error that no other's work explains.
+// blow does one thing at random. It returns an error that the work of other hammers doesn't explain.
 func (h *hammer) blow() error {
 	switch n := h.rand.IntN(100); {
 	case n < 30:
@@ -194,7 +194,8 @@ func unexpected(err error) error {
 	return err
 }
 
-// A journal follows the events of a store: what was created and has not ended must be what is there.
+// A journal follows the events of a store. The sessions that were created and have not ended must be those in the
+// store.
 type journal struct {
 	*testing.T
 	mu sync.Mutex

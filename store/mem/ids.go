@@ -48,7 +48,7 @@ func (x *ids) add(n *node, admit func() bool) error {
 		return store.ErrConflict
 	}
 	if !admit() {
-		return errRoom
+		return errFull
 	}
 	sh.index.add(n)
 	return nil

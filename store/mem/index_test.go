@@ -40,7 +40,7 @@ func TestIndex(t *testing.T) {
 	}
 }
 
-// A model is an index beside a map that should hold the same.
+// A model is an index and a map that should hold the same.
 type model struct {
 	*testing.T
 	index *mem.Index

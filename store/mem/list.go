@@ -29,17 +29,17 @@ func (s *Store) List(ctx context.Context, filter store.Filter) iter.Seq2[*store.
 	}
 }
 
-// ownedBy returns the sessions that an owner has, expired ones among them; nobody has none.
+// ownedBy returns the sessions that an owner has, expired ones among them. The empty owner has none.
 func (s *Store) ownedBy(owner string) []*node {
 	if owner == "" {
 		return nil
 	}
 	g := s.owners.lock(owner)
 	defer g.unlock()
-	return s.owned(&g)
+	return s.prune(&g)
 }
 
-// append copies pointers, which is quick, and looks into no node.
+// append copies the pointers to all nodes. It is quick, since it reads no node.
 func (sh *idShard) append(to []*node) []*node {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -51,7 +51,7 @@ func (sh *idShard) append(to []*node) []*node {
 	return to
 }
 
-// yield yields what the nodes have become by then, and reports whether to go on.
+// yield yields the present records of the nodes' sessions, and reports whether to go on.
 func (s *Store) yield(ctx context.Context, nodes []*node, f store.Filter, yield func(*store.Record, error) bool) bool {
 	for _, seen := range nodes {
 		if err := s.ready(ctx); err != nil {

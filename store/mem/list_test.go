@@ -9,7 +9,7 @@ import (
 	"github.com/lazysession/session/store/mem"
 )
 
-// TestListWhileRenewing renews every session while the list is read: each is yielded once, wherever it moves.
+// TestListWhileRenewing renews every session while the list is read: each is yielded once, in whatever shard it is.
 func TestListWhileRenewing(t *testing.T) {
 	s := mem.New(nil)
 	const sessions = 2000
@@ -60,7 +60,7 @@ func TestListStops(t *testing.T) {
 	wantConsistent(t, s)
 }
 
-// TestListUnderLoad lists while everything else happens: what lives all the time is in every list, once.
+// TestListUnderLoad lists while everything else happens: a session that lives all the time is in every list once.
 func TestListUnderLoad(t *testing.T) {
 	s := mem.New(nil)
 	const lasting, workers, lists, cycles = 200, 3, 20, 300

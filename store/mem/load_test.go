@@ -36,14 +36,14 @@ func TestAllocs(t *testing.T) {
 	wantAllocs(t, 0, "Sweep where nothing is due", func() { s.Sweep(ctx) })
 }
 
-// TestNodeSize guards the largest part of what a session costs: one more field, and each takes 16 bytes more.
+// TestNodeSize guards the largest part of what a session costs. With one more field each session takes 16 bytes more.
 func TestNodeSize(t *testing.T) {
 	if mem.NodeSize > 160 {
 		t.Errorf("a node takes %d bytes, want 160 at most: a size class of the allocator", mem.NodeSize)
 	}
 }
 
-// TestBytesPerSession is a small BenchmarkMillion, for whenever tests run.
+// TestBytesPerSession is a small BenchmarkMillion, for every run of the tests.
 func TestBytesPerSession(t *testing.T) {
 	const sessions = 200_000
 	before := heap()
@@ -108,7 +108,7 @@ func TestClosed(t *testing.T) {
 		t.Errorf("Len() = %d after Close, want 0", s.Len())
 	}
 	if slots, owners, retired := s.Footprint(); slots+owners+retired > 0 {
-		t.Errorf("after Close there is still room for %d, %d owners and %d retired tokens", slots, owners, retired)
+		t.Errorf("after Close there are still %d slots, %d owners and %d retired tokens", slots, owners, retired)
 	}
 	wantConsistent(t, s)
 }

@@ -16,7 +16,7 @@ func (l *lru) add(n *node) {
 	l.newest = n
 }
 
-// remove takes a node out and clears its links: whoever keeps its record keeps no other node alive.
+// remove takes a node out and clears its links, so that a caller that keeps its record keeps no other node alive.
 func (l *lru) remove(n *node) {
 	if n.prev == nil {
 		l.oldest = n.next

@@ -1,22 +1,22 @@
-// Package mem keeps sessions in the memory of the process: the default store, and the reference for the others.
+// Package mem keeps sessions in the memory of the process. It is the default store, and the reference for the others.
 //
 //	manager, err := session.New(mem.New(nil), nil)
 //
 // # How to think about it
 //
-// Records never change: a commit swaps one pointer for another, so a load copies nothing, allocates nothing and waits
-// for no work longer than another such swap. Sessions are spread over shards by their tokens, each shard with its own
-// lock, its own list from idle to fresh, and its own heap of deadlines.
+// Records never change: a commit replaces one pointer by another. So a load copies nothing, allocates nothing, and
+// waits only for short work under the lock of one shard. Tokens spread the sessions over the shards. Each shard has its
+// own lock, its own list of sessions in the order of their last use, and its own heap of deadlines.
 //
 // # Promises
 //
-//   - There are never more than [Options.MaxSessions], nor more than [Options.MaxBytes] of them: to make room, what has
-//     expired goes first, then what was unused longest, over the whole store, and no more than has to go. In sequential
-//     use this order is exact.
-//   - A session that makes an owner's other sessions too many is never seen beside them: they end in the same step.
-//   - What has expired is invisible at once. Nothing ever scans all sessions to find it.
-//   - No goroutine runs in here. Expired sessions are removed, and told of, by whoever calls [Store.Sweep]; a
-//     session.Manager does. Without it memory stays bounded all the same.
+//   - The sessions are never more than [Options.MaxSessions], and never take more than [Options.MaxBytes], unless one
+//     session alone does. A session that would exceed a limit makes others end: expired ones first, then those unused
+//     longest in the whole store, and no more than have to. In sequential use this order is exact.
+//   - A session that exceeds its owner's limit is never seen beside those that it replaces: they end in the same step.
+//   - An expired session is invisible at once. Nothing ever scans all sessions to find the expired ones.
+//   - The package starts no goroutine. [Store.Sweep] removes expired sessions and tells watchers of their end; a
+//     session.Manager calls it. Memory stays bounded without it, too.
 //   - The content dies with the process.
 package mem
 
@@ -40,15 +40,15 @@ const (
 
 // Options are the settings of a [Store].
 type Options struct {
-	// MaxSessions is how many sessions are kept. With one more, the one unused longest is ended (store.Evicted).
+	// MaxSessions is how many sessions the store keeps. One more ends the session unused longest (store.Evicted).
 	// Defaults to 1,048,576; negative: no limit.
 	MaxSessions int
-	// MaxBytes is how much memory the sessions may take together. With more, those unused longest are ended
-	// (store.Evicted), but never the session that needs the room: one that is larger than MaxBytes stays alone.
+	// MaxBytes is how much memory the sessions may take together. Beyond it, the sessions unused longest are ended
+	// (store.Evicted), but never the session that grows or is created: one that is larger than MaxBytes stays alone.
 	//
-	// A session counts with the bytes of its values and their names, of its labels and its owner, and with what keeping
-	// them takes: 256 bytes for the session, 2 to 6 for a value, 128 for an owner, 320 for labels and 64 for each of them.
-	// Tokens that renewals replaced are not counted: MaxSessions bounds how many are remembered.
+	// A session counts with the bytes of its values and their names, of its labels and of its owner, and with overhead:
+	// 256 bytes for the session, 2 to 6 for a value, 128 for an owner, 320 for labels and 64 for each of them. Tokens
+	// that renewals replaced don't count: MaxSessions limits how many of them are remembered.
 	// Defaults to 1 GiB; negative: no limit.
 	MaxBytes int64
 	// Now is the clock, for tests. Defaults to time.Now.
@@ -57,19 +57,19 @@ type Options struct {
 
 // A Store keeps sessions in memory. Its methods may be called by many goroutines at once.
 //
-// Locks are taken in this order: one shard of owners, then room, then one or more of tokens in the order of their
-// numbers, then one of IDs, then the tally. No other waiting is done under any of them.
+// Locks are taken in this order: one shard of owners, then eviction, then one or more shards of tokens in the order of
+// their numbers, then one shard of IDs, then the tally. Code that holds one of them waits for nothing else.
 type Store struct {
 	store.Watchers
 	clock  clock
 	closed atomic.Bool
 
-	shards shards
-	ids    ids
-	owners owners
-	tally  tally
-	room   sync.Mutex    // for making room
-	sweeps atomic.Uint32 // where the next sweep starts
+	shards   shards
+	ids      ids
+	owners   owners
+	tally    tally
+	eviction sync.Mutex    // held by the one change that evicts other sessions
+	sweeps   atomic.Uint32 // where the next sweep starts
 }
 
 var (
@@ -123,7 +123,8 @@ func (s *Store) Load(ctx context.Context, token store.Token) (*store.Record, err
 	return &n.Record, nil
 }
 
-// missing returns why nothing was found: a closed store holds nothing, so only who finds nothing has to ask.
+// missing returns why nothing was found. A closed store holds nothing, so Load checks for it only after it found
+// nothing.
 func (s *Store) missing(err error) error {
 	if s.closed.Load() {
 		return ErrClosed
@@ -167,9 +168,10 @@ func (s *Store) Len() int { return int(s.tally.now().sessions) }
 // Bytes returns how much memory the sessions that Len counts take, as [Options.MaxBytes] counts it.
 func (s *Store) Bytes() int64 { return s.tally.now().bytes }
 
-// Close drops all sessions, without telling of their end. Closing again does nothing.
+// Close drops all sessions. Watchers get no events of it. Closing again does nothing.
 func (s *Store) Close() error {
-	// The flag comes first: who finds it unset under a shard's lock still adds what is dropped right after.
+	// The flag is set first. A commit that finds it unset under a shard's lock adds a session before that shard is
+	// dropped.
 	if s.closed.Swap(true) {
 		return nil
 	}

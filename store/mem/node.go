@@ -6,8 +6,8 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// A node is a record and its place in its shard. A commit puts a new node in its place, so the record never changes,
-// while the rest is guarded by the shard's lock. Its 160 bytes fill a size class of the allocator to the last.
+// A node is a record and its place in its shard. A commit replaces the node by a new one, so the record never changes.
+// The shard's lock guards the other fields. A node takes 160 bytes, which is exactly a size class of the allocator.
 type node struct {
 	store.Record
 	used       int64  // moment of the last use
@@ -16,8 +16,8 @@ type node struct {
 	size       uint32 // what usage counts
 }
 
-// What a session takes besides its texts: its node, its places in the tables, and entries of maps. As measured, and
-// rounded up by a fifth.
+// What a session takes besides its texts: its node, its places in the tables, and entries of maps. The figures were
+// measured, and are rounded up by a fifth.
 const (
 	sessionSize = 256
 	ownerSize   = 128 // for an owner

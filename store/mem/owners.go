@@ -8,11 +8,11 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// owners finds the sessions of an owner. Its locks are the outermost: whoever gives a session to an owner, or ends all
-// that the owner has, holds the owner's lock, so that neither sees half of the other.
+// owners finds the sessions of an owner. Its locks are the outermost. A commit that sets an owner and EndOwner both
+// hold the owner's lock, so that neither sees half of the other's work.
 //
-// Sessions end, and move to other owners, under other locks. So what stands here are hints: every session of an owner,
-// and for a while some that are not, or no longer, the owner's.
+// Sessions end, and move to other owners, under other locks. So owners holds hints: the IDs of all sessions of an
+// owner, and for a while also IDs of sessions that have ended or have another owner.
 type owners struct {
 	seed maphash.Seed
 	all  [shardCount]ownerShard
@@ -55,8 +55,8 @@ func (o *owners) drop() {
 
 func (g *group) unlock() { g.mu.Unlock() }
 
-// join adds a session. One that was just created can only be among the hints if it, too, had left; sparing the search
-// matters to an owner of very many.
+// join adds a session, unless it is among the hints. A session just created can be among them only if an earlier one of
+// its ID left. Otherwise join skips the search, which would take long for an owner of very many sessions.
 func (g *group) join(id store.ID, created bool) {
 	h := g.held[g.owner]
 	known := (!created || h.left > 0) && slices.Contains(h.ids, id)
@@ -66,7 +66,7 @@ func (g *group) join(id store.ID, created bool) {
 	}
 }
 
-// set keeps what an owner has. Maps never shrink, so an empty one is thrown away.
+// set stores the hints of the owner. Maps never shrink, so an empty one is dropped.
 func (g *group) set(h held) {
 	if len(h.ids) > 0 {
 		if g.held == nil {
@@ -81,8 +81,8 @@ func (g *group) set(h held) {
 	}
 }
 
-// leave notes that a session is no longer the owner's. To find it among very many would take long, so the hints are
-// checked when half of them may be wrong: at once where there is but one.
+// leave notes that an owner has lost a session. To find its hint among very many would take long, so leave only counts,
+// and prunes when half of the hints may be wrong. With a single hint that is at once.
 func (s *Store) leave(owner string) {
 	g := s.owners.lock(owner)
 	defer g.unlock()
@@ -94,11 +94,11 @@ func (s *Store) leave(owner string) {
 		g.held[owner] = h
 		return
 	}
-	s.owned(&g)
+	s.prune(&g)
 }
 
-// owned returns the sessions that an owner has, expired ones among them, and forgets the wrong hints.
-func (s *Store) owned(g *group) []*node {
+// prune forgets the wrong hints, and returns the sessions that the owner has, expired ones among them.
+func (s *Store) prune(g *group) []*node {
 	hints := g.held[g.owner].ids
 	nodes := make([]*node, 0, len(hints))
 	for _, id := range hints {

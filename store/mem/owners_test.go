@@ -7,7 +7,7 @@ import (
 	"github.com/lazysession/session/store/mem"
 )
 
-// give is a Change that makes a session owner's.
+// give is a Change that sets the owner of a session.
 func give(owner string) *store.Change { return &store.Change{Owner: &owner} }
 
 func wantOwned(t *testing.T, s *mem.Store, owner string, want int) {
@@ -67,7 +67,7 @@ func TestOwnerTakesAnIDAgain(t *testing.T) {
 	wantOwned(t, s, "ann", 10)
 }
 
-// TestLimitPerOwnerWhileTheClockStands ends the session that came first, where all were created at once.
+// TestLimitPerOwnerWhileTheClockStands ends the session that was committed first, where all have the same time.
 func TestLimitPerOwnerWhileTheClockStands(t *testing.T) {
 	s := mem.New(&mem.Options{Now: newClock().now})
 	for n := 1; n <= 5; n++ {
@@ -80,8 +80,8 @@ func TestLimitPerOwnerWhileTheClockStands(t *testing.T) {
 	wantOwned(t, s, "ann", 2)
 }
 
-// TestOwnerKnowsASessionWhoseWatcherPanics logs in while a watcher fails: the session must not be missing from what
-// EndOwner ends, nor a lock be left behind.
+// TestOwnerKnowsASessionWhoseWatcherPanics logs in while a watcher panics. EndOwner must still end the session, and no
+// lock may stay locked.
 func TestOwnerKnowsASessionWhoseWatcherPanics(t *testing.T) {
 	s := mem.New(nil)
 	create(t, s, 2, 3)

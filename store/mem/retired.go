@@ -13,8 +13,8 @@ type retired struct {
 	queue []store.Token // the oldest first
 }
 
-// retiredLimit returns how many retired tokens a shard remembers: as many as it would hold sessions, so that renewing
-// in a loop can't fill the memory. What is forgotten early is refused as unknown instead.
+// retiredLimit returns how many retired tokens a shard remembers: as many as its share of the sessions, so that
+// renewals in a loop can't fill the memory. A token that is forgotten early is unknown instead of retired.
 func retiredLimit(sessions int64) int {
 	const few = 64
 	if sessions == 0 {
@@ -45,7 +45,7 @@ func (r *retired) earliest() store.Instant {
 	return r.until[r.queue[0]]
 }
 
-// forget forgets up to most tokens that were remembered long enough.
+// forget forgets at most the given number of tokens that were remembered long enough.
 func (r *retired) forget(now store.Instant, most int) {
 	for ; most > 0 && r.earliest() <= now; most-- {
 		r.pop()

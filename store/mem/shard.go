@@ -14,7 +14,7 @@ const shardCount = 256
 type shards struct {
 	keys keys
 	all  [shardCount]shard
-	// fronts stand beside each other and change seldom, so that looking at all of them is quick.
+	// fronts lie side by side in memory and change seldom, so that reading all of them is quick.
 	fronts [shardCount]front
 }
 
@@ -24,21 +24,21 @@ type shard struct {
 	front  *front
 
 	mu sync.Mutex
-	// mu locks the remaining fields, and of its nodes what is not the record.
+	// mu locks the remaining fields, and all fields of the shard's nodes but the record.
 	tokens    index
 	uses      lru
 	deadlines deadlines
 	retired   retired
 }
 
-// A front is what can be seen of a shard without its lock: what it would give up first. It may be out of date; who acts
-// on it looks again under the lock.
+// A front is what can be read of a shard without its lock: how old its idlest session is, and when something expires.
+// It may be out of date, so a caller looks again under the lock before it acts.
 type front struct {
 	idleSince atomic.Int64 // last use of the node unused longest
 	due       atomic.Int64 // when something in it expires
 }
 
-// A place is where a token stands, or would.
+// A place is the shard and the hash of a token, whether there is a node for it or not.
 type place struct {
 	*shard
 	token store.Token
@@ -61,7 +61,7 @@ func (s *shards) place(token store.Token) place {
 	return place{&s.all[hash%shardCount], token, hash}
 }
 
-// of returns the shard in which a node stands.
+// of returns the shard of a node.
 func (s *shards) of(n *node) *shard { return s.place(n.Token).shard }
 
 func (s *shards) drop() {
@@ -72,13 +72,13 @@ func (s *shards) drop() {
 
 func (sh *shard) lock() { sh.mu.Lock() }
 
-// unlock lets others see what the shard would give up first, and goes.
+// unlock publishes the shard's front and releases the lock.
 func (sh *shard) unlock() {
 	sh.publish()
 	sh.mu.Unlock()
 }
 
-// publish writes only what is new, for others read the same cache line.
+// publish writes only what has changed, since other cores read the same cache line.
 func (sh *shard) publish() {
 	if idle := sh.uses.idleSince(); sh.front.idleSince.Load() != idle {
 		sh.front.idleSince.Store(idle)
@@ -88,7 +88,7 @@ func (sh *shard) publish() {
 	}
 }
 
-// find returns the node of the place, also when it has expired.
+// find returns the node of the place, even if it has expired.
 func (p *place) find() *node { return p.tokens.find(p.hash, p.token[:]) }
 
 // live returns the node of the place, or store.ErrNotFound or store.ErrRetired.
@@ -116,7 +116,7 @@ func (p *place) remove(n *node) {
 	p.deadlines.remove(n)
 }
 
-// replace puts a new node where one of the same token is, as the one used last.
+// replace puts a new node in the place of one with the same token. The new node counts as the one used last.
 func (p *place) replace(old, new *node) {
 	p.tokens.replace(p.hash, new)
 	p.uses.remove(old)

@@ -10,14 +10,15 @@ import (
 )
 
 const (
-	sweepShard = 16   // sessions that are removed under one lock, so that no reader waits long
-	sweepBatch = 1024 // sessions that are removed by one Sweep, so that it returns soon
-	// A session with an early deadline may come any time, and its end should be told within about a second.
+	sweepShard = 16   // most sessions removed under one lock, so that no reader waits long
+	sweepBatch = 1024 // sessions after which a Sweep stops, so that it returns soon
+	// A session with an early deadline may be created at any time. Watchers should know of its end within about a second.
 	minSweepPause = 100 * time.Millisecond
 	maxSweepPause = time.Second
 )
 
-// Sweep removes a batch of expired sessions and says when to call it next. It looks only at what is due.
+// Sweep removes a batch of expired sessions and says when to call it next. It locks only shards in which something is
+// due.
 func (s *Store) Sweep(ctx context.Context) (next time.Duration, err error) {
 	if err := s.ready(ctx); err != nil {
 		return 0, err
@@ -32,7 +33,7 @@ func (s *Store) Sweep(ctx context.Context) (next time.Duration, err error) {
 		}
 		gone := s.sweepShard(sh, now)
 		s.departed(gone...)
-		runtime.Gosched() // who waited for the lock was put behind this goroutine, on its processor
+		runtime.Gosched() // the unlock queued a waiting goroutine on this processor: let it run
 		if removed += len(gone); removed >= sweepBatch {
 			s.sweeps.Store(start + i + 1)
 			break
@@ -41,7 +42,7 @@ func (s *Store) Sweep(ctx context.Context) (next time.Duration, err error) {
 	return s.shards.pause(now), nil
 }
 
-// sweepShard removes expired sessions and forgets retired tokens of one shard, not all of them if there are many.
+// sweepShard removes up to sweepShard expired sessions of one shard, and forgets as many of its retired tokens.
 func (s *Store) sweepShard(sh *shard, now store.Instant) (gone []*node) {
 	sh.lock()
 	defer sh.unlock()

@@ -179,14 +179,14 @@ func TestMemoryStaysBounded(t *testing.T) {
 			peak = slots
 		}
 		if slots > peak*11/10 {
-			t.Errorf("room for %d after %d sessions, %d after the first cycle", slots, n, peak)
+			t.Errorf("%d slots after %d sessions, %d after the first cycle", slots, n, peak)
 		}
 		wantConsistent(t, s)
 		clock.move(30 * time.Minute)
 		sweepAll(t, s)
 		wantConsistent(t, s)
 		if slots, owners, retired := s.Footprint(); slots > idleSlots || owners+retired > 0 {
-			t.Errorf("empty, but with room for %d of %d, %d owners and %d retired tokens", slots, peak, owners, retired)
+			t.Errorf("empty, but with %d of %d slots, %d owners and %d retired tokens", slots, peak, owners, retired)
 		}
 	}
 }

@@ -5,8 +5,8 @@ import "sync"
 // A usage is how many sessions there are, and how many bytes they take.
 type usage struct{ sessions, bytes int64 }
 
-// A tally counts what all sessions take together. It knows the limits, so that looking for room and taking it is one
-// step. Its lock is the innermost.
+// A tally counts what all sessions take together. It has the limits, so that it checks and counts in one step. Its lock
+// is the innermost.
 type tally struct {
 	limit usage // 0: none
 
@@ -21,7 +21,7 @@ func (t *tally) now() usage {
 	return t.used
 }
 
-// admit takes room, and reports whether there was any.
+// admit counts more in if the limits allow it, and reports whether they do.
 func (t *tally) admit(more usage) bool {
 	if more == (usage{}) {
 		return true
@@ -35,7 +35,7 @@ func (t *tally) admit(more usage) bool {
 	return true
 }
 
-// lack returns what would have to go before more is admitted.
+// lack returns how much has to be released before more is admitted.
 func (t *tally) lack(more usage) usage {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -47,15 +47,15 @@ func (t *tally) lack(more usage) usage {
 	return usage{beyond(used.sessions, t.limit.sessions), beyond(used.bytes, t.limit.bytes)}
 }
 
-// fitsLocked lets in what needs no more room than before, and a session that is the only one, whatever its size: there
-// is nothing to end in its favour.
+// fitsLocked reports whether more may be added. A change that takes no more than before always fits. So does the only
+// session, whatever its size, since there is no other to end instead.
 func (t *tally) fitsLocked(more usage) bool {
 	used := t.used
 	used.add(more)
 	return more.sessions <= 0 && more.bytes <= 0 || used.sessions <= 1 || used.within(t.limit)
 }
 
-// release gives room back.
+// release takes less off the count.
 func (t *tally) release(less usage) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -75,7 +75,7 @@ func (u usage) within(limit usage) bool {
 	return beyond(u.sessions, limit.sessions) == 0 && beyond(u.bytes, limit.bytes) == 0
 }
 
-// beyond returns by how much a limit is exceeded; 0 is none.
+// beyond returns by how much n exceeds a limit. A limit of 0 is none.
 func beyond(n, limit int64) int64 {
 	if limit == 0 {
 		return 0

@@ -7,17 +7,17 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// A backlog is what a search has found and nobody has swept yet, and where the search ended.
+// A backlog has the rows that a search has found and that are not swept yet, and where the search ended.
 type backlog struct {
 	mu sync.Mutex
 	// mu locks the remaining fields.
 	ids   []pgtype.UUID
-	rest  bool      // the search ended before it had found all
+	rest  bool      // the search ended at its limit, so there may be more
 	last  time.Time // due of the last row that was found
 	since time.Time // when searches began at the beginning
 }
 
-// take returns a batch, nil where there is none.
+// take returns a batch, or nil if there is none.
 func (b *backlog) take() (ids []pgtype.UUID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -54,7 +54,7 @@ func (b *backlog) more() bool {
 	return len(b.ids) > 0 || b.rest
 }
 
-// forget makes the next search begin at the beginning: what was found is another server's to sweep, or was not swept.
+// forget makes the next search begin at the beginning, because another server sweeps, or because sweeping has failed.
 func (b *backlog) forget() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

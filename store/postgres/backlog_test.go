@@ -25,7 +25,8 @@ func sweepAll(t *testing.T, s *postgres.Store) {
 	}
 }
 
-// Beside a transaction that stays open, what has been removed stays in the index: it is not read again for each batch.
+// While an older transaction is open, removed rows stay in the index. The sweeper doesn't read them again for each
+// batch.
 func TestSweepReadsNoEntryAgain(t *testing.T) {
 	const sessions = 60_000 // more than one search finds
 	for name, due := range map[string]string{
@@ -35,7 +36,8 @@ func TestSweepReadsNoEntryAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			address := pgtest.Shared(t).Database(t)
 			pool := pgtest.Connect(t, address)
-			sweeping := pgtest.Connect(t, address+"?enable_seqscan=off&enable_bitmapscan=off") // so small a table might be read whole
+			// With other plans such a small table might be read whole.
+			sweeping := pgtest.Connect(t, address+"?enable_seqscan=off&enable_bitmapscan=off")
 			s := open(t, sweeping, silent)
 			exec(t, pool, "ALTER TABLE %s SET (autovacuum_enabled = off)")
 			fillSessions(t, s, sessions, 2*time.Hour, func(sql string, args ...any) { exec(t, pool, sql, args...) })
@@ -66,7 +68,7 @@ func TestSweepReadsNoEntryAgain(t *testing.T) {
 	}
 }
 
-// A sweep ends though the way to the server broke without a word.
+// A sweep ends even if the network drops everything silently.
 func TestSweepGivesUp(t *testing.T) {
 	s, _, p, pool := proxied(t, "")
 	sweepAll(t, s)
@@ -100,7 +102,7 @@ func TestSweepForgetsWhatItDidNotSweep(t *testing.T) {
 	}
 }
 
-// A search goes on where the last one ended, and within a minute begins anew.
+// A search begins where the last one ended, and begins anew after a minute.
 func TestSweepSearchesAgainFromTheBeginning(t *testing.T) {
 	s, pool := newStore(t)
 	insert := func() {
@@ -121,7 +123,7 @@ func TestSweepSearchesAgainFromTheBeginning(t *testing.T) {
 	}
 }
 
-// Whatever stands in a row as its owner, by another program's doing, its session can be renewed, ended and swept.
+// Another program may have written any owner into a row. Its session can still be renewed, ended and swept.
 func TestOverlongOwner(t *testing.T) {
 	address := pgtest.Shared(t).Database(t)
 	pool := pgtest.Connect(t, address)

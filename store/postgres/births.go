@@ -6,18 +6,18 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// births puts the creations of this server before what else happens to those sessions. A creation is told when its commit
-// has returned here, but another server can renew or end the session as soon as it is committed, and PostgreSQL be quicker
-// to tell of that. So the events of a session whose creation is under way are held back until it has returned.
+// births reports the creations of this server before all other events of those sessions. A creation is reported when
+// its commit has returned. But another server can renew or end the session as soon as it is committed, and the
+// notification of that may arrive first. So births holds back the events of a session while its creation is under way.
 type births struct {
 	watchers *store.Watchers
 
-	mu sync.Mutex // held while watchers are told, which orders the events
+	mu sync.Mutex // held while watchers are called, to keep the events in order
 	// mu locks the remaining field.
 	held map[store.ID][]store.Event
 }
 
-// tell tells of an event, now or when the session's creation has returned.
+// tell reports an event now, or when the commit that creates the session has returned.
 func (b *births) tell(e store.Event) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -38,14 +38,14 @@ func (b *births) begin(id store.ID) {
 	b.held[id] = nil
 }
 
-// first tells of the creation itself.
+// first reports the creation itself.
 func (b *births) first(e store.Event) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.watchers.Tell(e)
 }
 
-// end tells what was held back.
+// end reports the events that were held back.
 func (b *births) end(id store.ID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

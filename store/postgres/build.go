@@ -158,10 +158,10 @@ func (b *builder) evict(c *store.Change) {
 
 // assign writes the assignments of an update. The first is there in any case, so that all others follow a comma.
 func (b *builder) assign(c *store.Change) {
-	if c.OnlyTouches() {
-		b.write("version = s.version")
-	} else {
+	if c.Mutates() {
 		b.write("version = s.version + 1")
+	} else {
+		b.write("version = s.version")
 	}
 	if c.Renews() {
 		b.write(", token = ", b.arg(c.RenewTo[:]))

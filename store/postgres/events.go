@@ -14,16 +14,16 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// A notification is "kind reason id owner". A server that listens tells of its own renewals and ends when PostgreSQL
-// notifies it of them, as of others': so all of them come in the order in which they were committed. Only a creation is
-// told without a notification, by its own server (see births).
+// A notification is "kind reason id owner". A server that listens reports its own renewals and ends when PostgreSQL
+// notifies it, like those of other servers. So all of them come in the order of their commits. Only a creation is
+// reported without a notification, by the server that made it (see births).
 
-// notify is the expression that notifies of a session in a query's rows.
+// notify returns the expression that sends a notification for each session in a query's rows.
 func notify(from, channel, head string) string {
 	return "pg_notify(" + channel + ", " + head + " || " + from + ".id || ' ' || " + from + ".owner)"
 }
 
-// head is the part of a notification that the row does not know.
+// head returns the part of a notification that is not in the row.
 func head(kind store.Kind, why store.Reason) string { return fmt.Sprintf("%d %d ", kind, why) }
 
 // parseEvent reads a notification.
@@ -41,7 +41,7 @@ func parseEvent(payload string) (e store.Event, err error) {
 	return store.Event{Kind: store.Kind(kind), ID: id, Owner: fields[3], Reason: store.Reason(reason)}, nil
 }
 
-// tell tells the watchers here what ended, where no notification will.
+// tell reports ended sessions to the watchers of this server, where no notification will come.
 func (s *Store) tell(gone []store.Event) {
 	if !s.noListen {
 		return
@@ -51,8 +51,8 @@ func (s *Store) tell(gone []store.Event) {
 	}
 }
 
-// tellOf tells the watchers here of a commit: that it created, of which nobody is notified, and that it renewed where no
-// notification will.
+// tellOf reports a commit to the watchers of this server: a creation, which has no notification, and a renewal where no
+// notification will come.
 func (s *Store) tellOf(r *row, c *store.Change) {
 	if c.Created {
 		s.births.first(store.Event{Kind: store.Created, ID: r.id, Owner: r.owner})
@@ -62,10 +62,10 @@ func (s *Store) tellOf(r *row, c *store.Change) {
 	}
 }
 
-// tells reports whether watchers are to know of a change.
+// tells reports whether a change may have events.
 func tells(c *store.Change) bool { return c.Created || c.Renews() || c.MaxPerOwner > 0 }
 
-// doubt tells the watchers that events may be missing, where a statement that failed may have been applied all the same.
+// doubt reports that events may be missing, where a failed statement may have been applied.
 func (s *Store) doubt(err error) {
 	if outcomeUnknown(err) {
 		s.births.tell(store.Event{Kind: store.Missed})
@@ -88,9 +88,9 @@ func (s *Store) listen(ctx context.Context) error {
 	return nil
 }
 
-// follow tells of events, and makes the connection anew when it breaks. What is missed meanwhile nobody knows, so the
-// watchers are told twice that something may be: at the loss, for from then on they hear of nothing, and at the return,
-// for what they have seen for themselves in between may be old.
+// follow reports events, and connects again when the connection breaks. Events in between are lost. So follow reports
+// Missed twice: when the connection is lost, since no events come from then on, and when it is back, since what
+// watchers have read from the store in between may be out of date.
 func (s *Store) follow(ctx context.Context, conn *pgx.Conn) {
 	for {
 		err := s.receive(ctx, conn)
@@ -108,7 +108,7 @@ func (s *Store) follow(ctx context.Context, conn *pgx.Conn) {
 	}
 }
 
-// receive tells of events until the connection breaks.
+// receive reports events until the connection breaks.
 func (s *Store) receive(ctx context.Context, conn *pgx.Conn) error {
 	for {
 		n, err := waitFor(ctx, conn)
@@ -121,10 +121,10 @@ func (s *Store) receive(ctx context.Context, conn *pgx.Conn) error {
 	}
 }
 
-// checkEvery is how often a silent connection is tried: one that is cut without a word looks like one with no events.
+// checkEvery is how often a silent connection is checked, since a broken one looks like one without events.
 const checkEvery = 500 * time.Millisecond
 
-// waitFor returns the next notification, or none after a while in which the connection was found alive.
+// waitFor returns the next notification, or none if none came for a while and the connection works.
 func waitFor(ctx context.Context, conn *pgx.Conn) (payload string, err error) {
 	wait, cancel := context.WithTimeout(ctx, checkEvery)
 	n, err := conn.WaitForNotification(wait)
@@ -139,14 +139,14 @@ func waitFor(ctx context.Context, conn *pgx.Conn) (payload string, err error) {
 	return "", alive(ctx, conn)
 }
 
-// hostTime is how long a host has to answer the listener. Each has its own: one that hangs would else leave none for the
-// next.
+// hostTime is how long a host has to answer the listener. Each host has its own time, or one that hangs would use up
+// that of the next.
 const hostTime = 2 * time.Second
 
 var errReadOnly = errors.New("the server is read-only")
 
-// alive returns an error if a connection is broken, or leads to a server that became read-only: whatever happens to
-// sessions then happens on another one.
+// alive returns an error if a connection is broken, or leads to a server that became read-only, since the events then
+// happen on another server.
 func alive(ctx context.Context, conn *pgx.Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, hostTime)
 	defer cancel()
@@ -167,7 +167,7 @@ func (s *Store) receiveOne(ctx context.Context, payload string) {
 	s.births.tell(e)
 }
 
-// reconnect tries until it has a connection; it has none when ctx is done.
+// reconnect tries until it has a connection. It returns nil when ctx is done.
 func (s *Store) reconnect(ctx context.Context) *pgx.Conn {
 	const first, longest = 20 * time.Millisecond, 500 * time.Millisecond
 	for pause := first; ; pause = min(2*pause, longest) {
@@ -194,8 +194,8 @@ func (s *Store) connectWritable(ctx context.Context) (*pgx.Conn, error) {
 	return conn, nil
 }
 
-// connConfig returns how to connect: as the pool does, with what its owner does before each connection, such as fetching
-// a password; or as Options.Listen says.
+// connConfig returns the configuration of Options.Listen, or else that of the pool after BeforeConnect, which may fetch
+// a password, for example.
 func (s *Store) connConfig(ctx context.Context) (*pgx.ConnConfig, error) {
 	if s.settings.listen != "" {
 		return pgx.ParseConfig(s.settings.listen)

@@ -13,21 +13,21 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// A server that hangs takes connections and statements, and answers neither. It can't be told from a slow one by waiting
-// alone, so the time-outs of statements don't end its connections (see noted). Here it is asked: where a statement has
-// waited for silence, a new connection knocks; and where that, too, brings not a single byte for as long as a knock
-// waits, while no other connection to the server brings one, the server hangs. All connections to it are closed at that
-// moment, and a new one goes to the next host at once, until a later knock is answered.
+// A server that hangs accepts connections and statements, but answers neither. Waiting alone can't tell it from a slow
+// server, so the timeouts of statements don't end its connections (see noted). Instead a host asks it: when a statement
+// has waited for silence, a new connection knocks. If no byte comes within knockTime, on that connection or on any
+// other one to the server, the server hangs. Then all connections to it are closed, and a new one goes to the next host
+// at once, until the server answers a later knock.
 //
-// This costs nothing where a pool has one host, for there is none to go to; else a timer that each statement sets anew,
-// and a knock for one that takes long.
+// A pool with one host doesn't do this, since there is no other host, and pays nothing. With several hosts it costs a
+// timer that each statement sets anew, and a knock for a statement that takes long.
 
 const (
-	silence   = 250 * time.Millisecond // how long a statement waits before somebody knocks
+	silence   = 250 * time.Millisecond // how long a statement waits before the first knock
 	knockTime = 500 * time.Millisecond // how long a knock waits: even a busy server starts a process in that time
 )
 
-// errHangs is why a connection to a server that hangs ends, or does not come about.
+// errHangs is the error of connections to a server that hangs, and of attempts to connect to it.
 var errHangs = errors.New("postgres: the server hangs")
 
 // hosts are the servers that a pool connects to, by their addresses.
@@ -65,8 +65,8 @@ type host struct {
 	dial             pgconn.DialFunc
 	network, address string
 
-	heard    atomic.Uint64 // counts what was read from it
-	knocking atomic.Bool   // one knock does for all
+	heard    atomic.Uint64 // counts the reads that brought bytes from it
+	knocking atomic.Bool   // there is one knock at a time
 
 	mu sync.Mutex
 	// mu locks the remaining fields.
@@ -80,7 +80,8 @@ func newHost(dial pgconn.DialFunc, network, address string) *host {
 	return h
 }
 
-// connect returns a connection, unless the host hangs. Of a host that does, a knock finds out whether it still does.
+// connect returns a connection, unless the host hangs. Then it starts a knock, to find out whether the host still
+// hangs.
 func (h *host) connect(ctx context.Context) (net.Conn, error) {
 	answers := h.state()
 	if answers.Err() != nil {
@@ -115,8 +116,8 @@ func (h *host) knock() {
 }
 
 // silent reports whether the host neither answers a new connection nor refuses it. The question is whether the host
-// encrypts by GSSAPI: servers and poolers answer it before anything else, and nobody logs it (PostgreSQL manual,
-// "Message Formats", GSSENCRequest). Whatever comes will do: a byte, or the end of the connection.
+// encrypts with GSSAPI: servers and poolers answer it before anything else, and don't log it (PostgreSQL manual,
+// "Message Formats", GSSENCRequest). A byte or the end of the connection is an answer.
 func (h *host) silent() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), knockTime)
 	defer cancel()
@@ -141,7 +142,7 @@ func ask(ctx context.Context, conn net.Conn) error {
 	return err
 }
 
-// judge leaves a host that hangs, and comes back to one that no longer does.
+// judge ends the connections to a host that hangs, and allows new ones to a host that no longer hangs.
 func (h *host) judge(hangs bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -157,7 +158,7 @@ type hostConn struct {
 	net.Conn
 	host    *host
 	answers context.Context // done when the host hangs
-	asked   atomic.Bool     // something was sent, and nothing has come since
+	asked   atomic.Bool     // bytes were sent, and none were received since
 	late    *time.Timer
 	kept    func() bool
 }
@@ -186,7 +187,7 @@ func (c *hostConn) Read(p []byte) (int, error) {
 	return n, c.why(err)
 }
 
-// why says that a connection failed because its host hangs, where that is why.
+// why returns errHangs for an error of a connection to a host that hangs, and other errors as they are.
 func (c *hostConn) why(err error) error {
 	if err != nil && c.answers.Err() != nil {
 		return errHangs
@@ -194,7 +195,7 @@ func (c *hostConn) why(err error) error {
 	return err
 }
 
-// overdue knocks, and looks again later: a statement that is slow today may be one that hangs tomorrow.
+// overdue knocks, and does so again later, since a host that is slow now may hang later.
 func (c *hostConn) overdue() {
 	if c.asked.Load() && c.answers.Err() == nil {
 		c.host.knock()

@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// letGo is how long a connection that nobody waits for any more may keep its place in a hardened pool.
+// letGo is how long a connection that is no longer used may keep its place in a hardened pool.
 const letGo = time.Second
 
 // Harden prepares a pool to leave a server that hangs. Call it before pgxpool.NewWithConfig:
@@ -18,13 +18,13 @@ const letGo = time.Second
 //	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 //
 // When a statement's time is up, pgx asks the server to cancel it, and keeps the connection's place in the pool until
-// that is answered, for up to 15 s; here it is 1 s. A connection that does not come about is given up after 1 s too,
-// unless connect_timeout says otherwise.
+// the server answers, for up to 15 s. Harden reduces that to 1 s. An attempt to connect also ends after 1 s, unless
+// connect_timeout sets another time.
 //
-// Where the connection string names several hosts, no statement waits that long for one that hangs without being dead. A
-// server that brings not a single byte for 0.75 s, though a statement waits for it and a new connection asks it, is left:
-// all connections to it end, with an error, and the next host is asked at once, until the server answers again. A server
-// that is slow answers a new connection, and is not left.
+// Where the connection string names several hosts, no statement waits that long for a server that hangs. A server hangs
+// if it sends no byte for 0.75 s, although a statement waits for it and a new connection asks it. Then all connections
+// to it end with an error, and new ones go to the next host at once, until the server answers again. A server that is
+// only slow answers a new connection, and is not left.
 func Harden(cfg *pgxpool.Config) {
 	if cfg.ConnConfig.ConnectTimeout == 0 {
 		cfg.ConnConfig.ConnectTimeout = letGo
@@ -34,7 +34,7 @@ func Harden(cfg *pgxpool.Config) {
 		dial = (&hosts{dial: dial, known: make(map[string]*host)}).dialHost
 	}
 	cfg.ConnConfig.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
-		// A dial with more time than a connection is given is one to cancel a statement.
+		// A dial that has more time than an attempt to connect is one to cancel a statement.
 		deadline, limited := ctx.Deadline()
 		cancels := limited && time.Until(deadline) > connect+letGo
 		if cancels {
@@ -53,7 +53,7 @@ func Harden(cfg *pgxpool.Config) {
 	}
 }
 
-// A hardConn does not take long to let go. pgx sets a deadline in the future only on a connection that it closes.
+// A hardConn closes soon. pgx sets a deadline in the future only on a connection that it closes.
 type hardConn struct{ net.Conn }
 
 func (c hardConn) SetDeadline(t time.Time) error {

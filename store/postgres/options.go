@@ -16,19 +16,19 @@ type Options struct {
 	// Schema is the database schema of the tables, which must exist unless it is the default. Defaults to "public".
 	Schema string
 
-	// Prefix begins the names of the tables and indexes, so that several stores fit into one schema. It has lower-case
-	// letters, digits and underscores, at most 30. Defaults to "session".
+	// Prefix begins the names of the tables and indexes, so that one schema can have several stores. It has at most 30
+	// lower-case letters, digits and underscores. Defaults to "session".
 	Prefix string
 
-	// Listen is a connection string for the one connection on which events arrive, this server's renewals and ends
-	// among them. Behind a pooler it has to lead to the server itself. Defaults to the pool's own settings.
+	// Listen is a connection string for the one connection on which events arrive, also those of this server's renewals
+	// and ends. Behind a pooler it has to lead to the database server itself. Defaults to the pool's own settings.
 	Listen string
 
-	// NoListen gives up events of other servers, and the connection for them. This server's own are then told when its
-	// commits return: of two to one session at the same moment, either may be told first.
+	// NoListen turns off the events of other servers, and the connection for them. This server's own events are then
+	// reported when its commits return. Two events of one session at the same moment may come in either order.
 	NoListen bool
 
-	// Logger gets what operators should know. Defaults to slog.Default().
+	// Logger gets messages for operators. Defaults to slog.Default().
 	Logger *slog.Logger
 }
 
@@ -91,7 +91,8 @@ func (s *settings) fill(sql string) string {
 	).Replace(sql)
 }
 
-// channel is the name of the notifications: one for each place of tables. PostgreSQL refuses one of more than 63 bytes.
+// channel returns the name of the channel for notifications. Each schema and prefix has its own. PostgreSQL refuses
+// names of more than 63 bytes.
 func (s *settings) channel() string {
 	const longest = 63
 	name := s.schema + "." + s.prefix + ".events"

@@ -12,20 +12,20 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// How expired rows are found: by the index on due, a time at which the row is looked at and no sooner. It is set when
-// the session is made and not moved by touches: an index on the exact end would make each touch write to every index of
-// the table, since no update of an indexed column can stay within its page (measured: no touch of 100 did, WAL doubled,
-// and the index grew by 33 bytes a touch). So the sweeper finds a few rows that are due but alive, and moves their due
-// to their present end: one such write for an idle timeout, instead of one for each touch. Due is cut to the second, up,
-// so that the index keeps many rows under one key.
+// The index on due finds expired rows. Due is the time before which the sweeper doesn't look at the row. It is set when
+// the session is created, and touches don't move it: an index on the exact end would make each touch write to every
+// index of the table, since no update of an indexed column can stay within its page (measured: no touch of 100 did, WAL
+// doubled, and the index grew by 33 bytes a touch). So the sweeper finds a few rows that are due but live, and moves
+// their due to their present end: one such write in each idle timeout, instead of one for each touch. Due is rounded up
+// to the second, so that the index keeps many rows under one key.
 //
-// What has been removed stays in the index until PostgreSQL cleans up, which it can't beside a transaction that stays
-// open. Searching from the beginning for each batch would read all of it each time. So a search finds many rows, and the
+// Removed rows stay in the index until PostgreSQL cleans up, which it can't do while an older transaction is open. A
+// search from the beginning for each batch would read all of them each time. So one search finds many rows, and the
 // next one begins where it ended.
 const dueSQL = `SELECT s.id, s.due FROM {{sessions}} s WHERE s.due < now() AND s.due >= $1 ORDER BY s.due LIMIT $2`
 
-// One statement does the rest. SKIP LOCKED: a row that is in use is not waited for, and nobody waits for the sweeper but
-// who wants a row which is gone. The advisory lock lets one server at a time do it; the others find nothing to do.
+// One statement does the rest. With SKIP LOCKED it doesn't wait for rows in use, and other statements wait for it only
+// if they use a row that it removes. The advisory lock lets one server sweep at a time; the others find nothing to do.
 var sweepSQL = `WITH mine AS (SELECT pg_try_advisory_xact_lock(hashtextextended($4, 0)) AS ok),
 batch AS (
 	SELECT s.id, (` + live + `) AS alive FROM {{sessions}} s
@@ -45,10 +45,10 @@ const (
 	sweepBatch = 1000 // rows: some milliseconds of work
 	sweepAhead = 50   // batches that one search finds
 	sweepPause = 5 * time.Second
-	// sweepAgain is how long searches go on where the last one ended. Then they begin anew, for what was in use before, or
-	// became due at a time that had been searched.
+	// sweepAgain is how long searches begin where the last one ended. Then one begins anew, to find rows that were in use
+	// before, or whose due was moved to a time that had been searched.
 	sweepAgain = time.Minute
-	// sweepTime is for a batch. Nobody else ends it, not even where the way to the server breaks without a word.
+	// sweepTime limits a batch. Nothing else would end it where the network drops everything silently.
 	sweepTime = 10 * time.Second
 )
 

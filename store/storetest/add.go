@@ -12,7 +12,7 @@ var addRules = []rule{
 	{"add", "Add adds to an integer, and counts from 0 where there is no value.", addInteger},
 	{"add-exact", "Add is exact over the whole range of int64.", addExact},
 	{"add-beyond", "A sum beyond int64 is ErrNotInteger, and the value stays.", addBeyond},
-	{"add-not-integer", "Adding to what is no integer is ErrNotInteger, and the value stays.", addNotInteger},
+	{"add-not-integer", "Adding to a value that is not an integer is ErrNotInteger, and the value stays.", addNotInteger},
 	{"add-names-value", "ErrNotInteger comes in an EditError that names the value.", addNamesValue},
 	{"refused-whole", "A change that is refused changes nothing at all.", refusedWhole},
 }
@@ -52,7 +52,8 @@ func addBeyond(p *probe) {
 
 func addNotInteger(p *probe) {
 	for _, doc := range []string{
-		`"1"`, `""`, `null`, `true`, `[]`, `[1]`, `{}`, `1.0`, `-0`, `1.5`, `1e2`, `9223372036854775808`, `-9223372036854775809`,
+		`"1"`, `""`, `null`, `true`, `[]`, `[1]`, `{}`, `1.0`, `-0`, `1.5`, `1e2`,
+		`9223372036854775808`, `-9223372036854775809`,
 	} {
 		r := p.create(creation(set("n", doc)))
 		if _, err := p.store.Commit(p.ctx, r.Token, change(add("n", 1))); !errors.Is(err, store.ErrNotInteger) {

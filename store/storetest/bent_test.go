@@ -77,7 +77,7 @@ func (b *bent) Ping(ctx context.Context) error {
 	return b.reference.Ping(ctx)
 }
 
-// before commits what edit makes of each change.
+// before has edit change each change before it is committed.
 func before(edit func(b *bent, token store.Token, c *store.Change)) func(*bent) {
 	return func(b *bent) {
 		b.commit = func(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
@@ -88,7 +88,7 @@ func before(edit func(b *bent, token store.Token, c *store.Change)) func(*bent) 
 	}
 }
 
-// beforeChange is before for changes of existing sessions.
+// beforeChange is before, but only for changes of existing sessions.
 func beforeChange(edit func(b *bent, token store.Token, c *store.Change)) func(*bent) {
 	return before(func(b *bent, token store.Token, c *store.Change) {
 		if !c.Created {
@@ -97,7 +97,7 @@ func beforeChange(edit func(b *bent, token store.Token, c *store.Change)) func(*
 	})
 }
 
-// afterwards returns what then makes of a commit's result.
+// afterwards returns what then returns for a commit's result.
 func afterwards(
 	then func(b *bent, token store.Token, c *store.Change, r *store.Record, err error) (*store.Record, error),
 ) func(*bent) {
@@ -109,7 +109,7 @@ func afterwards(
 	}
 }
 
-// told passes every event through edit, which may tell it, another or none.
+// told passes every event to edit, which may tell this event, another one or none.
 func told(edit func(e store.Event, tell func(store.Event))) func(*bent) {
 	return func(b *bent) {
 		b.watch = func(f func(store.Event)) func() {

@@ -7,7 +7,7 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// now is the time of whoever judges expiry.
+// now is the time by the clock that decides what has expired.
 func (p *probe) now() time.Time {
 	if c, ok := p.store.(store.Clock); ok {
 		return c.Now()
@@ -36,13 +36,13 @@ func (p *probe) sleepUntil(end time.Time) {
 	}
 }
 
-// nextInstant makes sure that what the store does next has a later time than what it did before.
+// nextInstant makes sure that the next call has a later time than the calls before it.
 func (p *probe) nextInstant() {
 	p.Helper()
 	p.sleep(2 * time.Millisecond)
 }
 
-// A span is when a call ran: what the store did in it, it did between the two times.
+// A span is when a call ran: the store did its work between the two times.
 type span struct{ from, to time.Time }
 
 func (p *probe) during(call func()) span {
@@ -54,19 +54,19 @@ func (p *probe) during(call func()) span {
 // grain allows for stores that count milliseconds, and for clocks that are being adjusted.
 const grain = 20 * time.Millisecond
 
-// surelyWithin reports whether s ended within d of what was done in then, however late that was done.
+// surelyWithin reports whether s certainly ended within d of the work in then, even if that was done at its very start.
 func (s span) surelyWithin(d time.Duration, then span) bool {
 	return s.to.Before(then.from.Add(d - grain))
 }
 
-// sleepPast waits until more than d has passed since what was done in then.
+// sleepPast waits until certainly more than d has passed since the work in then.
 func (p *probe) sleepPast(d time.Duration, then span) {
 	p.Helper()
 	p.sleepUntil(then.to.Add(d + grain))
 }
 
-// patiently tries a rule that depends on being quick, with ever longer timeouts, until a try was quick enough to
-// prove something. Where none was, the rule is skipped; with CI=true it fails, for nothing was tested then.
+// patiently tries a rule that depends on speed, with longer and longer timeouts, until a try was quick enough to prove
+// something. If none was, nothing was tested: the rule is skipped, or fails where CI=true.
 func (p *probe) patiently(try func(d time.Duration) (proved bool)) {
 	p.Helper()
 	for d := 300 * time.Millisecond; d < 10*time.Second; d *= 2 {

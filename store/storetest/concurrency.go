@@ -11,10 +11,10 @@ import (
 )
 
 var concurrencyRules = []rule{
-	{"edits-at-once", "Changes of different names at once all survive.", editsAtOnce},
+	{"edits-at-once", "Of changes to different names at once, none is lost.", editsAtOnce},
 	{"adds-at-once", "Adds at once add up exactly, and each returns a sum of its own.", addsAtOnce},
 	{"versions-at-once", "Each of many changes at once gets a version of its own.", versionsAtOnce},
-	{"owners-at-once", "Sessions that swap owners at once get in nobody's way.", ownersAtOnce},
+	{"owners-at-once", "Sessions that swap owners at once don't hinder each other.", ownersAtOnce},
 	{"everything-at-once", "All operations at once, on few sessions, return only the errors of the contract.",
 		everythingAtOnce},
 }
@@ -116,7 +116,7 @@ func everythingAtOnce(p *probe) {
 	}
 }
 
-// A melee is everything that can happen to sessions, to a few of them at once.
+// A melee does everything that can happen to sessions, with a few of them at once.
 type melee struct {
 	p       *probe
 	owners  [2]string
@@ -138,7 +138,7 @@ func newMelee(p *probe, seats int) *melee {
 	return m
 }
 
-// step does something to somebody.
+// step does one random thing with a random session.
 func (m *melee) step() error {
 	err := m.steps[rand.IntN(len(m.steps))](&m.seats[rand.IntN(len(m.seats))])
 	for _, allowed := range []error{store.ErrNotFound, store.ErrRetired, store.ErrConflict} {
@@ -160,7 +160,7 @@ func (m *melee) create(seat *atomic.Pointer[store.Record]) error {
 	return nil
 }
 
-// keep makes a changed record the one at its seat.
+// keep commits a change to the session at a seat, and keeps the record after it there.
 func (m *melee) keep(seat *atomic.Pointer[store.Record], change *store.Change) error {
 	r, err := checked(m.p.store.Commit(m.p.ctx, seat.Load().Token, change))
 	if err != nil {

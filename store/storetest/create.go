@@ -14,13 +14,13 @@ var createRules = []rule{
 	{"create", "A new record is what its Change says, at version 1, created and last seen now.", create},
 	{"create-loads", "A new record loads as Commit returned it.", createLoads},
 	{"create-needs-timeouts", "A new record without timeouts is refused.", createNeedsTimeouts},
-	{"create-on-taken-token", "A token that has a record gets no second one: ErrConflict, and the first stays as it was.",
+	{"create-on-taken-token", "A creation under a token that has a record is ErrConflict, and the record stays as it was.",
 		createOnTakenToken},
-	{"create-with-taken-id", "An ID that has a record gets no second one: ErrConflict, and the first stays as it was.",
+	{"create-with-taken-id", "A creation with an ID that has a record is ErrConflict, and the record stays as it was.",
 		createWithTakenID},
 	{"create-at-once", "Of several creations under one token at once, one succeeds and the others are ErrConflict.",
 		createAtOnce},
-	{"create-over-expired", "What has expired is absent: its token and its ID are free for a new record.",
+	{"create-over-expired", "The token and the ID of an expired record are free for a new one.",
 		createOverExpired},
 	{"create-with-condition", "A creation with IfVersion or IfValue is ErrConflict, and creates nothing.",
 		createWithCondition},
@@ -43,7 +43,7 @@ func create(p *probe) {
 		IdleTimeout: c.IdleTimeout, Lifetime: c.Lifetime, Owner: *c.Owner, Labels: c.Labels,
 		Values: store.MakeValues([]store.Value{{Name: "a", JSON: "1"}, {Name: "b", JSON: "2"}}),
 	})
-	// The store's clock may be another machine's.
+	// The store's clock may be that of another machine.
 	const skew = 10 * time.Minute
 	if off := r.Created.Time().Sub(before).Abs(); off > skew {
 		p.Errorf("Created: got %v, which is %v from now", r.Created.Time(), off)

@@ -8,11 +8,12 @@ import (
 
 var editRules = []rule{
 	{"set", "Set makes a value or replaces it, and leaves the others.", setValue},
-	{"delete", "Delete removes a value and leaves the others; deleting what is not there is no error.", deleteValue},
+	{"delete", "Delete removes a value and leaves the others; deleting a missing value is no error.", deleteValue},
 	{"clear", "Cleared removes all values, keeps the session, and comes before Edits.", clearValues},
-	{"labels", "Labels are set, or removed by an empty text; those not named stay.", labels},
-	{"attributes", "Persistent, the timeouts and the owner change when named, and stay when not.", attributes},
-	{"returns-after", "Commit returns the record as it loads after the change.", returnsAfter},
+	{"labels", "Labels are set, or removed by an empty text; all other labels stay.", labels},
+	{"attributes", "Persistent, the timeouts and the owner change where a Change sets them, and stay otherwise.",
+		attributes},
+	{"returns-after", "Commit returns the record that Load returns after the change.", returnsAfter},
 	{"change-nothing", "The zero Change returns the record as it is.", changeNothing},
 }
 

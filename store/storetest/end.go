@@ -10,10 +10,12 @@ import (
 
 var endRules = []rule{
 	{"end", "A session that has ended does not load.", end},
-	{"end-refuses-commits", "A session that has ended takes no change, and none brings it back.", endRefusesCommits},
-	{"end-twice", "Ending what is gone is no error.", endTwice},
-	{"end-one", "End leaves all other sessions as they were, also the owner's.", endOne},
-	{"end-wins", "End wins against commits under way: when it has returned, none succeeds and nothing loads.", endWins},
+	{"end-refuses-commits", "A change of a session that has ended is refused, and does not bring it back.",
+		endRefusesCommits},
+	{"end-twice", "Ending a session that is gone is no error.", endTwice},
+	{"end-one", "End leaves all other sessions as they were, also those of the same owner.", endOne},
+	{"end-wins", "End wins against commits under way: after it has returned, no commit and no load finds the session.",
+		endWins},
 }
 
 func end(p *probe) {
@@ -63,7 +65,7 @@ func endWins(p *probe) {
 	}
 }
 
-// commitUntilEnded commits until the session is gone, and then some more to see it stay away.
+// commitUntilEnded commits until the session is gone, and then some more to see that it stays gone.
 func (p *probe) commitUntilEnded(r *store.Record, ended *atomic.Bool) error {
 	for refused := 0; refused < 3 && p.ctx.Err() == nil; {
 		gone := ended.Load()

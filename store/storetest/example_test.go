@@ -7,7 +7,7 @@ import (
 	"github.com/lazysession/session/store/storetest"
 )
 
-// A store's own test, which go test finds as TestStore.
+// In a store's own package this is the body of TestStore.
 func ExampleRun() {
 	TestStore := func(t *testing.T) {
 		storetest.Run(t, func(t *testing.T) store.Store {

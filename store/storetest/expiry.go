@@ -9,8 +9,8 @@ import (
 
 var expiryRules = []rule{
 	{"expires-when-idle", "An unused session loads until its idle timeout has passed, and not after.", expiresWhenIdle},
-	{"expires-in-the-end", "A session ends with its lifetime, however much it is used.", expiresInTheEnd},
-	{"expired-takes-no-change", "An expired session takes no change: not a touch, and not one that would prolong it.",
+	{"expires-in-the-end", "A session ends at the end of its lifetime, however much it is used.", expiresInTheEnd},
+	{"expired-takes-no-change", "A change of an expired session is refused, also a touch, and one that would prolong it.",
 		expiredTakesNoChange},
 	{"expired-is-not-listed", "An expired session is in no list.", expiredIsNotListed},
 	{"touch-prolongs", "A touch starts the idle timeout anew.", touchProlongs},
@@ -24,7 +24,8 @@ var expiryRules = []rule{
 
 const short = 150 * time.Millisecond
 
-// createLasting makes a session with other timeouts than usual; 0: as usual. It says when it was created.
+// createLasting makes a session with these timeouts, or with the usual one in place of a 0. It returns when the session
+// was created.
 func (p *probe) createLasting(c *store.Change, idle, life time.Duration) (r *store.Record, created span) {
 	p.Helper()
 	if idle != 0 {
@@ -179,7 +180,7 @@ func longerLifetime(p *probe) {
 	})
 }
 
-// outlasts tests that a session lives past d by a change. It reports whether it was quick enough to tell.
+// outlasts tests that a session lives longer than d after a change. It reports whether it was quick enough to tell.
 func (p *probe) outlasts(r *store.Record, d time.Duration, created span, by *store.Change) bool {
 	p.Helper()
 	var err error

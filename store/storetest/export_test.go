@@ -2,7 +2,7 @@ package storetest
 
 import "time"
 
-// BeImpatient is for stores whose events come at once or never.
+// BeImpatient shortens the wait for events. It is for stores whose events come at once or never.
 func BeImpatient() { eventPatience = time.Second }
 
 // RuleNames returns the names of all rules.

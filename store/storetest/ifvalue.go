@@ -9,11 +9,11 @@ import (
 )
 
 var ifValueRules = []rule{
-	{"if-value", "IfValue lets a change pass where the record has that document, or none as expected.", ifValue},
+	{"if-value", "IfValue allows a change where the record has that document, or has none and none is expected.", ifValue},
 	{"if-value-conflict", "IfValue refuses a change with ErrConflict where the record has another document, none, " +
-		"or one though none was expected; also a touch and a change of nothing.", ifValueConflict},
-	{"if-value-letter", "IfValue compares documents and names to the letter.", ifValueLetter},
-	{"if-value-others", "IfValue is about one name: changes of others, before it or at once, never make it conflict.",
+		"or one where none is expected; also a touch, and a change of nothing.", ifValueConflict},
+	{"if-value-letter", "IfValue compares documents and names byte for byte.", ifValueLetter},
+	{"if-value-others", "IfValue is about one name: changes of other names, before it or at once, never make it conflict.",
 		ifValueOthers},
 	{"if-value-at-once", "Of several changes at once that expect the same document, one succeeds.", ifValueAtOnce},
 	{"if-value-swap", "A loop that loads, and commits with IfValue until it succeeds, loses nothing.", ifValueSwap},
@@ -21,7 +21,7 @@ var ifValueRules = []rule{
 
 func value(name, json string) *store.Value { return &store.Value{Name: name, JSON: json} }
 
-// expecting returns a change that expects a value; an empty JSON: none.
+// expecting returns a change that expects a value. An empty JSON means that it expects none.
 func expecting(v *store.Value, edits ...store.Edit) *store.Change {
 	c := change(edits...)
 	c.IfValue = v
@@ -133,7 +133,7 @@ func ifValueLetter(p *probe) {
 	p.commit(r.Token, expecting(value("x.y", "2")))
 }
 
-// wantOnly tests that of some documents only one is the one that the record has.
+// wantOnly tests that IfValue takes doc for the record's document, and none of the others.
 func (p *probe) wantOnly(doc string, others []string) {
 	p.Helper()
 	r := p.create(creation(set("a", doc)))

@@ -10,13 +10,13 @@ import (
 
 var limitRules = []rule{
 	{"limit", "A login beyond MaxPerOwner ends the owner's oldest session, and no other.", limit},
-	{"limit-renewal", "MaxPerOwner counts sessions that exist already when they get the owner.", limitRenewal},
+	{"limit-renewal", "MaxPerOwner also counts where an existing session gets the owner.", limitRenewal},
 	{"limit-spares-self", "MaxPerOwner never ends the session that commits, even if it is the oldest.", limitSparesSelf},
-	{"limit-counts-once", "MaxPerOwner counts a session once that sets the owner it has.", limitCountsOnce},
-	{"limit-lowered", "A lower MaxPerOwner than before ends as many as are too many.", limitLowered},
-	{"limit-others", "MaxPerOwner ends no sessions of others, and none where the new owner is nobody.", limitOthers},
-	{"limit-expired", "MaxPerOwner does not count what has expired.", limitExpired},
-	{"limit-always", "MaxPerOwner holds at every moment: whoever finds the new session finds the one gone that made room.",
+	{"limit-counts-once", "MaxPerOwner counts a session once if it sets the owner that it has.", limitCountsOnce},
+	{"limit-lowered", "A lower MaxPerOwner than before ends all the sessions beyond it.", limitLowered},
+	{"limit-others", "MaxPerOwner ends no sessions of other owners, and none where the new owner is empty.", limitOthers},
+	{"limit-expired", "MaxPerOwner does not count expired sessions.", limitExpired},
+	{"limit-always", "MaxPerOwner holds at every moment: once the new session is found, the one that it ended is not.",
 		limitAlways},
 	{"limit-exact", "MaxPerOwner is exact, however many log in at once.", limitExact},
 }
@@ -106,7 +106,7 @@ func limitAlways(p *probe) {
 	}
 }
 
-// succeed makes a session whose owner may have only one, while others look for both that and the old one.
+// succeed replaces the only session that an owner may have by a new one, while other goroutines look for both.
 func (p *probe) succeed(old store.Token, owner string, byRenewal bool) store.Token {
 	p.Helper()
 	login, from, to := creation(), newToken(), newToken()

@@ -8,17 +8,18 @@ import (
 )
 
 var listRules = []rule{
-	{"list", "List of all yields every live record once, as it loads, whoever its owner.", list},
+	{"list", "List of all yields every live record once, as Load returns it, whatever its owner.", list},
 	{"list-nobody", "List with the zero Filter yields nothing.", listNobody},
 	{"list-owner", "List with an owner yields that owner's sessions and no others.", listOwner},
-	{"list-moved", "List finds a session under the owner that it has, not under one that it had.", listMoved},
+	{"list-moved", "List finds a session by its present owner, not by an earlier one.", listMoved},
 	{"list-ended", "List yields nothing that has ended.", listEnded},
 	{"list-break", "The loop over a List may break, and the store works on.", listBreak},
-	{"list-and-change", "The loop over a List may use the store, even end what it is given.", listAndChange},
+	{"list-and-change", "The loop over a List may use the store, and may even end the sessions that it gets.",
+		listAndChange},
 	{"list-cancelled", "A List ends with its context; after an error nothing follows.", listCancelled},
 }
 
-// list returns what List yields, by ID, and fails on records that come twice.
+// list returns the records that List yields, by ID, and fails on a record that comes twice.
 func (p *probe) list(l store.Lister, filter store.Filter) map[store.ID]*store.Record {
 	p.Helper()
 	records := map[store.ID]*store.Record{}
@@ -160,7 +161,7 @@ func listCancelled(p *probe) {
 	if i := slices.IndexFunc(errs, isError); i >= 0 && i < len(errs)-1 {
 		p.Errorf("List went on after an error: %v", errs[i])
 	}
-	// Having ended, it holds nothing that the next would need.
+	// The cancelled List holds nothing, such as a connection, that the next call would need.
 	p.list(lister, store.Filter{Owner: owner})
 }
 

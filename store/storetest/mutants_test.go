@@ -31,8 +31,8 @@ type mutant struct {
 // mutantEnv names the mutant that TestMutant runs.
 const mutantEnv = "STORETEST_MUTANT"
 
-// TestEveryRuleCanFail proves that the suite is no decoration: each rule is broken by some mutant, in a process of its
-// own since a failed subtest can't be taken back.
+// TestEveryRuleCanFail proves that the suite finds mistakes: each rule fails for some mutant. Mutants run in processes
+// of their own, since a failed subtest fails its whole process.
 func TestEveryRuleCanFail(t *testing.T) {
 	proved := map[string]bool{}
 	for _, m := range mutants {
@@ -111,7 +111,7 @@ var creatingMutants = []mutant{
 			c.IdleTimeout, c.Lifetime = max(c.IdleTimeout, time.Hour), max(c.Lifetime, time.Hour)
 		}
 	})},
-	{"creates over what is there", "create-on-taken-token create-with-taken-id create-at-once",
+	{"creates over an existing record", "create-on-taken-token create-with-taken-id create-at-once",
 		func(b *bent) {
 			b.commit = func(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
 				if c.Created {
@@ -188,7 +188,7 @@ func (b *bent) endAll(ctx context.Context, why store.Reason) error {
 	return nil
 }
 
-// edited returns a change with each edit replaced by what f makes of it and of the document under its name.
+// edited replaces each edit of a change by what f returns for it and for the document under its name.
 func edited(f func(e store.Edit, doc string) store.Edit) func(*bent) {
 	return before(func(b *bent, token store.Token, c *store.Change) {
 		old, err := b.reference.Load(context.Background(), token)
@@ -203,7 +203,7 @@ func edited(f func(e store.Edit, doc string) store.Edit) func(*bent) {
 	})
 }
 
-// overwritten writes back, for some changes, what they make of the record as it was a while before.
+// overwritten applies some changes to a record that it read a while before, and writes back the whole result.
 func overwritten(some func(*store.Change) bool) func(*bent) {
 	return func(b *bent) {
 		b.commit = func(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
@@ -229,7 +229,7 @@ var changingMutants = []mutant{
 		}
 		return e
 	})},
-	{"deletes what is there only", "delete", func(b *bent) {
+	{"refuses to delete a missing value", "delete", func(b *bent) {
 		b.commit = func(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
 			r, err := b.reference.Load(ctx, token)
 			for _, e := range c.Edits {
@@ -257,7 +257,9 @@ var changingMutants = []mutant{
 		}
 		c.Labels = labels
 	})},
-	{"forgets attributes", "attributes", beforeChange(func(_ *bent, _ store.Token, c *store.Change) { c.Persistent = nil })},
+	{"forgets attributes", "attributes", beforeChange(func(_ *bent, _ store.Token, c *store.Change) {
+		c.Persistent = nil
+	})},
 	{"refuses to change nothing", "change-nothing", func(b *bent) {
 		b.commit = func(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
 			if c.IsZero() {
@@ -266,7 +268,7 @@ var changingMutants = []mutant{
 			return b.reference.Commit(ctx, token, c)
 		}
 	}},
-	{"sets what it should add", "add add-exact adds-at-once", edited(func(e store.Edit, _ string) store.Edit {
+	{"sets instead of adding", "add add-exact adds-at-once", edited(func(e store.Edit, _ string) store.Edit {
 		if e.Op == store.Add {
 			e.Op, e.JSON = store.Set, strconv.FormatInt(e.Delta, 10)
 		}
@@ -335,7 +337,9 @@ var changingMutants = []mutant{
 		e.JSON = e.JSON[:min(len(e.JSON), 1<<15)]
 		return e
 	})},
-	{"overwrites with a snapshot", "edits-at-once end-wins", overwritten(func(c *store.Change) bool { return !c.Created })},
+	{"overwrites with a snapshot", "edits-at-once end-wins", overwritten(func(c *store.Change) bool {
+		return !c.Created
+	})},
 	{"changes records in place", "records-stay", func(b *bent) {
 		b.commit = func(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
 			old, _ := b.reference.Load(ctx, token)
@@ -389,7 +393,7 @@ var changingMutants = []mutant{
 			defer time.Sleep(time.Millisecond)
 			return c.Allows(old)
 		})},
-	{"judges no change of nothing", "if-version-conflict if-value-conflict",
+	{"checks no condition of an empty change", "if-version-conflict if-value-conflict",
 		judging(func(c *store.Change, old *store.Record) bool { return c.IsZero() || c.Allows(old) })},
 	{"ignores IfValue", "if-value-conflict if-value-letter if-value-at-once create-with-condition unseen-refused",
 		before(func(_ *bent, _ store.Token, c *store.Change) { c.IfValue = nil })},
@@ -407,7 +411,7 @@ var changingMutants = []mutant{
 		}
 		return c.Allows(old)
 	})},
-	{"compares what values mean", "if-value-letter", judging(func(c *store.Change, old *store.Record) bool {
+	{"compares the meaning of documents", "if-value-letter", judging(func(c *store.Change, old *store.Record) bool {
 		if c.IfValue == nil || c.IfValue.JSON == "" {
 			return c.Allows(old)
 		}
@@ -438,7 +442,9 @@ var changingMutants = []mutant{
 			return r, err
 		}
 	}},
-	{"ignores touches", "touch touch-prolongs", before(func(_ *bent, _ store.Token, c *store.Change) { c.Touched = false })},
+	{"ignores touches", "touch touch-prolongs", before(func(_ *bent, _ store.Token, c *store.Change) {
+		c.Touched = false
+	})},
 	{"touches always", "touch-alone only-touch-prolongs renew",
 		before(func(_ *bent, _ store.Token, c *store.Change) { c.Touched = true })},
 	{"does nothing unseen", "unseen", func(b *bent) {
@@ -449,7 +455,7 @@ var changingMutants = []mutant{
 			return b.reference.Commit(ctx, token, c)
 		}
 	}},
-	{"returns unseen what was before", "unseen", func(b *bent) {
+	{"returns the record before an unseen change", "unseen", func(b *bent) {
 		b.commit = func(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
 			old, _ := b.reference.Load(ctx, token)
 			r, err := b.reference.Commit(ctx, token, c)
@@ -462,8 +468,10 @@ var changingMutants = []mutant{
 	{"touches nothing unseen", "unseen", before(func(_ *bent, _ store.Token, c *store.Change) {
 		c.Touched = c.Touched && !c.NoRecord
 	})},
-	{"overwrites with a snapshot unseen", "unseen-adds-at-once", overwritten(func(c *store.Change) bool { return c.NoRecord })},
-	{"evicts nobody unseen", "unseen-limit", before(func(_ *bent, _ store.Token, c *store.Change) {
+	{"overwrites with a snapshot unseen", "unseen-adds-at-once", overwritten(func(c *store.Change) bool {
+		return c.NoRecord
+	})},
+	{"evicts no session unseen", "unseen-limit", before(func(_ *bent, _ store.Token, c *store.Change) {
 		if c.NoRecord {
 			c.MaxPerOwner = 0
 		}
@@ -475,7 +483,7 @@ var changingMutants = []mutant{
 			}
 			return r, err
 		})},
-	{"returns nothing of what it makes", "unseen-token", afterwards(
+	{"returns no new record unseen", "unseen-token", afterwards(
 		func(_ *bent, _ store.Token, c *store.Change, r *store.Record, err error) (*store.Record, error) {
 			if c.NoRecord {
 				r = nil
@@ -494,7 +502,7 @@ var changingMutants = []mutant{
 	}},
 }
 
-// judging judges the conditions of changes in another way, and then commits without them.
+// judging checks the conditions of changes in another way, and then commits the changes without them.
 func judging(allows func(c *store.Change, old *store.Record) bool) func(*bent) {
 	return func(b *bent) {
 		b.commit = func(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
@@ -671,7 +679,7 @@ var owningMutants = []mutant{
 			return 0, nil
 		}
 	}},
-	{"counts what it does not end", "end-owner-wins end-owner", func(b *bent) {
+	{"counts sessions that it does not end", "end-owner-wins end-owner", func(b *bent) {
 		b.endOwner = func(ctx context.Context, owner string, except []store.ID, why store.Reason) (int, error) {
 			n, err := b.reference.EndOwner(ctx, owner, except, why)
 			return n + 1, err
@@ -694,7 +702,7 @@ var owningMutants = []mutant{
 			c.MaxPerOwner = max(c.MaxPerOwner, len(b.of(*c.Owner)))
 		}
 	})},
-	{"evicts nobody's sessions", "limit-others", before(func(b *bent, _ store.Token, c *store.Change) {
+	{"evicts sessions of the empty owner", "limit-others", before(func(b *bent, _ store.Token, c *store.Change) {
 		if c.MaxPerOwner > 0 && *c.Owner == "" {
 			for _, r := range b.of("") {
 				_ = b.reference.End(context.Background(), r.ID, store.Evicted)
@@ -767,7 +775,7 @@ func (b *bent) expiredOf(owner string) int {
 	return n
 }
 
-// listed passes every List through edit.
+// listed passes the result of every List to edit.
 func listed(
 	edit func(b *bent, yield func(*store.Record, error) bool, all iter.Seq2[*store.Record, error]),
 ) func(*bent) {
@@ -778,7 +786,7 @@ func listed(
 	}
 }
 
-// filtered lists by what edit makes of each filter.
+// filtered passes each filter to edit, and lists by what it returns.
 func filtered(edit func(store.Filter) store.Filter) func(*bent) {
 	return func(b *bent) {
 		b.list = func(ctx context.Context, filter store.Filter) iter.Seq2[*store.Record, error] {
@@ -808,8 +816,10 @@ var listingMutants = []mutant{
 				first = false
 			}
 		})},
-	{"lists all owners", "list-owner list-moved", filtered(func(store.Filter) store.Filter { return store.Filter{All: true} })},
-	{"lists everybody for nobody", "list-nobody", filtered(func(f store.Filter) store.Filter {
+	{"lists all owners", "list-owner list-moved", filtered(func(store.Filter) store.Filter {
+		return store.Filter{All: true}
+	})},
+	{"lists all for the zero filter", "list-nobody", filtered(func(f store.Filter) store.Filter {
 		f.All = f.All || f.Owner == ""
 		return f
 	})},

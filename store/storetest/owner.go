@@ -10,14 +10,15 @@ import (
 )
 
 var ownerRules = []rule{
-	{"owners", "An owner may have any text as its name, and is found by exactly that.", owners},
-	{"end-owner", "EndOwner ends all sessions of an owner but those excepted, and counts them.", endOwner},
-	{"end-owner-others", "EndOwner leaves the sessions of others and of nobody.", endOwnerOthers},
-	{"end-nobody", "No owner has no sessions: EndOwner of the empty string ends none.", endNobody},
-	{"end-owner-moved", "A session that has changed its owner ends with the new one, not with the old one.", endOwnerMoved},
-	{"end-owner-expired", "EndOwner does not count what had expired.", endOwnerExpired},
-	{"end-owner-wins", "EndOwner beside logins is one step: it ends, and counts, each that returned before any session of " +
-		"the owner was gone, and none that began after one was.", endOwnerWins},
+	{"owners", "An owner may be any text, and is found by exactly that text.", owners},
+	{"end-owner", "EndOwner ends all sessions of an owner except those in except, and counts them.", endOwner},
+	{"end-owner-others", "EndOwner leaves the sessions of other owners, and those without an owner.", endOwnerOthers},
+	{"end-nobody", "The empty owner has no sessions: EndOwner of it ends none.", endNobody},
+	{"end-owner-moved", "A session that has changed its owner ends with the new one, not with the old one.",
+		endOwnerMoved},
+	{"end-owner-expired", "EndOwner does not count expired sessions.", endOwnerExpired},
+	{"end-owner-wins", "EndOwner beside logins is one step: it ends and counts each login that returned before a " +
+		"session of the owner was gone, and none that began after one was gone.", endOwnerWins},
 }
 
 func owners(p *probe) {
@@ -50,7 +51,7 @@ func (p *probe) wantEndOwner(ender store.OwnerEnder, owner string, except []stor
 	}
 }
 
-// createSome makes n sessions of an owner, each clearly later than the one before.
+// createSome makes n sessions of an owner, each with a later time than the one before.
 func (p *probe) createSome(n int, owner string) []*store.Record {
 	p.Helper()
 	var rs []*store.Record
@@ -126,7 +127,7 @@ func endOwnerWins(p *probe) {
 			p.Errorf("%d of %d sessions live that EndOwner had to end", n, len(l.before))
 		}
 		if n := p.live(l.after); n < len(l.after) {
-			p.Errorf("%d of %d sessions live that EndOwner had to spare", n, len(l.after))
+			p.Errorf("%d of %d sessions live that EndOwner had to leave", n, len(l.after))
 		}
 		l.endRest(ender)
 	}
@@ -134,8 +135,8 @@ func endOwnerWins(p *probe) {
 
 // logins are sessions that get an owner while EndOwner is called.
 //
-// The canary is one session more of the owner, which tells when EndOwner does its work: a login that has returned while
-// the canary still lives came before, and one that begins when the canary is gone comes after.
+// The canary is one more session of the owner. It shows when EndOwner does its work: a login that returns while the
+// canary lives came before it, and a login that begins when the canary is gone comes after it.
 type logins struct {
 	p      *probe
 	owner  string
@@ -149,7 +150,7 @@ type logins struct {
 	// mu locks the remaining fields.
 	all    []store.Token
 	before []store.Token // of logins that EndOwner has to end
-	after  []store.Token // of logins that it has to spare
+	after  []store.Token // of logins that EndOwner has to leave
 }
 
 // work logs in until EndOwner has returned, and twice more.
@@ -176,7 +177,8 @@ func (l *logins) work() error {
 	return nil
 }
 
-// canaryGone commits to the canary: where a store locks what it changes, EndOwner has to wait for that.
+// canaryGone commits to the canary, and reports whether it is gone. In a store that locks what it changes, EndOwner has
+// to wait for that commit.
 func (l *logins) canaryGone() (bool, error) {
 	_, err := l.p.store.Commit(l.p.ctx, l.canary, &store.Change{Touched: true})
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -215,7 +217,7 @@ func (l *logins) note(token store.Token, before, after bool) {
 	}
 }
 
-// endOwner calls EndOwner once some have logged in.
+// endOwner calls EndOwner after some logins.
 func (l *logins) endOwner(ender store.OwnerEnder) (err error) {
 	defer l.ended.Store(true)
 	for l.count.Load() < 10 && l.p.ctx.Err() == nil {
@@ -228,7 +230,8 @@ func (l *logins) endOwner(ender store.OwnerEnder) (err error) {
 	return err
 }
 
-// endRest tests that each session was counted as ended or is alive, and that a second EndOwner ends all that are.
+// endRest tests that each session was either counted as ended or is live, and that a second EndOwner ends all that are
+// live.
 func (l *logins) endRest(ender store.OwnerEnder) {
 	l.p.Helper()
 	rest := l.p.live(l.all)

@@ -14,8 +14,8 @@ import (
 
 const slowEnv = "STORETEST_SLOW"
 
-// TestTooSlowToTell runs a rule about time on a store whose clock leaps with each reading, so that nothing is ever quick
-// enough: that is a skip, but in CI, where nobody reads of skips, a failure.
+// TestTooSlowToTell runs a rule about time on a store whose clock leaps with each commit, so that no try is ever quick
+// enough. The rule is then skipped. In CI, where a skip would be overlooked, it fails.
 func TestTooSlowToTell(t *testing.T) {
 	for ci, want := range map[string]string{"": "--- SKIP", "true": "--- FAIL"} {
 		cmd := exec.CommandContext(t.Context(), os.Args[0],
@@ -36,7 +36,7 @@ func TestSlow(t *testing.T) {
 	storetest.Run(t, func(*testing.T) store.Store { return &slow{reference: newReference()} })
 }
 
-// A slow store takes a minute of its own time for each commit, and none of anybody else's.
+// A slow store takes a minute by its own clock for each commit, and no time by any other.
 type slow struct {
 	*reference
 	late time.Duration

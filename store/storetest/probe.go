@@ -18,8 +18,8 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// A probe is a rule at work: its test and the store under it. Its methods end the test when the store fails them, so
-// they are for the test's own goroutine.
+// A probe is the test of a rule and the store under test. Its methods end the test when the store breaks the contract,
+// so they are for the test's own goroutine.
 type probe struct {
 	*testing.T
 	store store.Store
@@ -94,7 +94,7 @@ func (p *probe) tryCreate(c *store.Change) (*store.Record, error) {
 	return checked(p.store.Commit(p.ctx, newToken(), c))
 }
 
-// endLater leaves the store as it was found.
+// endLater ends a session at the end of the test.
 func (p *probe) endLater(id store.ID) {
 	p.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
@@ -123,7 +123,7 @@ func (p *probe) commit(token store.Token, c *store.Change) *store.Record {
 	return r
 }
 
-// checked turns a missing record into an error, so that no rule panics over it.
+// checked turns a missing record into an error, so that no rule panics because of it.
 func checked(r *store.Record, err error) (*store.Record, error) {
 	if r == nil && err == nil {
 		return nil, errors.New("no record and no error")
@@ -159,7 +159,7 @@ func (p *probe) wantError(call string, got, want error) {
 	}
 }
 
-// wantUnchanged tests that the store holds a record just as it was.
+// wantUnchanged tests that the store still has the same record.
 func (p *probe) wantUnchanged(was *store.Record) {
 	p.Helper()
 	p.wantSame(p.load(was.Token), was)
@@ -184,8 +184,8 @@ func (p *probe) wantValues(r *store.Record, want ...string) {
 	}
 }
 
-// diff says in which fields records differ, one a line. It compares durations and instants exactly, and tokens
-// without showing them.
+// diff says in which fields records differ, one a line. It compares durations and instants exactly. It compares tokens,
+// too, but doesn't show them.
 func diff(got, want *store.Record) string {
 	var b strings.Builder
 	field := func(name string, same bool, got, want any) {
@@ -207,7 +207,7 @@ func diff(got, want *store.Record) string {
 	return b.String()
 }
 
-// brief cuts what would fill screens.
+// brief cuts long texts, so that they don't fill the screen.
 func brief(v any) string {
 	const most = 200
 	s := fmt.Sprintf("%+q", fmt.Sprint(v))
@@ -236,7 +236,7 @@ func (p *probe) together(n int, f func(i int) error) {
 	}
 }
 
-// whileDoing looks over and over, in two goroutines, while something is done once, and once more afterwards.
+// whileDoing calls do once. Meanwhile two goroutines call look again and again, and once more afterwards.
 func (p *probe) whileDoing(do, look func() error) {
 	p.Helper()
 	var done atomic.Bool
@@ -255,7 +255,7 @@ func (p *probe) whileDoing(do, look func() error) {
 	})
 }
 
-// live says how many of the tokens load, and ends the test on an error other than that they don't.
+// live returns how many of the tokens load. It ends the test on any error that doesn't say that a token is dead.
 func (p *probe) live(tokens []store.Token) int {
 	p.Helper()
 	n := 0

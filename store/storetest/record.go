@@ -10,12 +10,12 @@ import (
 )
 
 var recordRules = []rule{
-	{"records-stay", "A record that was returned never changes, whatever happens to its session.", recordsStay},
-	{"changes-are-not-kept", "The caller may change a Change after Commit; the record does not follow.", changesAreNotKept},
+	{"records-stay", "A returned record never changes, whatever happens to its session.", recordsStay},
+	{"changes-are-not-kept", "The caller may change a Change after Commit; the record stays as it is.", changesAreNotKept},
 	{"changes-stay", "Commit leaves the Change as it was.", changesStay},
 }
 
-// copyOf returns a record that shares nothing changeable with r.
+// copyOf returns a copy of r that shares no map with it.
 func copyOf(r *store.Record) *store.Record {
 	c := new(*r)
 	c.Labels = maps.Clone(r.Labels)

@@ -31,7 +31,7 @@ func TestPlainStore(t *testing.T) {
 	storetest.Run(t, func(*testing.T) store.Store { return struct{ store.Store }{newReference()} })
 }
 
-// A reference is the contract in its shortest form: one mutex, and Change.Apply.
+// A reference is the shortest store that keeps the contract: one mutex, and Change.Apply.
 type reference struct {
 	store.Watchers
 
@@ -112,7 +112,7 @@ func (s *reference) createLocked(token store.Token, c *store.Change) (*store.Rec
 	return r, nil
 }
 
-// expireLocked ends what has expired under a token: it counts as absent.
+// expireLocked ends an expired session of a token, since it counts as absent.
 func (s *reference) expireLocked(token store.Token) {
 	if r := s.records[token]; r != nil && r.Expired(now()) {
 		s.endLocked(r, store.Expired)
@@ -128,7 +128,7 @@ func (s *reference) putLocked(r *store.Record) {
 	s.tokens[r.ID] = r.Token
 }
 
-// limitLocked makes room for r.
+// limitLocked ends the sessions that are too many with r.
 func (s *reference) limitLocked(r *store.Record, c *store.Change) {
 	if c.Owner == nil || r.Owner == "" || c.MaxPerOwner == 0 {
 		return

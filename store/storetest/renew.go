@@ -10,15 +10,17 @@ import (
 
 var renewRules = []rule{
 	{"renew", "A renewal gives the session a new token, and leaves its ID, owner, times and values.", renew},
-	{"renew-retires", "A renewed token is ErrRetired: for Load and for any Commit, which changes nothing.", renewRetires},
-	{"renew-and-change", "A renewal and the other changes beside it are one step.", renewAndChange},
-	{"renew-again", "Every token that a session ever had is retired but its last.", renewAgain},
-	{"renew-at-once", "Of several renewals of one token at once one wins, and the others are ErrRetired.", renewAtOnce},
-	{"renew-to-taken", "A renewal to a token that has a record is ErrConflict and leaves both as they were.", renewToTaken},
+	{"renew-retires", "A retired token is ErrRetired for Load and for any Commit, which changes nothing.", renewRetires},
+	{"renew-and-change", "A renewal and the other fields of its Change are applied in one step.", renewAndChange},
+	{"renew-again", "All tokens of a session are retired except its last.", renewAgain},
+	{"renew-at-once", "Of several renewals of one token at once, one succeeds and the others are ErrRetired.",
+		renewAtOnce},
+	{"renew-to-taken", "A renewal to the token of another record is ErrConflict, and leaves both records as they were.",
+		renewToTaken},
 	{"renew-ended", "A session that has ended can't be renewed.", renewEnded},
-	{"renew-no-gap", "Whoever finds the old token retired finds the new one live.", renewNoGap},
-	{"renew-no-overlap", "Whoever finds the new token live finds the old one retired.", renewNoOverlap},
-	{"renewed-and-ended", "A retired token finds nothing after its session has ended either.", renewedAndEnded},
+	{"renew-no-gap", "Once the old token is retired, the new one is live.", renewNoGap},
+	{"renew-no-overlap", "Once the new token is live, the old one is retired.", renewNoOverlap},
+	{"renewed-and-ended", "A retired token finds no record after its session has ended, either.", renewedAndEnded},
 }
 
 func renew(p *probe) {
@@ -153,7 +155,7 @@ func renewedAndEnded(p *probe) {
 	p.commit(old.Token, renewal(to))
 	p.end(old.ID, store.LoggedOut)
 	p.wantLoad(to, store.ErrNotFound)
-	// Whether a store still remembers that the token was retired is its own affair.
+	// The store may or may not still remember that the token was retired.
 	_, err := p.store.Load(p.ctx, old.Token)
 	p.wantGone("Load", err)
 	_, err = p.store.Commit(p.ctx, old.Token, change(set("a", "2")))

@@ -10,16 +10,16 @@ import (
 )
 
 var serviceRules = []rule{
-	{"sweep-ends", "Sweep comes to an end: called again while it says that more is waiting, it says some day: later.",
+	{"sweep-ends", "Sweep, called again while it returns 0, at some time returns more than 0.",
 		sweepEnds},
-	{"sweep-spares", "Sweep removes nothing that lives.", sweepSpares},
+	{"sweep-spares", "Sweep removes no live session.", sweepSpares},
 	{"ping", "Ping of a store that can be reached is no error.", ping},
-	{"cancelled-returns", "Calls with a cancelled context return soon, and whatever they did, they did wholly.",
+	{"cancelled-returns", "Calls with a cancelled context return soon, and have done all of their work or none.",
 		cancelledReturns},
-	{"cancelled-harms-nobody", "Calls that were cancelled half-way spoil none of the others.", cancelledHarmsNobody},
+	{"cancelled-harms-nobody", "Calls that are cancelled half-way harm no other calls.", cancelledHarmsNobody},
 }
 
-// sweepAll sweeps until the store says: later.
+// sweepAll sweeps until the store has nothing more to sweep now.
 func (p *probe) sweepAll(s store.Sweeper) {
 	p.Helper()
 	const most = 10_000
@@ -108,7 +108,7 @@ func cancelledHarmsNobody(p *probe) {
 	})
 }
 
-// wantMine loads a session and tests that it got that one, not the answer to a call that was cancelled.
+// wantMine loads a session and tests that it gets this session, not the answer to a cancelled call.
 func (p *probe) wantMine(r *store.Record, mine string) error {
 	got, err := checked(p.store.Load(p.ctx, r.Token))
 	if err != nil {

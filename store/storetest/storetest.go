@@ -1,4 +1,4 @@
-// Package storetest holds the rules of package store as tests. A store that passes them can stand under a
+// Package storetest holds the rules of package store as tests. A store that passes them can serve a
 // session.Manager, wherever it keeps its records:
 //
 //	func TestStore(t *testing.T) {
@@ -12,15 +12,15 @@
 //		})
 //	}
 //
-// # What it asks of a store
+// # What a store needs
 //
-// Each rule is a subtest with one sentence, printed when it fails. The optional interfaces of package store are found
-// by assertion; where a store lacks one, the rules for it are skipped.
+// Each rule is a subtest with one sentence, which is printed when the rule fails. The optional interfaces of package
+// store are found by assertion; where a store lacks one, the rules for it are skipped.
 //
-// The store runs on its own clock, whatever that is. Rules about time take some hundreds of milliseconds each, and
-// judge only by what is certain: a busy machine makes them slower, never wrong. Where it is so slow that nothing could be
-// told, a rule is skipped; with CI=true in the environment it fails instead. A store whose time is not time.Now
-// says so by [store.Clock]; its clock has to move by itself.
+// The store uses its own clock. Rules about time take some hundreds of milliseconds each. They fail only where the
+// store is certainly wrong: on a slow machine they take longer, but don't fail. Where the machine or the store is too
+// slow to test a rule, the rule is skipped; with CI=true in the environment it fails instead. A store whose time is not
+// time.Now has to implement [store.Clock], and its clock has to move by itself.
 //
 // The store may be shared with other tests and hold other records. Every rule uses random tokens, IDs and owners, and
 // ends the sessions that it made.
@@ -35,8 +35,8 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// Run tests every rule on a store. It calls open once for each, with that rule's own test, so that open may clean up
-// with t.Cleanup; it may return the same store each time.
+// Run tests every rule on a store. It calls open once for each rule, with that rule's own test, so that open may clean
+// up with t.Cleanup. Open may return the same store each time.
 func Run(t *testing.T, open func(*testing.T) store.Store) {
 	t.Helper()
 	for _, r := range allRules() {
@@ -47,7 +47,7 @@ func Run(t *testing.T, open func(*testing.T) store.Store) {
 // A rule is one promise of the contract.
 type rule struct {
 	name  string
-	says  string // what a store that fails does not keep
+	says  string // the promise, in one sentence
 	check func(*probe)
 }
 
@@ -58,8 +58,8 @@ func allRules() []rule {
 	)
 }
 
-// patience is how long a rule may take before its context ends. On a slow machine some try again with timeouts of up to
-// 10 seconds.
+// patience is how long a rule may take before its context ends. On a slow machine some rules try again with
+// timeouts of up to 10 seconds.
 const patience = 5 * time.Minute
 
 func (r rule) run(t *testing.T, s store.Store) {

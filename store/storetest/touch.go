@@ -13,7 +13,7 @@ var touchRules = []rule{
 	{"touch-alone", "Nothing but Touched and IdleTimeout moves last-seen, and nothing at all moves Created.",
 		touchAlone},
 	{"touch-by-idle-timeout", "A change of the idle timeout moves last-seen to now.", touchByIdleTimeout},
-	{"touch-forward", "Last-seen never moves back, however many touch at once.", touchForward},
+	{"touch-forward", "Last-seen never moves back, whatever number of requests touch at once.", touchForward},
 }
 
 func touch(p *probe) {
@@ -84,7 +84,7 @@ func (p *probe) touchOrLoad(token store.Token, touch bool) (*store.Record, error
 	return p.store.Load(p.ctx, token)
 }
 
-// raise moves a up to n.
+// raise sets a to n if n is greater.
 func raise(a *atomic.Int64, n int64) {
 	for old := a.Load(); old < n && !a.CompareAndSwap(old, n); old = a.Load() {
 	}

@@ -8,11 +8,12 @@ import (
 )
 
 var unseenRules = []rule{
-	{"unseen", "A change with NoRecord does what it does without, and returns the record after it or nil.", unseen},
+	{"unseen", "A change with NoRecord does the same as without it, and returns the record after it or nil.", unseen},
 	{"unseen-limit", "MaxPerOwner holds for a change with NoRecord.", unseenLimit},
 	{"unseen-adds-at-once", "Adds with NoRecord and without, at once, add up exactly.", unseenAddsAtOnce},
-	{"unseen-refused", "A change with NoRecord is refused as it is without, and changes nothing then.", unseenRefused},
-	{"unseen-token", "A change with NoRecord that creates or renews returns the record all the same.", unseenToken},
+	{"unseen-refused", "A change with NoRecord is refused where it is refused without it, and then changes nothing.",
+		unseenRefused},
+	{"unseen-token", "A change with NoRecord that creates or renews still returns the record.", unseenToken},
 }
 
 func unseen(p *probe) {

@@ -8,8 +8,8 @@ import (
 )
 
 var valueRules = []rule{
-	{"documents", "A JSON document comes back byte for byte, whatever a parser would make of it.", documents},
-	{"names", "A name comes back byte for byte, and is no other name.", names},
+	{"documents", "A JSON document comes back byte for byte, even where another text has the same meaning.", documents},
+	{"names", "A name comes back byte for byte, and similar names are different names.", names},
 	{"many-values", "A session may have a thousand values, and each can be changed.", manyValues},
 	{"big-value", "A value may be 64 KiB long.", bigValue},
 }
@@ -39,7 +39,8 @@ func names(p *probe) {
 	names := []string{
 		"a", "A", "aa", "a/42", "a.b", "a b", " a", "a ", " ", "0", "00", "-1", `"`, `'`, "`", `\`, `\n`, "\n", "\t",
 		"\x01", "\x7f",
-		"%", "%s", "_", "*", "?", "$", "$1", "{", "}", "{a}", "[0]", ":", ";", ",", "a,b", "|", "#", "é", "e\u0301", "日本", "😀",
+		"%", "%s", "_", "*", "?", "$", "$1", "{", "}", "{a}", "[0]", ":", ";", ",", "a,b", "|", "#", "é", "e\u0301",
+		"日本", "😀",
 		"\u2028", "id", "token", "owner", "version", "v", "created", "values", "null", "__proto__",
 		strings.Repeat("x", 255), strings.Repeat("é", 127),
 	}

@@ -9,12 +9,13 @@ import (
 )
 
 var versionRules = []rule{
-	{"version", "Each change makes the version one more; one that only touches does not.", version},
-	{"if-version", "IfVersion lets a change pass at that version.", ifVersion},
-	{"if-version-conflict", "IfVersion refuses a change at any other version with ErrConflict, also a touch and a change " +
-		"of nothing.", ifVersionConflict},
+	{"version", "Each change adds 1 to the version, but a change that only touches adds nothing.", version},
+	{"if-version", "IfVersion allows a change at that version.", ifVersion},
+	{"if-version-conflict", "IfVersion refuses a change at any other version with ErrConflict, also a touch and a " +
+		"change of nothing.", ifVersionConflict},
 	{"if-version-at-once", "Of several changes at once that name the same version, one succeeds.", ifVersionAtOnce},
-	{"compare-and-swap", "A loop that loads, and commits with IfVersion until it succeeds, loses nothing.", compareAndSwap},
+	{"compare-and-swap", "A loop that loads, and commits with IfVersion until it succeeds, loses nothing.",
+		compareAndSwap},
 }
 
 func version(p *probe) {
@@ -99,8 +100,8 @@ func compareAndSwap(p *probe) {
 	p.wantValues(p.load(r.Token), "n", fmt.Sprint(workers*each))
 }
 
-// swap adds 1 to "n" by Set, some times, as long as it takes. Each change expects what was loaded: a record, and the
-// document in it.
+// swap adds 1 to "n" by Set a number of times, and tries again after each conflict. Each change expects what was
+// loaded: a record, and the document in it.
 func (p *probe) swap(token store.Token, times int, expect func(c *store.Change, r *store.Record, doc string)) error {
 	for range times {
 		if err := p.swapOnce(token, expect); err != nil {

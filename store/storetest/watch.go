@@ -9,21 +9,23 @@ import (
 )
 
 var watchRules = []rule{
-	{"watch", "A watcher is told, in order, that a session was created, renewed and ended, whose it was and why.", watch},
-	{"watch-quiet", "A watcher is told of nothing else: no edits, no touches, nothing that was refused.", watchQuiet},
+	{"watch", "A watcher is told, in order, that a session was created, renewed and ended, with its owner and the reason.",
+		watch},
+	{"watch-quiet", "A watcher is told of nothing else: not of edits, touches, or refused changes.", watchQuiet},
 	{"watch-ended-once", "A session's end is told once, however often it is ended.", watchEndedOnce},
 	{"watch-end-owner", "A watcher is told of each session that EndOwner ended, with its reason.", watchEndOwner},
-	{"watch-evicted", "A watcher is told Evicted of a session that had to make room.", watchEvicted},
-	{"watch-expired", "A watcher is told Expired of a session, once it was swept.", watchExpired},
+	{"watch-evicted", "A watcher is told of the end of a session by a limit, with the reason Evicted.", watchEvicted},
+	{"watch-expired", "A watcher is told of the end of an expired session, once it was swept, with the reason Expired.",
+		watchExpired},
 	{"watch-all", "Every watcher is told.", watchAll},
-	{"watch-cancel", "A watcher that was cancelled is told nothing more; the others are.", watchCancel},
+	{"watch-cancel", "A cancelled watcher is told nothing more; the others still are.", watchCancel},
 }
 
-// eventPatience is how long an event may take to arrive. It is variable for this package's own tests, in which events
-// are missing on purpose.
+// eventPatience is how long an event may take to arrive. It is a variable, since events are missing on purpose in this
+// package's own tests.
 var eventPatience = 15 * time.Second
 
-// A diary keeps what one watcher was told.
+// A diary keeps the events that one watcher was told.
 type diary struct {
 	p      *probe
 	cancel func()
@@ -46,14 +48,14 @@ func (d *diary) note(e store.Event) {
 	d.events = append(d.events, e)
 }
 
-// of returns what was told of a session.
+// of returns the events of a session.
 func (d *diary) of(id store.ID) []store.Event {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return slices.DeleteFunc(slices.Clone(d.events), func(e store.Event) bool { return e.ID != id })
 }
 
-// wait returns what was told of a session, once that is n events.
+// wait returns the events of a session once there are n of them.
 func (d *diary) wait(id store.ID, n int) []store.Event {
 	d.p.Helper()
 	for deadline := time.Now().Add(eventPatience); ; time.Sleep(time.Millisecond) {
@@ -63,7 +65,7 @@ func (d *diary) wait(id store.ID, n int) []store.Event {
 	}
 }
 
-// want tests what was told of a session, after waiting for it.
+// want waits for the events of a session, and tests them.
 func (d *diary) want(id store.ID, want ...store.Event) {
 	d.p.Helper()
 	d.wait(id, len(want))
@@ -76,7 +78,7 @@ func (d *diary) want(id store.ID, want ...store.Event) {
 	}
 }
 
-// settle waits for the events of a new session, so that what was told before has arrived too.
+// settle waits for the events of a new session, so that all events before it have arrived, too.
 func (d *diary) settle() {
 	d.p.Helper()
 	if id := d.p.create(creation()).ID; len(d.wait(id, 1)) == 0 {

@@ -13,16 +13,16 @@ import (
 	"github.com/lazysession/session/store/mem"
 )
 
-func TestRoomGoesToTheIdlest(t *testing.T) {
+func TestEvictsTheIdlest(t *testing.T) {
 	testEviction(t, mem.New(&mem.Options{MaxSessions: 100}))
 }
 
-func TestRoomGoesToTheIdlestWhileTheClockStands(t *testing.T) {
+func TestEvictsTheIdlestWhileTheClockStands(t *testing.T) {
 	testEviction(t, mem.New(&mem.Options{MaxSessions: 100, Now: newClock().now}))
 	synctest.Test(t, func(t *testing.T) { testEviction(t, mem.New(&mem.Options{MaxSessions: 100})) })
 }
 
-// testEviction makes 100 sessions, uses some in another order, and makes room for others.
+// testEviction makes 100 sessions, uses some in another order, and makes others, which evict.
 func testEviction(t *testing.T, s *mem.Store) {
 	t.Helper()
 	create(t, s, 1, 100)
@@ -60,7 +60,7 @@ func ended(events []store.Event) (ended []store.Event) {
 	return ended
 }
 
-func TestRoomGoesToTheExpiredFirst(t *testing.T) {
+func TestEndsTheExpiredFirst(t *testing.T) {
 	clock := newClock()
 	s := mem.New(&mem.Options{MaxSessions: 10, Now: clock.now})
 	create(t, s, 1, 9)
@@ -72,20 +72,20 @@ func TestRoomGoesToTheExpiredFirst(t *testing.T) {
 	create(t, s, 11, 11)
 	want := store.Event{Kind: store.Ended, ID: id(10), Reason: store.Expired}
 	if got := ended(*told); len(got) != 1 || got[0] != want {
-		t.Errorf("to make room ended %v, want only %v", got, want)
+		t.Errorf("a new session ended %v, want only %v", got, want)
 	}
 	wantThere(t, s, 1, 9)
 }
 
-func TestRoomForOne(t *testing.T) {
+func TestLimitOfOne(t *testing.T) {
 	s := mem.New(&mem.Options{MaxSessions: 1})
 	create(t, s, 1, 3)
 	wantGone(t, s, 1, 2)
 	wantThere(t, s, 3, 3)
 }
 
-// TestRoomIsNeverExceeded makes sessions from many goroutines in a store that is full, while another one looks.
-func TestRoomIsNeverExceeded(t *testing.T) {
+// TestLimitsAreNeverExceeded makes sessions from many goroutines in a full store, while another goroutine looks.
+func TestLimitsAreNeverExceeded(t *testing.T) {
 	const most, mostBytes = 8, 8 * 300
 	t.Run("sessions", func(t *testing.T) {
 		s := mem.New(&mem.Options{MaxSessions: most})
@@ -143,8 +143,8 @@ func lookWhileFull(t *testing.T, s *mem.Store, look func() (wrong string)) {
 	wantConsistent(t, s)
 }
 
-// TestRoomForOneIsNeverShared looks, while one session takes the place of another, for both of them.
-func TestRoomForOneIsNeverShared(t *testing.T) {
+// TestLimitOfOneIsNeverExceeded looks for both of two sessions while one replaces the other.
+func TestLimitOfOneIsNeverExceeded(t *testing.T) {
 	for name, o := range map[string]*mem.Options{"sessions": {MaxSessions: 1}, "bytes": {MaxBytes: 300}} {
 		s := mem.New(o)
 		create(t, s, 0, 0)
@@ -153,7 +153,7 @@ func TestRoomForOneIsNeverShared(t *testing.T) {
 			working.Go(func() { commit(t, s, token(n), creation(n)) })
 			for there := false; !there; runtime.Gosched() {
 				if there = load(t, s, n); there && load(t, s, n-1) {
-					t.Fatalf("by its %s there is room for one, but both %d and %d are there", name, n-1, n)
+					t.Fatalf("the limit of %s allows one, but both %d and %d are there", name, n-1, n)
 				}
 			}
 			working.Wait()
@@ -161,8 +161,8 @@ func TestRoomForOneIsNeverShared(t *testing.T) {
 	}
 }
 
-// TestRoomIsNotMadeForWhatIsRefused tries what can't be done in a store that is full.
-func TestRoomIsNotMadeForWhatIsRefused(t *testing.T) {
+// TestRefusedChangesEvictNothing tries changes that a full store has to refuse.
+func TestRefusedChangesEvictNothing(t *testing.T) {
 	s := mem.New(&mem.Options{MaxSessions: 3, MaxBytes: 3 * 300})
 	create(t, s, 1, 3)
 	commit(t, s, token(1), &store.Change{Edits: []store.Edit{{Name: "word", JSON: `"x"`}}})
@@ -194,12 +194,12 @@ func TestRoomIsNotMadeForWhatIsRefused(t *testing.T) {
 	wantConsistent(t, s)
 }
 
-// TestRoomIsMadeOnce makes sessions at once in a store that is full: as many as come have to go.
-func TestRoomIsMadeOnce(t *testing.T) {
+// TestEvictsNoMoreThanItCreates makes sessions at once in a full store: as many old ones have to end.
+func TestEvictsNoMoreThanItCreates(t *testing.T) {
 	const workers = 8
 	for name, tt := range map[string]struct {
 		token func(worker int) store.Token
-		want  int // how many come
+		want  int // how many are created
 	}{
 		"each its own token":  {token, workers},
 		"all under one token": {func(int) store.Token { return token(0) }, 1},
@@ -228,20 +228,20 @@ func TestRoomIsMadeOnce(t *testing.T) {
 			close(start)
 			working.Wait()
 			if c, e := int(created.Load()), int(evicted.Load()); c != tt.want || e != tt.want || s.Len() != 100 {
-				t.Fatalf("%s: %d came, %d went and %d are there, want %d, %d and 100", name, c, e, s.Len(), tt.want, tt.want)
+				t.Fatalf("%s: %d created, %d evicted and %d there, want %d, %d and 100", name, c, e, s.Len(), tt.want, tt.want)
 			}
 			wantConsistent(t, s)
 		}
 	}
 }
 
-func TestRoomWithoutLimit(t *testing.T) {
+func TestNoLimit(t *testing.T) {
 	s := mem.New(&mem.Options{MaxSessions: -1})
 	create(t, s, 1, 1000)
 	wantThere(t, s, 1, 1000)
 }
 
-func TestRoomFreesTheOwner(t *testing.T) {
+func TestEvictionFreesTheOwner(t *testing.T) {
 	s := mem.New(&mem.Options{MaxSessions: 10})
 	for n := range 100 {
 		commit(t, s, token(n), creationFor("ann", n))
