@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -103,8 +104,10 @@ func TestPostsThatCantBeReached(t *testing.T) {
 		if !errors.Is(err, errNoPosts) {
 			t.Errorf("%s: got %v, want errNoPosts", what, err)
 		}
-		if got := problemOf(err).Status; got != http.StatusServiceUnavailable {
-			t.Errorf("%s: a visitor gets %d, want 503", what, got)
+		w := httptest.NewRecorder()
+		showError(w, httptest.NewRequest("GET", "/", nil), err)
+		if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
+			t.Errorf("%s: a visitor gets %d with the header %v, want 503 with Retry-After", what, w.Code, w.Header())
 		}
 	}
 }
