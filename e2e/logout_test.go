@@ -1,9 +1,6 @@
 package e2e
 
-import (
-	"fmt"
-	"testing"
-)
+import "testing"
 
 // TestBackAfterLogout goes back to private pages after logging out: they show nothing private, for the browser keeps none of them.
 func TestBackAfterLogout(t *testing.T) {
@@ -29,11 +26,10 @@ func TestBackAfterLogout(t *testing.T) {
 	}
 }
 
-// back goes one page back. It waits for another address and not for a load: the browser may bring back a page that it
-// kept whole.
+// back goes one page back. It waits for another document and not for a load: the browser may bring back a page that it
+// kept whole, and the address may be the same.
 func (p *tab) back() {
 	p.t.Helper()
-	from := evaluate[string](p, `location.href`)
-	evaluate[any](p, `history.back()`)
-	p.waitUntil(fmt.Sprintf(`location.href !== %q`, from))
+	evaluate[any](p, `window.left = true, history.back()`)
+	p.waitUntil(`!window.left && document.readyState === "complete"`)
 }
