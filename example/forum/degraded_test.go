@@ -24,6 +24,8 @@ func TestReadingGoesOnWithoutTheSession(t *testing.T) {
 		a := b.get("/forums/lobby")
 		a.wants(t, http.StatusOK, degraded, "can’t be counted just now", "Welcome! This forum counts")
 		a.wantsNot(t, "You have visited")
+		a.wantsNot(t, "/at-once")
+		a.wantsNot(t, `class="button" href="/`+"forums/lobby/new")
 		a.wantsNot(t, "db.internal")
 		if what != "commits" {
 			a.wantsNot(t, "Ann")
