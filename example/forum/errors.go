@@ -71,7 +71,8 @@ func problemOf(w http.ResponseWriter, r *http.Request, err error) problem {
 	return sessionProblem(w, r, err)
 }
 
-var tooLarge = problem{Status: http.StatusRequestEntityTooLarge, Title: "Too much", Text: "That is more than fits. Nothing was saved."}
+var tooLarge = problem{Status: http.StatusRequestEntityTooLarge, Title: "Too much",
+	Text: "That is more than fits. Nothing was saved."}
 
 func postsAreAway(w http.ResponseWriter, r *http.Request, err error) problem {
 	slog.Error("forum: posts can't be reached", "method", r.Method, "path", r.URL.Path, "error", err)

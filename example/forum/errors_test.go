@@ -31,7 +31,9 @@ func TestAStoreThatIsDownIsAnErrorPage(t *testing.T) {
 	b.logIn("Ann")
 	for _, calls := range [][]sessiontest.Call{{sessiontest.Load}, {sessiontest.Load, sessiontest.Commit}} {
 		sessions.Fail(errInternal, calls...)
-		for _, path := range []string{"/sessions", "/inside", "/login", "/forums/go/new", "/forums/go/at-once", "/forums/go/visit.svg"} {
+		for _, path := range []string{
+			"/sessions", "/inside", "/login", "/forums/go/new", "/forums/go/at-once", "/forums/go/visit.svg",
+		} {
 			a := b.get(path)
 			a.wants(t, http.StatusServiceUnavailable, "Back in a moment", `href="`+path+`"`)
 			a.wantsNot(t, "db.internal")
@@ -48,11 +50,13 @@ func TestAStoreThatIsDownIsAnErrorPage(t *testing.T) {
 	b.get("/forums/go").wantsNot(t, "hello")
 }
 
-// The status and the headers of an error page are those of session.Error; its words are its own, and name nothing internal.
+// The status and the headers of an error page are those of session.Error. Its words are the forum's own, and name nothing
+// internal.
 func TestErrorPagesAnswerAsSessionErrorDoes(t *testing.T) {
 	for _, why := range []error{
 		session.ErrUnavailable, session.ErrOutcomeUnknown, context.Canceled, context.DeadlineExceeded,
-		session.ErrEnded, session.ErrConflict, session.ErrTooLarge, session.ErrTooLate, &session.ValueError{Name: "user", Err: errInternal},
+		session.ErrEnded, session.ErrConflict, session.ErrTooLarge, session.ErrTooLate,
+		&session.ValueError{Name: "user", Err: errInternal},
 	} {
 		err := fmt.Errorf("%w: %w", why, errInternal)
 		page, plain := httptest.NewRecorder(), httptest.NewRecorder()

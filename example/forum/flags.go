@@ -44,8 +44,8 @@ func parseSettings(args []string, getenv func(string) string) (settings, error) 
 	flags.StringVar(&s.tlsCert, "tls-cert", "", "`file` with the certificate, to serve https")
 	flags.StringVar(&s.tlsKey, "tls-key", "", "`file` with the certificate's key")
 	flags.BoolVar(&s.behindTLS, "behind-tls", false, "serve http to a proxy that serves https to visitors")
-	flags.Func("trusted-proxies", "`addresses` of proxies that serve both http and https to visitors and say which in X-Forwarded-Proto,\n"+
-		"separated by commas, as 10.0.0.0/8", s.addProxies)
+	flags.Func("trusted-proxies", "`addresses` of proxies that serve both http and https to visitors and say which in\n"+
+		"X-Forwarded-Proto: 10.0.0.0/8 and the like, separated by commas", s.addProxies)
 	flags.StringVar(&s.store, "store", "", "postgres://… `URL` of the database for sessions and posts, so that several forums are one site\n"+
 		"(without it: memory; the password may be in PGPASSWORD or ~/.pgpass)")
 	flags.IntVar(&s.rate, "rate", 1000, "how many `requests` a second one connection may make; 0 for any number, as behind a\n"+
@@ -75,7 +75,7 @@ func (s settings) check() error {
 	case (s.tlsCert == "") != (s.tlsKey == ""):
 		return errors.New("-tls-cert and -tls-key go together")
 	case len(s.proxies) > 0 && s.secure():
-		return errors.New("-trusted-proxies is of no use where all visitors come over https, as -tls-cert and -behind-tls say")
+		return errors.New("-trusted-proxies is for sites that serve http too: not with -tls-cert or -behind-tls")
 	case s.store == "":
 		return nil
 	case !isPostgres(s.store): // which is not printed: there may be a password in it

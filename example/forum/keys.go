@@ -7,7 +7,8 @@ import (
 	"github.com/lazysession/session"
 )
 
-// loadKeys reads the signing keys from a file or, without one, from the text of an environment variable, where it has one.
+// loadKeys reads the signing keys from a file or, without one, from the text of an environment variable. Where there is
+// neither, there are no keys.
 func loadKeys(file, env string) ([][]byte, error) {
 	if file == "" && env == "" {
 		return nil, nil

@@ -61,7 +61,8 @@ func logIn(w http.ResponseWriter, r *http.Request) error {
 	}
 	if already != "" {
 		// What is in this session belongs to somebody, and must not become another's.
-		if err := flash.Add(ctx, warning, "You are logged in as "+already+". Log out first to use another name."); err != nil {
+		message := "You are logged in as " + already + ". Log out first to use another name."
+		if err := flash.Add(ctx, warning, message); err != nil {
 			return err
 		}
 		return redirect(w, r, to)

@@ -77,7 +77,7 @@ func addPost(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if err := dropDraft(ctx, forum); err != nil {
-		// The post is up, whatever has become of the session. An answer that said otherwise would be a reason to post again.
+		// The post is up, whatever has become of the session. To say otherwise would be a reason to post it again.
 		session.FromContext(ctx).Degrade()
 	}
 	return redirect(w, r, "/forums/"+forum.ID)

@@ -84,7 +84,7 @@ func (v *view) goOnWithout(err error) error {
 	session.FromContext(v.request.Context()).Degrade() // else a page that was not told of would be refused
 	if !v.Degraded {
 		v.Degraded = true
-		v.say(warning, "Sessions can’t be reached just now. You can read on, but your visits are not counted, and you can’t post.")
+		v.say(warning, "Sessions can’t be reached just now. You can read on, but no visit is counted, and you can’t post.")
 	}
 	return nil
 }
