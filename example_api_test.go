@@ -18,7 +18,7 @@ func issueToken(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := session.FromContext(r.Context()).SetOwner(account); err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
+		session.Error(w, r, err)
 		return
 	}
 	w.WriteHeader(http.StatusNoContent) // the token is in the header
@@ -39,7 +39,11 @@ func ExampleBearerHeader() {
 	mux.HandleFunc("POST /token", issueToken)
 	mux.HandleFunc("GET /whoami", func(w http.ResponseWriter, r *http.Request) {
 		owner, err := session.FromContext(r.Context()).Owner()
-		fmt.Fprintf(w, "%q, error: %v", owner, err)
+		if err != nil {
+			session.Error(w, r, err)
+			return
+		}
+		fmt.Fprintf(w, "You are %s.", owner)
 	})
 	api := m.Handler(mux)
 
@@ -54,5 +58,5 @@ func ExampleBearerHeader() {
 	r.Header.Set("Authorization", "Bearer "+token)
 	api.ServeHTTP(w, r)
 	fmt.Println(w.Body)
-	// Output: "robot", error: <nil>
+	// Output: You are robot.
 }

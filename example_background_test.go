@@ -35,18 +35,22 @@ func ExampleFromContext_incorrect() {
 	site := m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		err := report.Set(r.Context(), "under way")
 		token, err2 := session.FromContext(r.Context()).Token() // opens the session: keep it secret
+		if err := errors.Join(err, err2); err != nil {
+			session.Error(w, r, err)
+			return
+		}
 		job <- func() {
 			err := report.Set(r.Context(), "ready") // incorrect
 			fmt.Println("with the request's context, too late:", errors.Is(err, session.ErrTooLate))
 			fmt.Println("with the token, error:", finishReport(m, token))
 		}
-		fmt.Fprintln(w, "started, error:", errors.Join(err, err2))
+		fmt.Fprintln(w, "started")
 	}))
 
 	newBrowser(site).visit("POST /report")
 	(<-job)()
 	// Output:
-	// started, error: <nil>
+	// started
 	// with the request's context, too late: true
 	// with the token, error: <nil>
 }

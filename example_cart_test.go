@@ -29,9 +29,9 @@ func addBook(w http.ResponseWriter, r *http.Request) {
 	})
 	switch {
 	case errors.Is(err, errCartFull):
-		http.Error(w, err.Error(), http.StatusConflict)
+		http.Error(w, errCartFull.Error(), http.StatusConflict)
 	case err != nil:
-		http.Error(w, err.Error(), http.StatusInternalServerError)
+		session.Error(w, r, err)
 	default:
 		fmt.Fprintln(w, now.Books)
 	}

@@ -16,7 +16,7 @@ func membersOnly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch user, err := session.FromContext(r.Context()).Owner(); {
 		case err != nil:
-			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			session.Error(w, r, err)
 		case user == "":
 			http.Error(w, "Members only.", http.StatusUnauthorized)
 		default:
@@ -36,7 +36,11 @@ func ExampleManager_Handler_chi() {
 	r := chi.NewRouter()
 	r.Use(m.Handler)
 	r.Post("/join", func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintln(w, "joined, error:", session.FromContext(r.Context()).SetOwner("ann"))
+		if err := session.FromContext(r.Context()).SetOwner("ann"); err != nil {
+			session.Error(w, r, err)
+			return
+		}
+		fmt.Fprintln(w, "You have joined.")
 	})
 	r.Group(func(r chi.Router) {
 		r.Use(membersOnly)
@@ -48,6 +52,6 @@ func ExampleManager_Handler_chi() {
 	newBrowser(r).visit("GET /rooms/library", "POST /join", "GET /rooms/library")
 	// Output:
 	// Members only.
-	// joined, error: <nil>
+	// You have joined.
 	// This is the library.
 }

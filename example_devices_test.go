@@ -17,24 +17,39 @@ type devices struct{ sessions *session.Manager }
 func (d devices) logIn(w http.ResponseWriter, r *http.Request) {
 	s := session.FromContext(r.Context())
 	err := errors.Join(s.Renew(), s.SetOwner(r.FormValue("user")), s.SetLabel("device", r.FormValue("device")))
-	fmt.Fprintln(w, "logged in, error:", err)
+	if err != nil {
+		session.Error(w, r, err)
+		return
+	}
+	fmt.Fprintln(w, "You are logged in.")
+}
+
+// owner returns the user who is logged in, or answers the request in the handler's place.
+func (d devices) owner(w http.ResponseWriter, r *http.Request) (user string, ok bool) {
+	user, err := session.FromContext(r.Context()).Owner()
+	switch {
+	case err != nil: // never take an error for "not logged in"
+		session.Error(w, r, err)
+	case user == "":
+		http.Error(w, "Please log in.", http.StatusUnauthorized)
+	}
+	return user, err == nil && user != ""
 }
 
 func (d devices) list(w http.ResponseWriter, r *http.Request) {
-	s := session.FromContext(r.Context())
-	user, err := s.Owner()
-	if err != nil || user == "" { // an empty owner would list everybody's
-		http.Error(w, "Please log in.", http.StatusUnauthorized)
+	user, ok := d.owner(w, r)
+	if !ok {
 		return
 	}
+	this := session.FromContext(r.Context()).ID()
 	var found []string
 	for info, err := range d.sessions.Sessions(r.Context(), session.Filter{Owner: user}) {
 		if err != nil {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
+			session.Error(w, r, err)
 			return
 		}
 		device := info.Labels["device"]
-		if info.ID == s.ID() {
+		if info.ID == this {
 			device += " (this one)"
 		}
 		found = append(found, device)
@@ -44,14 +59,17 @@ func (d devices) list(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d devices) logOutOthers(w http.ResponseWriter, r *http.Request) {
-	s := session.FromContext(r.Context())
-	user, err := s.Owner()
-	if err != nil || user == "" {
-		http.Error(w, "Please log in.", http.StatusUnauthorized)
+	user, ok := d.owner(w, r)
+	if !ok {
 		return
 	}
-	n, err := d.sessions.EndOwner(r.Context(), user, s.ID()) // without s.ID(): here as well
-	fmt.Fprintln(w, "logged out elsewhere:", n, "error:", err)
+	this := session.FromContext(r.Context()).ID()
+	n, err := d.sessions.EndOwner(r.Context(), user, this) // without this one's ID: here as well
+	if err != nil {
+		session.Error(w, r, err)
+		return
+	}
+	fmt.Fprintln(w, "Sessions ended elsewhere:", n)
 }
 
 // List the devices on which a user is logged in, and log out everywhere else.
@@ -71,9 +89,9 @@ func ExampleManager_EndOwner() {
 	laptop.visit("POST /login?user=ann&device=laptop", "GET /devices", "POST /logout-others")
 	phone.visit("GET /devices")
 	// Output:
-	// logged in, error: <nil>
-	// logged in, error: <nil>
+	// You are logged in.
+	// You are logged in.
 	// laptop (this one), phone
-	// logged out elsewhere: 1 error: <nil>
+	// Sessions ended elsewhere: 1
 	// Please log in.
 }

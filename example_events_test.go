@@ -28,13 +28,17 @@ func ExampleManager_Subscribe() {
 	defer cancel()
 
 	site := m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintln(w, "logged in, error:", session.FromContext(r.Context()).SetOwner("ann"))
+		if err := session.FromContext(r.Context()).SetOwner("ann"); err != nil {
+			session.Error(w, r, err)
+			return
+		}
+		fmt.Fprintln(w, "You are logged in.")
 	}))
 	newBrowser(site).visit("POST /login")
 	newBrowser(site).visit("POST /login") // ann may have one session
 	fmt.Println(<-told)
 	// Output:
-	// logged in, error: <nil>
-	// logged in, error: <nil>
+	// You are logged in.
+	// You are logged in.
 	// a session of ann has ended, evicted: true
 }

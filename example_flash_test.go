@@ -14,7 +14,7 @@ var notices = session.NewFlash("notices")
 
 func saveProfile(w http.ResponseWriter, r *http.Request) {
 	if err := notices.Add(r.Context(), "info", "Your profile is saved."); err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
+		session.Error(w, r, err)
 		return
 	}
 	http.Redirect(w, r, "/profile", http.StatusSeeOther) // the notice is stored before the redirect goes out
@@ -24,7 +24,7 @@ func closeProfile(w http.ResponseWriter, r *http.Request) {
 	err := session.FromContext(r.Context()).End()
 	err = errors.Join(err, notices.Add(r.Context(), "warning", "You have logged out.")) // in a new session, without a name
 	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
+		session.Error(w, r, err)
 		return
 	}
 	http.Redirect(w, r, "/profile", http.StatusSeeOther)
@@ -33,7 +33,7 @@ func closeProfile(w http.ResponseWriter, r *http.Request) {
 func showProfile(w http.ResponseWriter, r *http.Request) {
 	messages, err := notices.Take(r.Context())
 	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
+		session.Error(w, r, err)
 		return
 	}
 	for _, m := range messages {

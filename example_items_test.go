@@ -21,7 +21,7 @@ func showPost(w http.ResponseWriter, r *http.Request) {
 	case errors.As(err, &bad): // the id is too long for a name, say
 		http.NotFound(w, r)
 	case err != nil:
-		http.Error(w, err.Error(), http.StatusInternalServerError)
+		session.Error(w, r, err)
 	default:
 		fmt.Fprintf(w, "You have read post %s %d times.\n", id, n)
 	}

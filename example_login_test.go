@@ -14,7 +14,7 @@ func logIn(w http.ResponseWriter, r *http.Request) {
 	user := r.FormValue("user") // here the password is checked
 	s := session.FromContext(r.Context())
 	if err := errors.Join(s.Renew(), s.SetOwner(user)); err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
+		session.Error(w, r, err)
 		return
 	}
 	http.Redirect(w, r, "/", http.StatusSeeOther)
@@ -22,7 +22,7 @@ func logIn(w http.ResponseWriter, r *http.Request) {
 
 func logOut(w http.ResponseWriter, r *http.Request) {
 	if err := session.FromContext(r.Context()).End(); err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
+		session.Error(w, r, err)
 		return
 	}
 	http.Redirect(w, r, "/", http.StatusSeeOther)
@@ -32,7 +32,7 @@ func greet(w http.ResponseWriter, r *http.Request) {
 	user, err := session.FromContext(r.Context()).Owner()
 	switch {
 	case err != nil: // never take an error for "not logged in"
-		http.Error(w, err.Error(), http.StatusInternalServerError)
+		session.Error(w, r, err)
 	case user == "":
 		fmt.Fprintln(w, "Please log in.")
 	default:

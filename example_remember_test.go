@@ -19,7 +19,7 @@ func logInAndRemember(w http.ResponseWriter, r *http.Request) {
 	}
 	info, err2 := s.Info()
 	if err := errors.Join(err, err2); err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
+		session.Error(w, r, err)
 		return
 	}
 	fmt.Fprintf(w, "Come back within %v.\n", info.Expires.Sub(info.Created))

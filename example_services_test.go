@@ -29,12 +29,16 @@ func lockAccount(w http.ResponseWriter, r *http.Request) {
 	accounts, err := service.Query[Accounts](ctx)
 	sessions, err2 := service.Query[*session.Manager](ctx) // a Manager provides itself
 	if err := errors.Join(err, err2); err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
+		session.Error(w, r, err)
 		return
 	}
 	err = accounts.Lock(ctx, user)
 	n, err2 := sessions.EndOwner(ctx, user)
-	fmt.Fprintf(w, "%s is locked and has lost %d sessions, error: %v\n", user, n, errors.Join(err, err2))
+	if err := errors.Join(err, err2); err != nil {
+		session.Error(w, r, err)
+		return
+	}
+	fmt.Fprintf(w, "%s is locked and has lost %d sessions.\n", user, n)
 }
 
 // Give handlers what they need without global variables: the session service and your own.
@@ -52,5 +56,5 @@ func Example_services() {
 	mux.HandleFunc("POST /accounts/{user}/lock", lockAccount)
 
 	newBrowser(m.Handler(mux)).visit("POST /accounts/mallory/lock")
-	// Output: mallory is locked and has lost 0 sessions, error: <nil>
+	// Output: mallory is locked and has lost 0 sessions.
 }

@@ -42,15 +42,19 @@ func ExampleNew_ownStore() {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /static", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "static") })
 	mux.HandleFunc("GET /theme", func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintln(w, "error:", theme.Set(r.Context(), "dark"))
+		if err := theme.Set(r.Context(), "dark"); err != nil {
+			session.Error(w, r, err)
+			return
+		}
+		fmt.Fprintln(w, "dark")
 	})
 
 	newBrowser(m.Handler(mux)).visit("GET /theme", "GET /static", "GET /theme")
 	// Output:
 	//   commit: created true edits 1 error <nil>
-	// error: <nil>
+	// dark
 	// static
 	//   load: error <nil>
 	//   commit: created false edits 1 error <nil>
-	// error: <nil>
+	// dark
 }

@@ -18,7 +18,7 @@ func stream(w http.ResponseWriter, r *http.Request) {
 	from, err := lastEvent.Get(ctx)
 	// A new session needs a cookie, so it must be there before the first byte: after it, Set returns ErrTooLate.
 	if err := errors.Join(err, lastEvent.Set(ctx, from)); err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
+		session.Error(w, r, err)
 		return
 	}
 	w.Header().Set("Content-Type", "text/event-stream")

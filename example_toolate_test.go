@@ -23,7 +23,7 @@ func chooseLanguageTooLate(w http.ResponseWriter, r *http.Request) {
 // The correct handler changes the session first, and writes then.
 func chooseLanguage(w http.ResponseWriter, r *http.Request) {
 	if err := language.Set(r.Context(), "en"); err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
+		session.Error(w, r, err)
 		return
 	}
 	fmt.Fprintln(w, "Welcome.")

@@ -12,9 +12,9 @@ import (
 var pageVisits = session.NewCounter("visits")
 
 func countHit(w http.ResponseWriter, r *http.Request) {
-	n, err := pageVisits.Add(r.Context(), 1)
+	n, err := pageVisits.Next(r.Context())
 	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
+		session.Error(w, r, err)
 		return
 	}
 	fmt.Fprintf(w, "Visit %d\n", n)

@@ -41,7 +41,7 @@ func TestPostBeforeLogin(t *testing.T) {
 	other := ada.anotherTab()
 	other.open("/")
 	other.click(button("Log out"))
-	other.want("You are logged out.")
+	other.want("You have logged out.")
 
 	ada.write(field("Your post"), text)
 	ada.click(button("Post"))

@@ -49,7 +49,8 @@ start_database() {
 # start_forum NUMBER starts a forum on a free port, and adds it to addresses.
 start_forum() {
 	local out=$dir/forum$1 address=
-	"$dir/forum" -name "forum$1" -listen 127.0.0.1:0 -store "postgres://forum@/forum?host=$dir/db" >"$out" 2>"$out.log" &
+	"$dir/forum" -name "forum$1" -listen 127.0.0.1:0 -trusted-proxies 127.0.0.1 \
+		-store "postgres://forum@/forum?host=$dir/db" >"$out" 2>"$out.log" &
 	local pid=$!
 	jobs_started+=("$pid")
 	for _ in $(seq 200); do
@@ -89,6 +90,7 @@ balancer_config() {
 			default-server inter 250ms fall 1 rise 1
 		frontend site
 			bind $listen
+			http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]
 			http-response set-header X-Served-By %s
 			use_backend ready if { nbsrv(ready) gt 0 }
 			default_backend live

@@ -32,12 +32,13 @@ func newApp(on storage, cfg settings) (*app, error) {
 	}
 	// The Manager provides itself in services.
 	manager, err := session.New(countingStore{on.sessions}, &session.Config{
-		Keys:        cfg.keys,
-		Cookie:      cfg.cookie(),
-		IdleTimeout: cfg.idle,
-		MaxPerOwner: maxPerOwner,
-		Services:    services,
-		OnError:     showError,
+		Keys:           cfg.keys,
+		Cookie:         cfg.cookie(),
+		TrustedProxies: cfg.proxies,
+		IdleTimeout:    cfg.idle,
+		MaxPerOwner:    maxPerOwner,
+		Services:       services,
+		OnError:        showError,
 	})
 	if err != nil {
 		return nil, err
@@ -46,7 +47,7 @@ func newApp(on storage, cfg settings) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
-	health := &health{store: on.sessions}
+	health := &health{sessions: manager}
 	return &app{routes(manager, health, connections), services, health, connections}, nil
 }
 

@@ -138,6 +138,14 @@ func (b *browser) cookie() string {
 	return ""
 }
 
+// withoutRedirects returns the same browser as one that stays where it is sent.
+func (b *browser) withoutRedirects() *browser {
+	stays, client := *b, *b.client
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	stays.client = &client
+	return &stays
+}
+
 // loggedIn reports whether the pages show a name and a way out.
 func (b *browser) loggedIn() bool {
 	b.t.Helper()

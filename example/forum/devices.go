@@ -98,7 +98,7 @@ func endDevice(w http.ResponseWriter, r *http.Request) error {
 	if err := manager.End(ctx, id); err != nil {
 		return err
 	}
-	if err := addFlash(ctx, "The session on "+devices[at].Name+" has ended."); err != nil {
+	if err := flash.Add(ctx, info, "The session on "+devices[at].Name+" has ended."); err != nil {
 		return err
 	}
 	return redirect(w, r, "/sessions")
@@ -134,7 +134,7 @@ func endOtherDevices(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := addFlash(ctx, "Ended "+count(ended, "other session")+"."); err != nil {
+	if err := flash.Add(ctx, info, "Ended "+count(ended, "other session")+"."); err != nil {
 		return err
 	}
 	return redirect(w, r, "/sessions")

@@ -67,7 +67,7 @@ func TestEndingThisDeviceLogsOut(t *testing.T) {
 	b.logIn("Ann")
 	other.logIn("Ann")
 	id := other.otherDevices()[0]
-	b.post("/sessions/end", "id", id).wants(t, http.StatusOK, "You are logged out.")
+	b.post("/sessions/end", "id", id).wants(t, http.StatusOK, "You have logged out.")
 	if b.loggedIn() {
 		t.Error("still logged in")
 	}

@@ -13,6 +13,8 @@
 //   - forums.go, atonce.go: a counter that is exact however many requests come at once
 //   - login.go: what to call at login and at logout
 //   - flash.go: messages shown once
+//   - errors.go: what to answer when the session, or anything else, can't be used
+//   - view.go: pages that go on without the session when it can't be reached
 //   - devices.go: "your sessions", "log out everywhere else"
 //   - usage.go: how much of the store a request uses
 //   - connections.go, traffic.go, ratelimit.go: what is kept of a connection, by layers that don't know of each other

@@ -7,14 +7,16 @@ import (
 	"github.com/lazysession/session"
 )
 
-// cookieNames are the defaults of session.Cookie, with TLS and without.
-var cookieNames = []string{"__Host-session", "session"}
+// isOurs reports whether a request's cookie is that of the session: it has one name over TLS and another without.
+func isOurs(r *http.Request, c *http.Cookie) bool {
+	overTLS := r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" // in good faith: no harm can be done with it
+	return c.Name == "__Host-session" || c.Name == "session" && !overTLS
+}
 
 // sessionHasEnded reports whether the visitor's cookie is that of a session which is no more. A logout removes the
 // cookie, so this one has ended in another way. Ask before anything begins a new session.
 func sessionHasEnded(r *http.Request) (bool, error) {
-	ours := func(c *http.Cookie) bool { return slices.Contains(cookieNames, c.Name) }
-	if !slices.ContainsFunc(r.Cookies(), ours) {
+	if !slices.ContainsFunc(r.Cookies(), func(c *http.Cookie) bool { return isOurs(r, c) }) {
 		return false, nil
 	}
 	exists, err := session.FromContext(r.Context()).Exists()

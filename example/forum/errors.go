@@ -51,8 +51,9 @@ func crossSite(http.ResponseWriter, *http.Request) error {
 		Text: "Another site sent this form in your name. Nothing was changed."}
 }
 
-// problemOf returns what a visitor is told of an error. What they can't help is not explained to them.
-func problemOf(err error) problem {
+// problemOf returns what a visitor is told of an error. What they can't help is not explained to them. It writes the
+// headers that belong to that.
+func problemOf(w http.ResponseWriter, r *http.Request, err error) problem {
 	var told problem
 	var tooMuch *http.MaxBytesError
 	switch {
@@ -62,20 +63,50 @@ func problemOf(err error) problem {
 		return problem{Status: http.StatusNotFound, Title: "Nothing here", Text: "There is no such forum."}
 	case errors.Is(err, errNoDevice):
 		return problem{Status: http.StatusNotFound, Title: "Nothing here", Text: "You have no such session. It may have ended already."}
-	case errors.As(err, &tooMuch), errors.Is(err, session.ErrTooLarge):
-		return problem{Status: http.StatusRequestEntityTooLarge, Title: "Too much", Text: "That is more than fits. Nothing was saved."}
-	case errors.Is(err, session.ErrEnded), errors.Is(err, session.ErrConflict):
-		return problem{Status: http.StatusConflict, Title: "Your session has moved on",
-			Text: "It ended or changed while this page was being made, in another tab perhaps. Nothing was saved."}
-	case errors.Is(err, session.ErrUnavailable):
-		return problem{Status: http.StatusServiceUnavailable, Title: "Back in a moment",
-			Text: "Sessions can't be reached just now, and it is not certain that anything was saved."}
+	case errors.As(err, &tooMuch):
+		return tooLarge
 	case errors.Is(err, errNoPosts):
-		return problem{Status: http.StatusServiceUnavailable, Title: "Back in a moment",
-			Text: "Posts can't be reached just now, and it is not certain that anything was saved."}
+		return postsAreAway(w, r, err)
 	}
-	return problem{Status: http.StatusInternalServerError, Title: "Something broke", Text: "It is not your fault, and it was noted."}
+	return sessionProblem(w, r, err)
 }
+
+var tooLarge = problem{Status: http.StatusRequestEntityTooLarge, Title: "Too much",
+	Text: "That is more than fits. Nothing was saved."}
+
+func postsAreAway(w http.ResponseWriter, r *http.Request, err error) problem {
+	slog.Error("forum: posts can't be reached", "method", r.Method, "path", r.URL.Path, "error", err)
+	w.Header().Set("Retry-After", "2")
+	return problem{Status: http.StatusServiceUnavailable, Title: "Back in a moment",
+		Text: "Posts can't be reached just now, and it is not certain that anything was saved."}
+}
+
+// sessionProblem leaves the status, the headers and the log to session.Error. Only the words are the forum's own.
+func sessionProblem(w http.ResponseWriter, r *http.Request, err error) problem {
+	h := &head{ResponseWriter: w}
+	session.Error(h, r, err)
+	switch h.status {
+	case http.StatusRequestEntityTooLarge:
+		return tooLarge
+	case http.StatusConflict:
+		return problem{Status: h.status, Title: "Your session has moved on",
+			Text: "It ended or changed while this page was being made, in another tab perhaps. Nothing was saved."}
+	case http.StatusServiceUnavailable:
+		return problem{Status: h.status, Title: "Back in a moment",
+			Text: "Sessions can't be reached just now, and it is not certain that anything was saved."}
+	}
+	return problem{Status: h.status, Title: "Something broke", Text: "It is not your fault, and it was noted."}
+}
+
+// A head takes the head of an answer and leaves its body.
+type head struct {
+	http.ResponseWriter
+	status int
+}
+
+func (h *head) WriteHeader(status int) { h.status = status }
+
+func (h *head) Write(b []byte) (int, error) { return len(b), nil }
 
 // showError answers with a page that tells of an error. It uses no session, for that may be what is broken, and so can
 // stand for a response that the Manager threw away (Config.OnError).
@@ -96,13 +127,7 @@ func errorView(r *http.Request, told problem) *view {
 }
 
 func answerError(w http.ResponseWriter, r *http.Request, err error, viewOf func(*http.Request, problem) *view) {
-	told := problemOf(err)
-	if told.Status >= http.StatusInternalServerError {
-		slog.Error("forum: request failed", "method", r.Method, "path", r.URL.Path, "error", err)
-	}
-	if told.Status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "5")
-	}
+	told := problemOf(w, r, err)
 	if r.Method == http.MethodGet && told.passes() {
 		told.Again = r.URL.Path
 	}

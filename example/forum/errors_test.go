@@ -4,65 +4,82 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
-	"sync/atomic"
+	"net/http/httptest"
+	"strings"
 	"testing"
 
+	"github.com/lazysession/session"
+	"github.com/lazysession/session/sessiontest"
 	"github.com/lazysession/session/store"
 	"github.com/lazysession/session/store/mem"
 )
 
-// A brittleStore fails when it is told to.
-type brittleStore struct {
-	*mem.Store
-	loadErr, commitErr atomic.Pointer[error]
+// startBrittleForum serves a forum on a store that fails when it is told to.
+func startBrittleForum(t *testing.T) (address string, sessions *sessiontest.BrokenStore) {
+	t.Helper()
+	sessions = sessiontest.Broken(mem.New(nil))
+	return startForumOn(t, sessions), sessions
 }
 
-func failWith(p *atomic.Pointer[error], err error) { p.Store(&err) }
-
-func (s *brittleStore) Load(ctx context.Context, t store.Token) (*store.Record, error) {
-	if err := s.loadErr.Load(); err != nil {
-		return nil, *err
-	}
-	return s.Store.Load(ctx, t)
-}
-
-func (s *brittleStore) Commit(ctx context.Context, t store.Token, c *store.Change) (*store.Record, error) {
-	if err := s.commitErr.Load(); err != nil {
-		return nil, *err
-	}
-	return s.Store.Commit(ctx, t, c)
-}
+var errInternal = errors.New("no route to forum@db.internal")
 
 func TestAStoreThatIsDownIsAnErrorPage(t *testing.T) {
-	sessions := &brittleStore{Store: mem.New(nil)}
-	b := openBrowser(t, startForumOn(t, sessions))
+	address, sessions := startBrittleForum(t)
+	b := openBrowser(t, address)
 	b.logIn("Ann")
-
-	failWith(&sessions.commitErr, errors.New("disk full"))
-	a := b.get("/forums/lobby")
-	a.wants(t, http.StatusServiceUnavailable, "Back in a moment", `href="/forums/lobby"`)
-	a.wantsNot(t, "disk full")
-	a.wantsNot(t, "You have visited")
-
-	failWith(&sessions.loadErr, errors.New("no route"))
-	for _, path := range []string{"/", "/forums/lobby", "/sessions", "/inside", "/forums/go/new"} {
-		b.get(path).wants(t, http.StatusServiceUnavailable, "Back in a moment")
+	for _, calls := range [][]sessiontest.Call{{sessiontest.Load}, {sessiontest.Load, sessiontest.Commit}} {
+		sessions.Fail(errInternal, calls...)
+		for _, path := range []string{
+			"/sessions", "/inside", "/login", "/forums/go/new", "/forums/go/at-once", "/forums/go/visit.svg",
+		} {
+			a := b.get(path)
+			a.wants(t, http.StatusServiceUnavailable, "Back in a moment", `href="`+path+`"`)
+			a.wantsNot(t, "db.internal")
+		}
+		b.post("/login", "name", "Bob").wants(t, http.StatusServiceUnavailable, "Back in a moment")
+		b.post("/forums/go/posts", "text", "hello").wants(t, http.StatusServiceUnavailable, "Back in a moment")
+		b.post("/logout").wants(t, http.StatusServiceUnavailable, "Back in a moment")
+		b.get("/about").wants(t, http.StatusOK)
 	}
-	b.get("/about").wants(t, http.StatusOK)
-
-	sessions.loadErr.Store(nil)
-	sessions.commitErr.Store(nil)
+	sessions.Mend()
 	if !b.loggedIn() {
 		t.Error("not logged in any more, though the store is back")
+	}
+	b.get("/forums/go").wantsNot(t, "hello")
+}
+
+// The status and the headers of an error page are those of session.Error. Its words are the forum's own, and name nothing
+// internal.
+func TestErrorPagesAnswerAsSessionErrorDoes(t *testing.T) {
+	for _, why := range []error{
+		session.ErrUnavailable, session.ErrOutcomeUnknown, context.Canceled, context.DeadlineExceeded,
+		session.ErrEnded, session.ErrConflict, session.ErrTooLarge, session.ErrTooLate,
+		&session.ValueError{Name: "user", Err: errInternal},
+	} {
+		err := fmt.Errorf("%w: %w", why, errInternal)
+		page, plain := httptest.NewRecorder(), httptest.NewRecorder()
+		showError(page, httptest.NewRequest("GET", "/", nil), err)
+		session.Error(plain, httptest.NewRequest("GET", "/", nil), err)
+		if page.Code != plain.Code || page.Header().Get("Retry-After") != plain.Header().Get("Retry-After") {
+			t.Errorf("%v: got %d with Retry-After %q, want %d with %q", why,
+				page.Code, page.Header().Get("Retry-After"), plain.Code, plain.Header().Get("Retry-After"))
+		}
+		if got := page.Header().Get("Content-Type"); got != "text/html; charset=utf-8" {
+			t.Errorf("%v: the page is %q, want text/html", why, got)
+		}
+		if body := page.Body.String(); !strings.Contains(body, "</html>") || strings.Contains(body, "db.internal") {
+			t.Errorf("%v: want a page without the host's name:\n%s", why, body)
+		}
 	}
 }
 
 func TestASessionThatEndsMeanwhileIsAConflict(t *testing.T) {
-	sessions := &brittleStore{Store: mem.New(nil)}
-	b := openBrowser(t, startForumOn(t, sessions))
+	address, sessions := startBrittleForum(t)
+	b := openBrowser(t, address)
 	b.logIn("Ann")
-	failWith(&sessions.commitErr, store.ErrNotFound)
+	sessions.FailNext(1, store.ErrNotFound, sessiontest.Commit)
 	b.get("/forums/lobby").wants(t, http.StatusConflict, "Your session has moved on", "Load the page again")
 }
 
@@ -94,8 +111,8 @@ func TestEveryAnswerIsProtected(t *testing.T) {
 
 // Every page has the account or a way to it: also those that don't use the session, and those of errors.
 func TestNoPageLosesTheAccount(t *testing.T) {
-	sessions := &brittleStore{Store: mem.New(nil)}
-	guest := openBrowser(t, startForumOn(t, sessions))
+	address, sessions := startBrittleForum(t)
+	guest := openBrowser(t, address)
 	member := openBrowser(t, guest.address)
 	member.logIn("Ann")
 	for _, path := range []string{"/", "/forums/lobby", "/nowhere", "/forums/nope", "/forums/go?before=x"} {
@@ -106,7 +123,8 @@ func TestNoPageLosesTheAccount(t *testing.T) {
 	for _, path := range []string{"/about", "/connection", "/?%00"} {
 		member.get(path).wants(t, member.get(path).status, "Your account</a>")
 	}
-	failWith(&sessions.loadErr, errors.New("no route"))
-	member.get("/").wants(t, http.StatusServiceUnavailable, "Your account</a>")
+	sessions.Fail(nil, sessiontest.Load)
+	member.get("/").wants(t, http.StatusOK, "Your account</a>")
+	member.get("/inside").wants(t, http.StatusServiceUnavailable, "Your account</a>")
 	member.get("/nowhere").wants(t, http.StatusNotFound, "Your account</a>")
 }

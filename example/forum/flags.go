@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"strconv"
 	"strings"
@@ -21,11 +22,12 @@ type settings struct {
 	keys            [][]byte
 	idle            time.Duration
 	tlsCert, tlsKey string
-	behindTLS       bool          // a proxy in front ends TLS
-	store           string        // a PostgreSQL connection string; empty: memory
-	rate            int           // requests a second on one connection; 0: any number
-	name            string        // of this server, for its pages; empty: it has none
-	drain           time.Duration // from the signal to stop to the last connection accepted
+	behindTLS       bool           // a proxy in front ends TLS
+	proxies         []netip.Prefix // proxies that tell whether a visitor came over TLS
+	store           string         // a PostgreSQL connection string; empty: memory
+	rate            int            // requests a second on one connection; 0: any number
+	name            string         // of this server, for its pages; empty: it has none
+	drain           time.Duration  // from the signal to stop to the last connection accepted
 }
 
 // keysVariable is the environment variable with the signing keys, where no file has them.
@@ -42,6 +44,8 @@ func parseSettings(args []string, getenv func(string) string) (settings, error) 
 	flags.StringVar(&s.tlsCert, "tls-cert", "", "`file` with the certificate, to serve https")
 	flags.StringVar(&s.tlsKey, "tls-key", "", "`file` with the certificate's key")
 	flags.BoolVar(&s.behindTLS, "behind-tls", false, "serve http to a proxy that serves https to visitors")
+	flags.Func("trusted-proxies", "`addresses` of proxies that serve both http and https to visitors and say which in\n"+
+		"X-Forwarded-Proto: 10.0.0.0/8 and the like, separated by commas", s.addProxies)
 	flags.StringVar(&s.store, "store", "", "postgres://… `URL` of the database for sessions and posts, so that several forums are one site\n"+
 		"(without it: memory; the password may be in PGPASSWORD or ~/.pgpass)")
 	flags.IntVar(&s.rate, "rate", 1000, "how many `requests` a second one connection may make; 0 for any number, as behind a\n"+
@@ -70,6 +74,8 @@ func (s settings) check() error {
 		return errors.New("-rate is negative")
 	case (s.tlsCert == "") != (s.tlsKey == ""):
 		return errors.New("-tls-cert and -tls-key go together")
+	case len(s.proxies) > 0 && s.secure():
+		return errors.New("-trusted-proxies is for sites that serve http too: not with -tls-cert or -behind-tls")
 	case s.store == "":
 		return nil
 	case !isPostgres(s.store): // which is not printed: there may be a password in it
@@ -81,28 +87,48 @@ func (s settings) check() error {
 	return nil
 }
 
+// addProxies takes prefixes and single addresses.
+func (s *settings) addProxies(text string) error {
+	for field := range strings.SplitSeq(text, ",") {
+		field = strings.TrimSpace(field)
+		prefix, err := netip.ParsePrefix(field)
+		if addr, addrErr := netip.ParseAddr(field); addrErr == nil {
+			prefix, err = addr.Prefix(addr.BitLen())
+		}
+		if err != nil {
+			return err
+		}
+		s.proxies = append(s.proxies, prefix)
+	}
+	return nil
+}
+
 func isPostgres(url string) bool {
 	return strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
 }
 
 func (s settings) tls() bool { return s.tlsCert != "" }
 
-// secure reports whether visitors come over https.
+// secure reports whether all visitors come over https.
 func (s settings) secure() bool { return s.tls() || s.behindTLS }
 
-// cookie is the safe default over TLS. Over plain http browsers would drop that one, so development needs another.
+// cookie is the safe default over TLS. Over plain http browsers would drop that one, so a site that serves both has one
+// for each, and development needs another.
 func (s settings) cookie() session.Cookie {
-	if s.secure() {
+	switch {
+	case s.secure():
 		return session.Cookie{}
+	case len(s.proxies) > 0:
+		return session.Cookie{Secure: session.SecureAuto}
 	}
 	return session.Cookie{Secure: session.InsecureForDevelopment}
 }
 
 // warn says what is fine on a developer's machine and nowhere else.
 func (s settings) warn() {
-	if !s.secure() {
+	if s.cookie().Secure == session.InsecureForDevelopment {
 		slog.Warn("forum: plain http, so the session cookie is not Secure (session.InsecureForDevelopment)." +
-			" Anywhere but on your own machine, use -tls-cert and -tls-key, or -behind-tls")
+			" Anywhere but on your own machine, use -tls-cert and -tls-key, -behind-tls or -trusted-proxies")
 	}
 	if len(s.keys) == 0 {
 		slog.Warn("forum: no keys given, so cookies are signed with a random one. Use -keys or " + keysVariable)

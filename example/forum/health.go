@@ -21,7 +21,7 @@ const readyTimeout = time.Second
 // A health tells a load balancer whether to send visitors here. A store that is away is a reason to prefer another
 // server, but not to send visitors nowhere: where no server is ready, those that are live go on.
 type health struct {
-	store    store.Pinger
+	sessions store.Pinger // the Manager
 	draining atomic.Bool
 }
 
@@ -36,7 +36,7 @@ func (h *health) ready(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case h.draining.Load():
 		tell(w, http.StatusServiceUnavailable, "stopping")
-	case h.store.Ping(ctx) != nil: // why is not for strangers to know
+	case h.sessions.Ping(ctx) != nil: // why is not for strangers to know
 		tell(w, http.StatusServiceUnavailable, "the store does not answer")
 	default:
 		tell(w, http.StatusOK, "ok")

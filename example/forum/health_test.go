@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/lazysession/session/sessiontest"
 	"github.com/lazysession/session/store"
 	"github.com/lazysession/session/store/mem"
 )
@@ -28,7 +29,7 @@ func TestHealth(t *testing.T) {
 			"store is broken": {func(context.Context) error { return errors.New("broken") }, http.StatusServiceUnavailable},
 			"store hangs":     {func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, http.StatusServiceUnavailable},
 		} {
-			h := &health{store: c.ping}
+			h := &health{sessions: c.ping}
 			wantHealth(t, name, h, http.StatusOK, c.ready)
 			h.drain()
 			wantHealth(t, name+", stopping", h, http.StatusOK, http.StatusServiceUnavailable)
@@ -50,6 +51,17 @@ func askHealth(h http.HandlerFunc) int {
 	w := httptest.NewRecorder()
 	h(w, httptest.NewRequest("GET", "/", nil))
 	return w.Code
+}
+
+// Ready asks the store, by the Manager.
+func TestReadyIsWhatTheStoreSays(t *testing.T) {
+	address, sessions := startBrittleForum(t)
+	b := openBrowser(t, address)
+	sessions.Fail(errInternal, sessiontest.Ping)
+	a := b.get(readyPath)
+	a.wants(t, http.StatusServiceUnavailable, "the store does not answer")
+	a.wantsNot(t, "db.internal")
+	b.get(livePath).wants(t, http.StatusOK)
 }
 
 // A balancer that asks twice a second must cost the store nothing but a ping.

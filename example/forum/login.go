@@ -38,10 +38,8 @@ func showLoginForm(w http.ResponseWriter, r *http.Request, status int, data logi
 	return v.show(w, status, "login", data)
 }
 
-// askToLogIn says why, with one of the notices, and comes back to the forum afterwards.
-func askToLogIn(w http.ResponseWriter, r *http.Request, f Forum, notice string) error {
-	return redirect(w, r, "/login?notice="+notice+"&forum="+url.QueryEscape(f.ID))
-}
+// pathOfLogin is the address of a login that comes back to a forum afterwards.
+func pathOfLogin(f Forum) string { return "/login?forum=" + url.QueryEscape(f.ID) }
 
 func logIn(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
@@ -63,7 +61,8 @@ func logIn(w http.ResponseWriter, r *http.Request) error {
 	}
 	if already != "" {
 		// What is in this session belongs to somebody, and must not become another's.
-		if err := addFlash(ctx, "You are logged in as "+already+". Log out first to use another name."); err != nil {
+		message := "You are logged in as " + already + ". Log out first to use another name."
+		if err := flash.Add(ctx, warning, message); err != nil {
 			return err
 		}
 		return redirect(w, r, to)
@@ -71,7 +70,7 @@ func logIn(w http.ResponseWriter, r *http.Request) error {
 	if err := beginLogin(ctx, name, deviceName(r.UserAgent()), r.PostForm.Get("remember") != ""); err != nil {
 		return err
 	}
-	if err := addFlash(ctx, "Welcome, "+name+"."); err != nil {
+	if err := flash.Add(ctx, info, "Welcome, "+name+"."); err != nil {
 		return err
 	}
 	return redirect(w, r, to)
@@ -89,22 +88,22 @@ func beginLogin(ctx context.Context, name, device string, remember bool) error {
 		s.SetOwner(name), // puts it into the list of this owner's sessions
 		s.SetLabel("device", device),
 	)
-	if err != nil || !remember {
-		return err
+	if remember {
+		err = errors.Join(err, s.Remember(rememberFor))
 	}
-	return errors.Join(
-		s.Persist(true), // a cookie that outlives the browser
-		s.SetLifetime(rememberFor),
-		s.SetIdleTimeout(rememberFor),
-	)
+	return err
 }
 
-// logOut ends the session. What is ended takes no more values, so the goodbye travels in the URL, as a code.
+// logOut ends the session. The goodbye waits in a new one, which is nobody's.
 func logOut(w http.ResponseWriter, r *http.Request) error {
-	if err := session.FromContext(r.Context()).End(); err != nil {
+	ctx := r.Context()
+	if err := session.FromContext(ctx).End(); err != nil {
 		return err
 	}
-	return redirect(w, r, "/?notice=logged-out")
+	if err := flash.Add(ctx, info, "You have logged out. See you soon."); err != nil {
+		return err
+	}
+	return redirect(w, r, "/")
 }
 
 // afterLogin returns where to go on: to a new post, where somebody came from a forum. The address is made from the

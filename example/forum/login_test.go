@@ -32,10 +32,12 @@ func TestLogoutEndsTheSession(t *testing.T) {
 	b.logIn("Ann")
 	b.get("/forums/lobby")
 	old := b.cookie()
-	b.post("/logout").wants(t, http.StatusOK, "You are logged out.")
-	if b.cookie() != "" {
-		t.Error("the cookie is still there")
+	b.post("/logout").wants(t, http.StatusOK, `class="message info">You have logged out. See you soon.`)
+	if b.cookie() == old || b.loggedIn() {
+		t.Error("still logged in")
 	}
+	b.get("/").wantsNot(t, "You have logged out.")
+	b.get("/inside").wants(t, http.StatusOK, "0 values", ">nobody<")
 	if got := b.get("/forums/lobby").visits(); got != 1 {
 		t.Errorf("the visit after the logout is number %d, want 1", got)
 	}
@@ -84,7 +86,7 @@ func TestLoginLeadsToNoOtherSite(t *testing.T) {
 
 func TestRememberMe(t *testing.T) {
 	b := openBrowser(t, startForum(t))
-	b.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	b = b.withoutRedirects()
 	for remember, days := range map[string]float64{"": 0, "yes": 30} {
 		a := b.post("/login", "name", "Ann", "remember", remember)
 		a.wants(t, http.StatusSeeOther)

@@ -81,6 +81,13 @@ func TestCookieIsSafeOverTLS(t *testing.T) {
 	if got := (settings{behindTLS: true}).cookie().Secure; got != session.SecureAlways {
 		t.Errorf("behind a proxy with TLS, Secure is %v, want Always", got)
 	}
+	bothWays, err := parseSettings([]string{"-trusted-proxies", "127.0.0.1, 10.0.0.0/8"}, noEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := bothWays.cookie().Secure; got != session.SecureAuto || len(bothWays.proxies) != 2 {
+		t.Errorf("behind proxies that serve both: Secure is %v with %v, want Auto with two prefixes", got, bothWays.proxies)
+	}
 	if got := (settings{}).cookie().Secure; got != session.InsecureForDevelopment {
 		t.Errorf("over plain http, Secure is %v, want InsecureForDevelopment", got)
 	}
@@ -94,7 +101,7 @@ func TestKeysFromFileOrEnvironment(t *testing.T) {
 		base64.RawURLEncoding.EncodeToString([]byte(older)),
 	}
 	file := filepath.Join(t.TempDir(), "keys")
-	text := "# newest first\n" + lines[0] + "\n\n" + lines[1] + "\r\n" + lines[2]
+	text := lines[0] + "\n\n" + lines[1] + "\r\n" + lines[2]
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +122,7 @@ func TestKeysFromFileOrEnvironment(t *testing.T) {
 
 func TestSettingsThatAreRefused(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "empty")
-	if err := os.WriteFile(empty, []byte("# none\n"), 0o600); err != nil {
+	if err := os.WriteFile(empty, []byte("\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	keys := filepath.Join(t.TempDir(), "keys")
@@ -129,6 +136,9 @@ func TestSettingsThatAreRefused(t *testing.T) {
 	}{
 		"an argument":    {[]string{"now"}, ""},
 		"negative rate":  {[]string{"-rate", "-1"}, ""},
+		"no address":     {[]string{"-trusted-proxies", "localhost"}, ""},
+		"no address yet": {[]string{"-trusted-proxies", ""}, ""},
+		"proxies of TLS": {[]string{"-trusted-proxies", "::1", "-behind-tls"}, ""},
 		"half of TLS":    {[]string{"-tls-cert", "cert.pem"}, ""},
 		"no such file":   {[]string{"-keys", filepath.Join(t.TempDir(), "nope")}, ""},
 		"a file of none": {[]string{"-keys", empty}, ""},

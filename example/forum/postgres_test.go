@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -90,6 +91,30 @@ func TestServersAreOneSite(t *testing.T) {
 	}
 }
 
+// Somebody holds a lock on the table of sessions. Posts are elsewhere, so they can be read.
+func TestReadingGoesOnWhileSessionsHang(t *testing.T) {
+	s := openTestPostgres(t, newDatabase(t))
+	b := openBrowser(t, serveForum(t, s, settings{idle: 30 * time.Minute, keys: sharedKeys}))
+	b.logIn("Ann")
+	b.post("/forums/go/posts", "text", "to be read").wants(t, http.StatusOK, "to be read")
+
+	tx, err := s.posts.(*postgresRepo).pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback(context.Background())
+	if _, err := tx.Exec(t.Context(), "LOCK TABLE session_sessions IN ACCESS EXCLUSIVE MODE"); err != nil {
+		t.Fatal(err)
+	}
+	b.get("/forums/go").wants(t, http.StatusOK, degraded, "to be read")
+	b.get("/inside").wants(t, http.StatusServiceUnavailable, "Back in a moment")
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.get("/forums/go").wants(t, http.StatusOK, "forum 2 times")
+	b.get("/inside").wants(t, http.StatusOK, "<dd>Ann</dd>")
+}
+
 func TestPostsThatCantBeReached(t *testing.T) {
 	s := openTestPostgres(t, newDatabase(t))
 	posts := s.posts.(*postgresRepo)
@@ -103,8 +128,10 @@ func TestPostsThatCantBeReached(t *testing.T) {
 		if !errors.Is(err, errNoPosts) {
 			t.Errorf("%s: got %v, want errNoPosts", what, err)
 		}
-		if got := problemOf(err).Status; got != http.StatusServiceUnavailable {
-			t.Errorf("%s: a visitor gets %d, want 503", what, got)
+		w := httptest.NewRecorder()
+		showError(w, httptest.NewRequest("GET", "/", nil), err)
+		if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
+			t.Errorf("%s: a visitor gets %d with the header %v, want 503 with Retry-After", what, w.Code, w.Header())
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -31,7 +33,7 @@ func newPost(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if name == "" {
-		return askToLogIn(w, r, forum, "to-post")
+		return redirect(w, r, pathOfLogin(forum)+"&notice=to-post")
 	}
 	draft, err := drafts.Sub(forum.ID).Get(r.Context())
 	if err != nil {
@@ -65,36 +67,46 @@ func addPost(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	draft := drafts.Sub(forum.ID)
 	if name == "" {
-		notice, err := whyLogIn(r)
-		if err != nil {
+		if err := keepDraft(r, forum, text); err != nil {
 			return err
 		}
-		if err := draft.Set(ctx, text); err != nil {
-			return err
-		}
-		return askToLogIn(w, r, forum, notice)
+		return redirect(w, r, pathOfLogin(forum))
 	}
 	if _, err := repo.AddPost(ctx, forum.ID, Post{Author: name, Text: text, Time: time.Now()}); err != nil {
 		return err
 	}
-	if err := draft.Delete(ctx); err != nil {
-		return err
-	}
-	if err := addFlash(ctx, "Your post is up."); err != nil {
-		return err
+	if err := dropDraft(ctx, forum); err != nil {
+		// The post is up, whatever has become of the session. To say otherwise would be a reason to post it again.
+		session.FromContext(ctx).Degrade()
 	}
 	return redirect(w, r, "/forums/"+forum.ID)
 }
 
-// whyLogIn returns the notice for somebody whose post has to wait.
-func whyLogIn(r *http.Request) (notice string, err error) {
+// keepDraft keeps what somebody wrote who has to log in first, and says so.
+func keepDraft(r *http.Request, f Forum, text string) error {
+	why := "Log in to post."
 	ended, err := sessionHasEnded(r)
-	if ended {
-		return "ended", err
+	if err != nil {
+		return err
 	}
-	return "draft-kept", err
+	if ended {
+		why = "Your session has ended, so log in again to post."
+	}
+	ctx := r.Context()
+	return errors.Join(
+		drafts.Sub(f.ID).Set(ctx, text),
+		flash.Add(ctx, warning, why+" What you wrote is kept until then."),
+	)
+}
+
+// dropDraft forgets what is posted now, and says so. It commits at once, for its caller has to know how that went.
+func dropDraft(ctx context.Context, f Forum) error {
+	return errors.Join(
+		drafts.Sub(f.ID).Delete(ctx),
+		flash.Add(ctx, info, "Your post is up."),
+		session.FromContext(ctx).Commit(ctx),
+	)
 }
 
 func showPostForm(w http.ResponseWriter, r *http.Request, status int, data postView) error {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 
+	"github.com/lazysession/session/store"
 	"github.com/lazysession/session/store/mem"
 )
 
@@ -12,6 +13,16 @@ type storage struct {
 	posts    repository
 	database bool // it outlives the process
 	close    func()
+}
+
+// A backend is a session store with the abilities that the forum uses.
+type backend interface {
+	store.Store
+	store.Lister
+	store.OwnerEnder
+	store.Watcher
+	store.Sweeper
+	store.Pinger
 }
 
 // openStorage connects to a database or, where url is empty, makes a storage in memory.

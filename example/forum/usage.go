@@ -40,16 +40,6 @@ func (u *usage) String() string {
 	return text
 }
 
-// A backend is a session store with the abilities that the forum uses.
-type backend interface {
-	store.Store
-	store.Lister
-	store.OwnerEnder
-	store.Watcher
-	store.Sweeper
-	store.Pinger
-}
-
 // A countingStore counts each request's calls. It embeds an interface, so that the abilities of the store come along:
 // the Manager finds them by type assertion, and a wrapper that hides one switches it off.
 type countingStore struct{ backend }

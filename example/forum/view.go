@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"net/http"
 	"strconv"
 
@@ -23,7 +24,8 @@ type view struct {
 	Path     string
 	Personal bool   // the session was asked
 	User     string // who is logged in; empty: nobody
-	Messages []string
+	Messages []session.FlashMessage
+	Degraded bool // the session can't be reached, and the page says so
 	Usage    *usage
 	Site     site
 	Data     any
@@ -44,7 +46,7 @@ func openView(r *http.Request, title string) (v *view, err error) {
 	if v.User, err = user.Get(r.Context()); err != nil {
 		return nil, err
 	}
-	if v.Messages, err = takeFlash(r.Context()); err != nil {
+	if v.Messages, err = flash.Take(r.Context()); err != nil {
 		return nil, err
 	}
 	ended, err := sessionHasEnded(r)
@@ -52,19 +54,48 @@ func openView(r *http.Request, title string) (v *view, err error) {
 		return nil, err
 	}
 	if ended {
-		v.Messages = append(v.Messages, whyEnded(v.Site))
+		v.say(warning, whyEnded(v.Site))
 	}
 	if notice, ok := notices[r.URL.Query().Get("notice")]; ok {
-		v.Messages = append(v.Messages, notice)
+		v.say(warning, notice)
 	}
 	return v, nil
 }
 
+func (v *view) say(kind, text string) {
+	v.Messages = append(v.Messages, session.FlashMessage{Kind: kind, Text: text})
+}
+
+// openReadingView is openView for a page that is of use to somebody who only reads, and true without the session.
+func openReadingView(r *http.Request, title string) (*view, error) {
+	v, err := openView(r, title)
+	if err == nil {
+		return v, nil
+	}
+	v = plainView(r, title)
+	return v, v.goOnWithout(err)
+}
+
+// goOnWithout shows the page without the session where that can't be reached, and says so. Any other error is returned.
+func (v *view) goOnWithout(err error) error {
+	if !errors.Is(err, session.ErrUnavailable) {
+		return err
+	}
+	session.FromContext(v.request.Context()).Degrade() // else a page that was not told of would be refused
+	if !v.Degraded {
+		v.Degraded = true
+		v.say(warning, "Sessions can’t be reached just now. You can read on, but no visit is counted, and you can’t post.")
+	}
+	return nil
+}
+
 // show answers with the page. It commits first: the response would do so anyway, but the page is to tell of it.
 func (v *view) show(w http.ResponseWriter, status int, name string, data any) error {
-	ctx := v.request.Context()
-	if err := session.FromContext(ctx).Commit(ctx); err != nil {
-		return err
+	if !v.Degraded {
+		ctx := v.request.Context()
+		if err := session.FromContext(ctx).Commit(ctx); err != nil {
+			return err
+		}
 	}
 	// Nothing is kept, so that who goes back after somebody has logged out sees no page of theirs.
 	w.Header().Set("Cache-Control", "no-store")

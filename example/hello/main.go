@@ -34,10 +34,9 @@ func main() {
 }
 
 func count(w http.ResponseWriter, r *http.Request) {
-	n, err := visits.Add(r.Context(), 1)
+	n, err := visits.Next(r.Context())
 	if err != nil {
-		log.Print(err) // it may name a database, which is not for visitors to know
-		http.Error(w, "Sessions can't be reached just now.", http.StatusServiceUnavailable)
+		session.Error(w, r, err)
 		return
 	}
 	fmt.Fprintf(w, "Visit %d\n", n)
