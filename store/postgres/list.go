@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/lazysession/session/store"
 )
 
@@ -31,7 +33,6 @@ func (s *Store) List(ctx context.Context, f store.Filter) iter.Seq2[*store.Recor
 		for after, more := (store.ID{}), true; more; {
 			page, last, err := s.page(ctx, f, after)
 			if err != nil {
-				s.noted(err)
 				yield(nil, fmt.Errorf("postgres: list: %w", err))
 				return
 			}
@@ -52,27 +53,32 @@ func (s *Store) page(ctx context.Context, f store.Filter, after store.ID) (page 
 		sql, args = s.sql.listOwner, append(args, f.Owner)
 	}
 	sent := store.InstantOf(time.Now())
-	rows, err := s.sender().Query(ctx, sql, args...)
-	if err != nil {
-		return nil, last, err
-	}
-	defer rows.Close()
 	n := 0
-	for ; rows.Next(); n++ {
-		r, err := readRow(rows)
-		if err != nil {
-			return nil, last, err
+	err = s.db.query(ctx, statement{sql: sql, args: args}, func(rows pgx.Rows) error {
+		for ; rows.Next(); n++ {
+			r, err := readRow(rows)
+			if err != nil {
+				return err
+			}
+			last = r.id
+			if rec := s.soundRecord(ctx, r, sent); rec != nil {
+				page = append(page, rec)
+			}
 		}
-		last = r.id
-		rec, err := s.record(r, sent)
-		if err != nil {
-			s.log.LogAttrs(ctx, slog.LevelError, "postgres: damaged row left out of a list", slog.Any("error", err))
-			continue
-		}
-		page = append(page, rec)
-	}
+		return nil
+	})
 	if n < listPage {
 		last = store.ID{}
 	}
-	return page, last, rows.Err()
+	return page, last, err
+}
+
+// soundRecord returns a row as record does, but nil where it is damaged.
+func (s *Store) soundRecord(ctx context.Context, r *row, asked store.Instant) *store.Record {
+	rec, err := s.record(r, asked)
+	if err != nil {
+		s.log.LogAttrs(ctx, slog.LevelError, "postgres: damaged row left out of a list", slog.Any("error", err))
+		return nil
+	}
+	return rec
 }

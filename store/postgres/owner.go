@@ -14,13 +14,14 @@ const lockOwnersSQL = `SELECT pg_advisory_xact_lock(hash) FROM (
 	) AS owners (owner) ORDER BY hash
 ) AS locks`
 
-// ownerLocked returns a sender of statements that need these locks. Each sees what was committed until it had them.
+// lockOwners returns what goes first where a statement needs these locks. The statement sees what was committed until it
+// had them.
 //
 // Locks of owners come before any row's lock. So a statement that waits for one holds no row, and two changes that come
 // together from opposite sides can't wait for each other. Should a session move to another owner before the locks are
 // taken, PostgreSQL still finds a deadlock and undoes one of the two, and Commit tries it again.
-func (s *Store) ownerLocked(owner string, token []byte) sender {
-	return transaction{pool: s.pool, first: s.sql.lockOwners, firstArgs: []any{s.ownerLock(""), owner, token}}
+func (s *Store) lockOwners(owner string, token []byte) *statement {
+	return &statement{sql: s.sql.lockOwners, args: []any{s.ownerLock(""), owner, token}}
 }
 
 // ownerLock is the name of an owner's lock.

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -43,38 +42,27 @@ type row struct {
 	token                 []byte
 }
 
-// A sender is a pool, one of its connections, or a transaction.
-type sender interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
-}
-
 // binaryResults is a first argument that asks pgx for what readRow reads without reflection.
 var binaryResults any = pgx.QueryResultFormats{pgx.BinaryFormatCode}
 
-// queryRow returns the one row of a statement, or pgx.ErrNoRows. What comes after its columns goes to more.
-func queryRow(ctx context.Context, q sender, sql string, args []any, more ...any) (*row, error) {
-	rows, err := q.Query(ctx, sql, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	if !rows.Next() {
-		rows.Close() // Err knows of the end of the statement only after it
-		if err := rows.Err(); err != nil {
-			return nil, err
+// row returns the one row of a statement, or pgx.ErrNoRows. What comes after its columns goes to more.
+func (d *db) row(ctx context.Context, st statement, more ...any) (r *row, err error) {
+	err = d.query(ctx, st, func(rows pgx.Rows) (err error) {
+		if rows.Next() {
+			r, err = readRow(rows, more...)
 		}
-		return nil, pgx.ErrNoRows
+		return err
+	})
+	if err == nil && r == nil {
+		err = pgx.ErrNoRows
 	}
-	r, err := readRow(rows, more...)
-	rows.Close()
-	return r, errors.Join(rows.Err(), err)
+	return r, err
 }
 
-// execRow executes a statement that changes one row, or returns pgx.ErrNoRows.
-func execRow(ctx context.Context, q sender, sql string, args []any) error {
-	done, err := q.Exec(ctx, sql, args...)
-	if err == nil && done.RowsAffected() == 0 {
+// changeOne sends a statement that changes one row, or returns pgx.ErrNoRows.
+func (d *db) changeOne(ctx context.Context, st statement) error {
+	changed, err := d.exec(ctx, st)
+	if err == nil && changed == 0 {
 		return pgx.ErrNoRows
 	}
 	return err
