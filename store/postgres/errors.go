@@ -68,7 +68,7 @@ func outcomeUnknown(err error) bool {
 	return !pgconn.SafeToRetry(err)
 }
 
-// An unsent error is one of a commit that can't have been applied, since it was not sent, or not its COMMIT.
+// An unsent error is one of a statement that was not sent.
 type unsent struct{ error }
 
 func (e unsent) Unwrap() error { return e.error }

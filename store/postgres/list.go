@@ -17,10 +17,11 @@ import (
 // keep PostgreSQL from cleaning up what touches leave behind. A page holds as much as memory has to.
 const listPage = 100
 
-const listSQL = `SELECT ` + listColumns + ` FROM {{sessions}} s WHERE s.id > $1 AND ` + live + ` ORDER BY s.id LIMIT $2`
+var listSQL = `SELECT ` + namesOf(listed) + `
+FROM {{sessions}} s WHERE s.id > $1 AND ` + live + ` ORDER BY s.id LIMIT $2`
 
 // OFFSET 0 keeps the planner from walking through everybody's sessions in the order of their ids.
-const listOwnerSQL = `SELECT ` + listColumns + ` FROM (
+var listOwnerSQL = `SELECT ` + namesOf(listed) + ` FROM (
 	SELECT * FROM {{sessions}} s WHERE s.id > $1 AND s.owner = $3 AND s.owner <> '' AND ` + live + ` OFFSET 0
 ) s ORDER BY s.id LIMIT $2`
 

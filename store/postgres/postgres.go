@@ -116,7 +116,7 @@ const toldOwner = `CASE WHEN octet_length(s.owner) < 7000 THEN s.owner ELSE '' E
 
 func newTexts(set *settings) texts {
 	st := texts{
-		load:    `SELECT ` + columns + ` FROM {{sessions}} s WHERE s.token = $1`,
+		load:    `SELECT ` + namesOf(loaded) + ` FROM {{sessions}} s WHERE s.token = $1`,
 		retired: `SELECT EXISTS (SELECT FROM {{retired}} WHERE token = $1 AND until > now())`,
 		end: `WITH gone AS (DELETE FROM {{sessions}} s WHERE s.id = $1 AND ` + live + ` RETURNING s.id, ` + toldOwner + `)
 SELECT gone.id, gone.owner, ` + notify("gone", "$2", "$3") + ` FROM gone`,
