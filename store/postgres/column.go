@@ -17,8 +17,8 @@ type column struct {
 	read  func(r *row, f field) error
 }
 
-// facts are the columns that a commit returns. Each costs it about a hundredth of its time, so these are no more than it
-// needs: it knows the token.
+// facts are the columns that a commit returns. Each costs about a hundredth of a commit's time, so the token, which is
+// known, is none of them.
 var facts = []column{
 	{"s.created", 8, func(r *row, f field) error { return f.instant(&r.created) }},
 	{"s.lapses", 8, func(r *row, f field) error { return f.instant(&r.lapses) }},
@@ -38,8 +38,8 @@ var loaded = slices.Concat(facts, []column{
 	{"now()", 8, func(r *row, f field) error { return f.instant(&r.now) }},
 })
 
-// listed are the columns that a list returns, where the token is not known. It comes as digits, since the text of a bytea
-// depends on a setting.
+// listed are the columns that a list returns, where the token is not known. It comes as digits, since the text of a
+// bytea depends on a setting.
 var listed = slices.Concat(loaded, []column{
 	{"encode(s.token, 'hex')", 0, func(r *row, f field) error { return f.digits(&r.token) }},
 })
@@ -55,7 +55,7 @@ func namesOf(columns []column) string {
 	return strings.Join(names, ", ")
 }
 
-// readRow reads the present row: listed, loaded, or facts alone, and what comes after them. It keeps nothing of the rows.
+// readRow reads the present row: listed, loaded, or facts alone, and then more. The row keeps nothing of the rows.
 func readRow(rows pgx.Rows, more ...any) (*row, error) {
 	r, types, kinds, values := new(row), rows.TypeMap(), rows.FieldDescriptions(), rows.RawValues()
 	own := len(values) - len(more)

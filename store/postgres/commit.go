@@ -11,9 +11,9 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// Commit applies a change in one statement: the row's own lock makes it atomic, and what it says is relative to what the
-// row then holds. Only where an owner has a limit, the owner's lock comes before it, in the same round trip: the change
-// then concerns other rows.
+// Commit applies a change in one statement: the row's own lock makes it atomic, and what it says is relative to what
+// the row then holds. Only where an owner has a limit, the owner's lock comes before it, in the same round trip: the
+// change then concerns other rows.
 func (s *Store) Commit(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
 	if c.Created && (c.IdleTimeout <= 0 || c.Lifetime <= 0) {
 		return nil, errors.New("postgres: a new record needs an idle timeout and a lifetime")
@@ -68,7 +68,7 @@ func (s *Store) unchanged(ctx context.Context, token store.Token, c *store.Chang
 }
 
 // mayTryAgain reports whether a commit that failed for sure would do better now: PostgreSQL has undone it to resolve a
-// deadlock or for its isolation, or what stood in the way of a new session was only the remains of one that has expired.
+// deadlock or for its isolation, or what stood in the way of a new session was only the rest of one that has expired.
 func (s *Store) mayTryAgain(ctx context.Context, err error, token store.Token, c *store.Change) bool {
 	if c.Created && errors.Is(err, pgx.ErrNoRows) {
 		args := []any{[][]byte{token[:], c.RenewTo[:]}, uuid(c.ID)}
@@ -106,7 +106,7 @@ func (s *Store) commitStatement(token store.Token, c *store.Change) statement {
 	return st
 }
 
-// queryCommit sends the statement of a change that returns its row, and tells the watchers here who had to make room.
+// queryCommit sends the statement of a change that returns its row, and tells the watchers here of those evicted.
 func (s *Store) queryCommit(ctx context.Context, st statement, c *store.Change) (*row, error) {
 	if !limited(c) {
 		return s.db.row(ctx, st)

@@ -26,7 +26,7 @@ type statement struct {
 	tells bool       // watchers are to know of what it does
 }
 
-// A reader reads the rows of a statement. What ends them is not its to find out.
+// A reader reads the rows of a statement. It need not ask them for their error.
 type reader func(rows pgx.Rows) error
 
 // query sends a statement and has its rows read.
@@ -50,7 +50,7 @@ func collect[T any](ctx context.Context, d *db, st statement, each pgx.RowToFunc
 	return all, err
 }
 
-// ping sends nothing and waits for the answer.
+// ping finds out whether the server answers.
 func (d *db) ping(ctx context.Context) error {
 	err := d.pool.Ping(ctx)
 	d.noted(err)
@@ -59,7 +59,7 @@ func (d *db) ping(ctx context.Context) error {
 
 // send sends a statement and acts on its error. A nil read means that it returns no rows.
 func (d *db) send(ctx context.Context, st statement, read reader) (pgconn.CommandTag, error) {
-	done, err := d.sendOnce(ctx, st, read)
+	done, err := d.sendOnConn(ctx, st, read)
 	if err != nil {
 		d.noted(err)
 	}
@@ -69,9 +69,9 @@ func (d *db) send(ctx context.Context, st statement, read reader) (pgconn.Comman
 	return done, err
 }
 
-// sendOnce sends a statement. It acquires the connection itself, so that a time-out of waiting for one is not
-// taken for a time-out of waiting for an answer.
-func (d *db) sendOnce(ctx context.Context, st statement, read reader) (done pgconn.CommandTag, err error) {
+// sendOnConn sends a statement on one of the pool's connections. It acquires that itself, so that a time-out of waiting
+// for a connection is not taken for a time-out of waiting for an answer.
+func (d *db) sendOnConn(ctx context.Context, st statement, read reader) (done pgconn.CommandTag, err error) {
 	conn, err := d.pool.Acquire(ctx)
 	if err != nil {
 		return done, unsent{err}
@@ -87,7 +87,7 @@ func (d *db) sendOnce(ctx context.Context, st statement, read reader) (done pgco
 	return readAll(rows, err, read)
 }
 
-// readAll has the rows of a query read, and closes them: only then are their number and their error known.
+// readAll has the rows of a query read and closes them, after which they know their number and their error.
 func readAll(rows pgx.Rows, err error, read reader) (done pgconn.CommandTag, _ error) {
 	if err != nil {
 		return done, err

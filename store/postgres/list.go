@@ -25,7 +25,8 @@ var listOwnerSQL = `SELECT ` + namesOf(listed) + ` FROM (
 	SELECT * FROM {{sessions}} s WHERE s.id > $1 AND s.owner = $3 AND s.owner <> '' AND ` + live + ` OFFSET 0
 ) s ORDER BY s.id LIMIT $2`
 
-// List yields the live records that a filter names. A damaged row is logged and left out, so that one session can't hide all others.
+// List yields the live records that a filter names. A damaged row is logged and left out, so that one session can't
+// hide all others.
 func (s *Store) List(ctx context.Context, f store.Filter) iter.Seq2[*store.Record, error] {
 	return func(yield func(*store.Record, error) bool) {
 		if !f.All && f.Owner == "" {
@@ -48,7 +49,9 @@ func (s *Store) List(ctx context.Context, f store.Filter) iter.Seq2[*store.Recor
 }
 
 // page returns the sound records of a page, and the id of its last row, which is zero where there is no more.
-func (s *Store) page(ctx context.Context, f store.Filter, after store.ID) (page []*store.Record, last store.ID, err error) {
+func (s *Store) page(
+	ctx context.Context, f store.Filter, after store.ID,
+) (page []*store.Record, last store.ID, err error) {
 	sql, args := s.sql.list, []any{binaryResults, uuid(after), listPage}
 	if !f.All {
 		sql, args = s.sql.listOwner, append(args, f.Owner)

@@ -3,7 +3,7 @@ package postgres
 import "github.com/lazysession/session/store"
 
 // A limit, and the end of all sessions of an owner, concern rows that are not known before. So an owner has a lock: what
-// depends on all of the owner's sessions takes it alone, and a login without a limit takes a share in it, see
+// depends on all of the owner's sessions takes it alone, and a login without a limit takes a share in it. See
 // builder.owner. Nobody (the empty owner) has none, or all first logins of a farm would wait for each other.
 
 // lockOwnersSQL waits for the lock of an owner, and for that of the owner before of the session with a token. Locks are
@@ -14,8 +14,8 @@ const lockOwnersSQL = `SELECT pg_advisory_xact_lock(hash) FROM (
 	) AS owners (owner) ORDER BY hash
 ) AS locks`
 
-// lockOwners returns what goes first where a statement needs these locks. The statement sees what was committed until it
-// had them.
+// lockOwners returns the statement that takes these locks. It goes before one that needs them, which then sees what was
+// committed until it had them.
 //
 // Locks of owners come before any row's lock. So a statement that waits for one holds no row, and two changes that come
 // together from opposite sides can't wait for each other. Should a session move to another owner before the locks are
