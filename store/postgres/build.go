@@ -53,7 +53,7 @@ func (b *builder) commit(token store.Token, c *store.Change) {
 		b.update(old, c)
 	}
 	if needsRow(c) {
-		b.write(" RETURNING ", facts)
+		b.write(" RETURNING ", factsSQL)
 	}
 	if alone {
 		return

@@ -11,9 +11,9 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// Commit applies a change in one statement: the row's own lock makes it atomic, and what it says is relative to what the
-// row then holds. Only where an owner has a limit, the owner's lock comes before it, in the same round trip: the change
-// then concerns other rows.
+// Commit applies a change in one statement: the row's own lock makes it atomic, and what it says is relative to what
+// the row then holds. Only where an owner has a limit, the owner's lock comes before it, in the same round trip: the
+// change then concerns other rows.
 func (s *Store) Commit(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
 	if c.Created && (c.IdleTimeout <= 0 || c.Lifetime <= 0) {
 		return nil, errors.New("postgres: a new record needs an idle timeout and a lifetime")
@@ -52,8 +52,7 @@ func (s *Store) whyNot(ctx context.Context, token store.Token, c *store.Change, 
 	case hasCode(err, numericOutOfRange, invalidText):
 		return s.wrongAddition(ctx, token, c, err)
 	}
-	s.noted(err)
-	return s.commitError(c, err)
+	return commitError(err)
 }
 
 // expects reports whether a change depends on what the record is like.
@@ -69,39 +68,23 @@ func (s *Store) unchanged(ctx context.Context, token store.Token, c *store.Chang
 }
 
 // mayTryAgain reports whether a commit that failed for sure would do better now: PostgreSQL has undone it to resolve a
-// deadlock or for its isolation, or what stood in the way of a new session was only the remains of one that has expired.
+// deadlock or for its isolation, or what stood in the way of a new session was only the rest of one that has expired.
 func (s *Store) mayTryAgain(ctx context.Context, err error, token store.Token, c *store.Change) bool {
 	if c.Created && errors.Is(err, pgx.ErrNoRows) {
-		lapsed, err := s.sender().Exec(ctx, s.sql.lapse, [][]byte{token[:], c.RenewTo[:]}, uuid(c.ID))
-		return err == nil && lapsed.RowsAffected() > 0
+		args := []any{[][]byte{token[:], c.RenewTo[:]}, uuid(c.ID)}
+		lapsed, err := s.db.exec(ctx, statement{sql: s.sql.lapse, args: args})
+		return err == nil && lapsed > 0
 	}
-	return hasCode(err, deadlockDetected) || s.isolationChanged(err)
+	return hasCode(err, deadlockDetected, serializationFailure)
 }
 
+// commit sends the one statement of a change, and returns no row where nobody needs it.
 func (s *Store) commit(ctx context.Context, token store.Token, c *store.Change) (*row, error) {
-	switch {
-	case limited(c):
-		return s.commitWith(ctx, s.ownerLocked(*c.Owner, token[:]), token, c)
-	case s.otherIsolation.Load():
-		return s.commitWith(ctx, s.sender(), token, c)
-	}
-	// Acquired by itself, so that a time-out of waiting for a connection is not taken for one of waiting for an answer.
-	conn, err := s.pool.Acquire(ctx)
-	if err != nil {
-		return nil, unsent{err}
-	}
-	defer conn.Release()
-	return s.commitWith(ctx, conn, token, c)
-}
-
-// commitWith sends the one statement of a change, and returns no row where nobody needs it.
-func (s *Store) commitWith(ctx context.Context, q sender, token store.Token, c *store.Change) (*row, error) {
-	b := newBuilder(s.settings)
-	b.commit(token, c)
+	st := s.commitStatement(token, c)
 	if !needsRow(c) {
-		return nil, execRow(ctx, q, b.sql.String(), b.args[1:])
+		return nil, s.db.changeOne(ctx, st)
 	}
-	r, err := s.queryCommit(ctx, q, b, c)
+	r, err := s.queryCommit(ctx, st, c)
 	if err != nil {
 		return nil, err
 	}
@@ -112,13 +95,24 @@ func (s *Store) commitWith(ctx context.Context, q sender, token store.Token, c *
 	return r, nil
 }
 
-// queryCommit sends the statement of a change that returns its row, and tells the watchers here who had to make room.
-func (s *Store) queryCommit(ctx context.Context, q sender, b *builder, c *store.Change) (*row, error) {
+// commitStatement returns the statement of a change, after the locks of owners where it needs them.
+func (s *Store) commitStatement(token store.Token, c *store.Change) statement {
+	b := newBuilder(s.settings)
+	b.commit(token, c)
+	st := statement{sql: b.sql.String(), args: b.args, tells: tells(c)}
+	if limited(c) {
+		st.first = s.lockOwners(*c.Owner, token[:])
+	}
+	return st
+}
+
+// queryCommit sends the statement of a change that returns its row, and tells the watchers here of those evicted.
+func (s *Store) queryCommit(ctx context.Context, st statement, c *store.Change) (*row, error) {
 	if !limited(c) {
-		return queryRow(ctx, q, b.sql.String(), b.args)
+		return s.db.row(ctx, st)
 	}
 	var evicted []pgtype.UUID
-	r, err := queryRow(ctx, q, b.sql.String(), b.args, &evicted)
+	r, err := s.db.row(ctx, st, &evicted)
 	if err != nil {
 		return nil, err
 	}

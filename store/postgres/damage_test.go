@@ -6,7 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/lazysession/session/internal/pgtest"
 	"github.com/lazysession/session/store"
+	"github.com/lazysession/session/store/postgres"
 )
 
 // damagedData is what no store writes into the data column, though jsonb takes it.
@@ -17,7 +21,15 @@ var damagedData = []string{
 
 // Who changes rows by hand harms the sessions of those rows, and no others.
 func TestDamagedRows(t *testing.T) {
-	s, pool := newStore(t)
+	for _, mode := range []string{"cache_statement", "exec"} { // PostgreSQL's binary formats, and texts
+		t.Run(mode, func(t *testing.T) {
+			pool := pgtest.Connect(t, pgtest.Shared(t).Database(t)+"?default_query_exec_mode="+mode)
+			testDamagedRows(t, open(t, pool, silent), pool)
+		})
+	}
+}
+
+func testDamagedRows(t *testing.T, s *postgres.Store, pool *pgxpool.Pool) {
 	owner := "ann"
 	sound := creation(set("a", "1"))
 	sound.Owner = &owner

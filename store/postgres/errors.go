@@ -68,32 +68,19 @@ func outcomeUnknown(err error) bool {
 	return !pgconn.SafeToRetry(err)
 }
 
-// An unsent error is one of a commit that can't have been applied, since it was not sent, or not its COMMIT.
+// An unsent error is one of a statement that was not sent.
 type unsent struct{ error }
 
 func (e unsent) Unwrap() error { return e.error }
-
-// noted is called with the error of every statement. After a failover pgx would keep its connections to a server that
-// became read-only, for as long as that server lives; after a crash, it would try its dead ones one by one. A time-out
-// is no reason to let go: it is as likely a sign of load, which new connections would add to.
-func (s *Store) noted(err error) {
-	s.isolationChanged(err)
-	if hasCode(err, readOnlyTransaction) || connectionLost(err) && !timedOut(err) && !errors.Is(err, context.Canceled) {
-		s.pool.Reset()
-	}
-}
 
 // timedOut reports whether a statement waited too long: for its answer, or for one of the pool's connections, where
 // letting go would also throw away those that are just being made.
 func timedOut(err error) bool { return pgconn.Timeout(err) || errors.Is(err, context.DeadlineExceeded) }
 
 // commitError says of a failed commit whether it may have been applied.
-func (s *Store) commitError(c *store.Change, err error) error {
+func commitError(err error) error {
 	if !outcomeUnknown(err) {
 		return fmt.Errorf("postgres: commit: %w", err)
-	}
-	if tells(c) {
-		s.doubt(err)
 	}
 	return fmt.Errorf("postgres: %w: %w", store.ErrOutcomeUnknown, err)
 }

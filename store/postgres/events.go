@@ -200,7 +200,7 @@ func (s *Store) connConfig(ctx context.Context) (*pgx.ConnConfig, error) {
 	if s.settings.listen != "" {
 		return pgx.ParseConfig(s.settings.listen)
 	}
-	pool := s.pool.Config()
+	pool := s.db.pool.Config()
 	cfg := pool.ConnConfig
 	if pool.BeforeConnect != nil {
 		ctx, cancel := context.WithTimeout(ctx, hostTime)

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/lazysession/session/store"
 )
 
@@ -15,14 +17,16 @@ import (
 // keep PostgreSQL from cleaning up what touches leave behind. A page holds as much as memory has to.
 const listPage = 100
 
-const listSQL = `SELECT ` + listColumns + ` FROM {{sessions}} s WHERE s.id > $1 AND ` + live + ` ORDER BY s.id LIMIT $2`
+var listSQL = `SELECT ` + namesOf(listed) + `
+FROM {{sessions}} s WHERE s.id > $1 AND ` + live + ` ORDER BY s.id LIMIT $2`
 
 // OFFSET 0 keeps the planner from walking through everybody's sessions in the order of their ids.
-const listOwnerSQL = `SELECT ` + listColumns + ` FROM (
+var listOwnerSQL = `SELECT ` + namesOf(listed) + ` FROM (
 	SELECT * FROM {{sessions}} s WHERE s.id > $1 AND s.owner = $3 AND s.owner <> '' AND ` + live + ` OFFSET 0
 ) s ORDER BY s.id LIMIT $2`
 
-// List yields the live records that a filter names. A damaged row is logged and left out, so that one session can't hide all others.
+// List yields the live records that a filter names. A damaged row is logged and left out, so that one session can't
+// hide all others.
 func (s *Store) List(ctx context.Context, f store.Filter) iter.Seq2[*store.Record, error] {
 	return func(yield func(*store.Record, error) bool) {
 		if !f.All && f.Owner == "" {
@@ -31,7 +35,6 @@ func (s *Store) List(ctx context.Context, f store.Filter) iter.Seq2[*store.Recor
 		for after, more := (store.ID{}), true; more; {
 			page, last, err := s.page(ctx, f, after)
 			if err != nil {
-				s.noted(err)
 				yield(nil, fmt.Errorf("postgres: list: %w", err))
 				return
 			}
@@ -46,33 +49,40 @@ func (s *Store) List(ctx context.Context, f store.Filter) iter.Seq2[*store.Recor
 }
 
 // page returns the sound records of a page, and the id of its last row, which is zero where there is no more.
-func (s *Store) page(ctx context.Context, f store.Filter, after store.ID) (page []*store.Record, last store.ID, err error) {
+func (s *Store) page(
+	ctx context.Context, f store.Filter, after store.ID,
+) (page []*store.Record, last store.ID, err error) {
 	sql, args := s.sql.list, []any{binaryResults, uuid(after), listPage}
 	if !f.All {
 		sql, args = s.sql.listOwner, append(args, f.Owner)
 	}
 	sent := store.InstantOf(time.Now())
-	rows, err := s.sender().Query(ctx, sql, args...)
-	if err != nil {
-		return nil, last, err
-	}
-	defer rows.Close()
 	n := 0
-	for ; rows.Next(); n++ {
-		r, err := readRow(rows)
-		if err != nil {
-			return nil, last, err
+	err = s.db.query(ctx, statement{sql: sql, args: args}, func(rows pgx.Rows) error {
+		for ; rows.Next(); n++ {
+			r, err := readRow(rows)
+			if err != nil {
+				return err
+			}
+			last = r.id
+			if rec := s.soundRecord(ctx, r, sent); rec != nil {
+				page = append(page, rec)
+			}
 		}
-		last = r.id
-		rec, err := s.record(r, sent)
-		if err != nil {
-			s.log.LogAttrs(ctx, slog.LevelError, "postgres: damaged row left out of a list", slog.Any("error", err))
-			continue
-		}
-		page = append(page, rec)
-	}
+		return nil
+	})
 	if n < listPage {
 		last = store.ID{}
 	}
-	return page, last, rows.Err()
+	return page, last, err
+}
+
+// soundRecord returns a row as record does, but nil where it is damaged.
+func (s *Store) soundRecord(ctx context.Context, r *row, asked store.Instant) *store.Record {
+	rec, err := s.record(r, asked)
+	if err != nil {
+		s.log.LogAttrs(ctx, slog.LevelError, "postgres: damaged row left out of a list", slog.Any("error", err))
+		return nil
+	}
+	return rec
 }

@@ -2,9 +2,9 @@ package postgres
 
 import "github.com/lazysession/session/store"
 
-// A limit, and the end of all sessions of an owner, concern rows that are not known before. So an owner has a lock: what
-// depends on all of the owner's sessions takes it alone, and a login without a limit takes a share in it, see
-// builder.owner. Nobody (the empty owner) has none, or all first logins of a farm would wait for each other.
+// A limit, and the end of all sessions of an owner, concern rows that are not known before. So an owner has a lock. What
+// depends on all of the owner's sessions takes it alone, and a login without a limit takes a share in it (see
+// builder.owner). The empty owner has none, or all first logins of a farm would wait for each other.
 
 // lockOwnersSQL waits for the lock of an owner, and for that of the owner before of the session with a token. Locks are
 // taken in one order, so that two statements which take two never wait for each other.
@@ -14,13 +14,14 @@ const lockOwnersSQL = `SELECT pg_advisory_xact_lock(hash) FROM (
 	) AS owners (owner) ORDER BY hash
 ) AS locks`
 
-// ownerLocked returns a sender of statements that need these locks. Each sees what was committed until it had them.
+// lockOwners returns the statement that takes these locks. It goes before one that needs them, which then sees what was
+// committed until it had them.
 //
 // Locks of owners come before any row's lock. So a statement that waits for one holds no row, and two changes that come
 // together from opposite sides can't wait for each other. Should a session move to another owner before the locks are
 // taken, PostgreSQL still finds a deadlock and undoes one of the two, and Commit tries it again.
-func (s *Store) ownerLocked(owner string, token []byte) sender {
-	return transaction{pool: s.pool, first: s.sql.lockOwners, firstArgs: []any{s.ownerLock(""), owner, token}}
+func (s *Store) lockOwners(owner string, token []byte) *statement {
+	return &statement{sql: s.sql.lockOwners, args: []any{s.ownerLock(""), owner, token}}
 }
 
 // ownerLock is the name of an owner's lock.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -20,13 +19,12 @@ type Store struct {
 	*settings
 	store.Watchers
 	births births
-	pool   *pgxpool.Pool
+	db     db
 	skew   skew
-	sql    statements
+	sql    texts
 
-	otherIsolation atomic.Bool // statements have to ask for read committed
-	backlog        backlog
-	sweepTime      time.Duration // sweepTime, but in tests
+	backlog   backlog
+	sweepTime time.Duration // sweepTime, but in tests
 
 	stop    context.CancelFunc
 	closing sync.Once
@@ -61,8 +59,8 @@ func Open(ctx context.Context, pool *pgxpool.Pool, o *Options) (*Store, error) {
 	if err := set.checkTables(ctx, pool); err != nil {
 		return nil, err
 	}
-	s := &Store{settings: set, pool: pool, sql: newStatements(set), sweepTime: sweepTime}
-	s.births.watchers = &s.Watchers
+	s := &Store{settings: set, db: db{pool: pool}, sql: newTexts(set), sweepTime: sweepTime}
+	s.births.watchers, s.db.doubt = &s.Watchers, s.doubt
 	if err := s.readSettings(ctx); err != nil {
 		return nil, err
 	}
@@ -78,11 +76,11 @@ func (s *Store) readSettings(ctx context.Context) error {
 	asked := time.Now()
 	var now time.Time
 	var isolation string
-	err := s.pool.QueryRow(ctx, "SELECT now(), current_setting('transaction_isolation')").Scan(&now, &isolation)
+	err := s.db.pool.QueryRow(ctx, "SELECT now(), current_setting('transaction_isolation')").Scan(&now, &isolation)
 	if err != nil {
 		return fmt.Errorf("postgres: reading the database's clock and isolation (DateStyle has to be ISO): %w", err)
 	}
-	s.noteIsolation(isolation)
+	s.db.noteIsolation(isolation)
 	s.skew.by(store.InstantOf(now), store.InstantOf(asked), store.InstantOf(time.Now()))
 	return nil
 }
@@ -95,14 +93,10 @@ func (s *Store) Close() error {
 }
 
 // Ping asks the database.
-func (s *Store) Ping(ctx context.Context) error {
-	err := s.pool.Ping(ctx)
-	s.noted(err)
-	return err
-}
+func (s *Store) Ping(ctx context.Context) error { return s.db.ping(ctx) }
 
-// statements are the texts that don't depend on what is changed. pgx prepares each once for a connection.
-type statements struct {
+// texts are the SQL of statements that doesn't depend on what is changed. pgx prepares each once for a connection.
+type texts struct {
 	load, retired                  string
 	end, endOwner, list, listOwner string
 	due, sweep                     string
@@ -120,9 +114,9 @@ const live = end + ` > now()`
 // as long as that is left out.
 const toldOwner = `CASE WHEN octet_length(s.owner) < 7000 THEN s.owner ELSE '' END AS owner`
 
-func newStatements(set *settings) statements {
-	st := statements{
-		load:    `SELECT ` + columns + ` FROM {{sessions}} s WHERE s.token = $1`,
+func newTexts(set *settings) texts {
+	st := texts{
+		load:    `SELECT ` + namesOf(loaded) + ` FROM {{sessions}} s WHERE s.token = $1`,
 		retired: `SELECT EXISTS (SELECT FROM {{retired}} WHERE token = $1 AND until > now())`,
 		end: `WITH gone AS (DELETE FROM {{sessions}} s WHERE s.id = $1 AND ` + live + ` RETURNING s.id, ` + toldOwner + `)
 SELECT gone.id, gone.owner, ` + notify("gone", "$2", "$3") + ` FROM gone`,
@@ -166,8 +160,7 @@ func (s *Store) Load(ctx context.Context, token store.Token) (*store.Record, err
 }
 
 func (s *Store) read(ctx context.Context, token store.Token) (*row, error) {
-	r, err := queryRow(ctx, s.sender(), s.sql.load, []any{binaryResults, token[:]})
-	s.noted(err)
+	r, err := s.db.row(ctx, statement{sql: s.sql.load, args: []any{binaryResults, token[:]}})
 	if err != nil {
 		return nil, err
 	}
@@ -183,14 +176,12 @@ func (s *Store) record(r *row, asked store.Instant) (*store.Record, error) {
 // absence returns why there is no row with a token. Only what was not found costs this second statement: requests with
 // a retired token, and the few with a valid signature whose session has ended.
 func (s *Store) absence(ctx context.Context, token store.Token) error {
-	rows, err := s.sender().Query(ctx, s.sql.retired, token[:])
+	retired := false
+	err := s.db.query(ctx, statement{sql: s.sql.retired, args: []any{token[:]}}, func(rows pgx.Rows) (err error) {
+		retired, err = pgx.CollectExactlyOneRow(rows, pgx.RowTo[bool])
+		return err
+	})
 	if err != nil {
-		s.noted(err)
-		return fmt.Errorf("postgres: looking for a retired token: %w", err)
-	}
-	retired, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[bool])
-	if err != nil {
-		s.noted(err)
 		return fmt.Errorf("postgres: looking for a retired token: %w", err)
 	}
 	if retired {
@@ -201,8 +192,7 @@ func (s *Store) absence(ctx context.Context, token store.Token) error {
 
 // End removes a record for good.
 func (s *Store) End(ctx context.Context, id store.ID, why store.Reason) error {
-	gone, err := s.remove(ctx, s.sender(), s.sql.end, why, uuid(id))
-	s.doubt(err)
+	gone, err := s.remove(ctx, nil, s.sql.end, why, uuid(id))
 	s.tell(gone)
 	return err
 }
@@ -216,25 +206,22 @@ func (s *Store) EndOwner(ctx context.Context, owner string, except []store.ID, w
 	for i, id := range except {
 		kept[i] = uuid(id)
 	}
-	gone, err := s.remove(ctx, s.ownerLocked(owner, nil), s.sql.endOwner, why, owner, kept)
+	gone, err := s.remove(ctx, s.lockOwners(owner, nil), s.sql.endOwner, why, owner, kept)
 	if err != nil {
-		s.doubt(err)
 		return 0, fmt.Errorf("postgres: ending the sessions of an owner: %w", err)
 	}
 	s.tell(gone)
 	return len(gone), nil
 }
 
-// remove runs a statement that deletes sessions and notifies other servers, and returns what is gone. Its arguments
-// are the first, the channel, the notification's head, and the rest.
-func (s *Store) remove(ctx context.Context, q sender, sql string, why store.Reason, first any, rest ...any) ([]store.Event, error) {
-	args := append([]any{first, s.channel(), head(store.Ended, why)}, rest...)
-	rows, err := q.Query(ctx, sql, args...)
-	if err != nil {
-		s.noted(err)
-		return nil, fmt.Errorf("postgres: end: %w", err)
-	}
-	gone, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (store.Event, error) {
+// remove sends a statement that deletes sessions and notifies other servers, and returns what is gone. Its arguments
+// are which, the channel, the notification's head, and the rest. A nil lock means that it needs none.
+func (s *Store) remove(
+	ctx context.Context, lock *statement, sql string, why store.Reason, which any, rest ...any,
+) ([]store.Event, error) {
+	args := append([]any{which, s.channel(), head(store.Ended, why)}, rest...)
+	st := statement{sql: sql, args: args, first: lock, tells: true}
+	gone, err := collect(ctx, &s.db, st, func(row pgx.CollectableRow) (store.Event, error) {
 		e := store.Event{Kind: store.Ended, Reason: why}
 		var id [16]byte
 		err := row.Scan(&id, &e.Owner, nil)
@@ -242,7 +229,6 @@ func (s *Store) remove(ctx context.Context, q sender, sql string, why store.Reas
 		return e, err
 	})
 	if err != nil {
-		s.noted(err)
 		return nil, fmt.Errorf("postgres: end: %w", err)
 	}
 	return gone, nil

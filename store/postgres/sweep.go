@@ -58,15 +58,12 @@ func (s *Store) Sweep(ctx context.Context) (next time.Duration, err error) {
 	defer cancel()
 	more, err := s.sweepDue(ctx)
 	if err != nil {
-		s.noted(err)
-		s.doubt(err)
 		return 0, fmt.Errorf("postgres: sweep: %w", err)
 	}
 	if more {
 		return 0, nil
 	}
-	if _, err := s.sender().Exec(ctx, s.sql.forget); err != nil {
-		s.noted(err)
+	if _, err := s.db.exec(ctx, statement{sql: s.sql.forget}); err != nil {
 		return 0, fmt.Errorf("postgres: sweep of retired tokens: %w", err)
 	}
 	return sweepPause, nil
@@ -95,33 +92,30 @@ func (s *Store) sweepDue(ctx context.Context) (more bool, err error) {
 // findDue searches for rows that are due.
 func (s *Store) findDue(ctx context.Context) error {
 	const most = sweepAhead * sweepBatch
-	rows, err := s.sender().Query(ctx, s.sql.due, s.backlog.begin(), most)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
 	var ids []pgtype.UUID
 	var due time.Time
-	for rows.Next() {
-		var id pgtype.UUID
-		if err := rows.Scan(&id, &due); err != nil {
-			return err
+	search := statement{sql: s.sql.due, args: []any{s.backlog.begin(), most}}
+	err := s.db.query(ctx, search, func(rows pgx.Rows) error {
+		for rows.Next() {
+			var id pgtype.UUID
+			if err := rows.Scan(&id, &due); err != nil {
+				return err
+			}
+			ids = append(ids, id)
 		}
-		ids = append(ids, id)
-	}
-	if rows.Err() == nil {
+		return nil
+	})
+	if err == nil {
 		s.backlog.found(ids, due, len(ids) == most)
 	}
-	return rows.Err()
+	return err
 }
 
 // sweepBatch removes those sessions of a batch that have expired, unless another server sweeps.
 func (s *Store) sweepBatch(ctx context.Context, ids []pgtype.UUID) (mine bool, gone []store.Event, err error) {
-	rows, err := s.sender().Query(ctx, s.sql.sweep, ids, s.channel(), head(store.Ended, store.Expired), s.lockName("sweep"))
-	if err != nil {
-		return false, nil, err
-	}
-	gone, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (store.Event, error) {
+	args := []any{ids, s.channel(), head(store.Ended, store.Expired), s.lockName("sweep")}
+	st := statement{sql: s.sql.sweep, args: args, tells: true}
+	gone, err = collect(ctx, &s.db, st, func(row pgx.CollectableRow) (store.Event, error) {
 		var id pgtype.UUID
 		var owner pgtype.Text
 		err := row.Scan(&mine, &id, &owner)

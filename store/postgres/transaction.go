@@ -5,110 +5,63 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// A transaction is a sender that sends BEGIN, perhaps a first statement, the statement, and COMMIT, all at once. So it
-// takes one round trip, and the server has all it needs to finish: a client that stops, or whose network does, holds no
-// lock that others wait for.
-type transaction struct {
-	pool      *pgxpool.Pool
-	first     string // "": none
-	firstArgs []any
-}
-
-// Query sends a statement that returns rows. It is committed once the rows are closed.
-func (t transaction) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	conn, err := t.pool.Acquire(ctx)
-	if err != nil {
-		return nil, unsent{err}
-	}
-	batch := t.batch(sql, args)
+// sendInTransaction sends BEGIN, perhaps a first statement, the statement, and COMMIT, all at once. So it takes one
+// round trip, and the server has all it needs to finish: a client that stops, or whose network does, holds no lock that
+// others wait for.
+func sendInTransaction(ctx context.Context, conn *pgx.Conn, st statement, read reader) (pgconn.CommandTag, error) {
+	batch := st.batch()
 	results := conn.SendBatch(ctx, batch)
-	rows := &transactionRows{ctx: ctx, conn: conn, results: results}
-	const own = 2 // the statement, and COMMIT
-	for range batch.Len() - own {
-		if _, err := results.Exec(); err != nil {
-			rows.finish(err)
-			return nil, err
-		}
+	done, err := readResults(results, batch.Len(), read)
+	if commitErr := results.Close(); err == nil {
+		err = commitErr
 	}
-	if rows.Rows, err = results.Query(); err != nil {
-		rows.finish(err)
-		return nil, err
-	}
-	return rows, nil
+	rollBack(ctx, conn)
+	return done, err
 }
 
-func (t transaction) batch(sql string, args []any) *pgx.Batch {
+// batch returns the statement as a transaction.
+func (st statement) batch() *pgx.Batch {
 	batch := new(pgx.Batch)
 	batch.Queue(begin)
-	if t.first != "" {
-		batch.Queue(t.first, t.firstArgs...)
+	if st.first != nil {
+		batch.Queue(st.first.sql, st.first.args...)
 	}
-	if len(args) > 0 {
-		if _, isOption := args[0].(pgx.QueryResultFormats); isOption {
-			args = args[1:] // a batch has no such option
-		}
-	}
-	batch.Queue(sql, args...)
+	batch.Queue(st.sql, withoutFormats(st.args)...)
 	batch.Queue("COMMIT")
 	return batch
 }
 
-// Exec sends a statement that returns none.
-func (t transaction) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
-	rows, err := t.Query(ctx, sql, args...)
-	if err != nil {
-		return pgconn.CommandTag{}, err
+// withoutFormats returns arguments without the option for the formats of results, which only a query has.
+func withoutFormats(args []any) []any {
+	if len(args) > 0 {
+		if _, isOption := args[0].(pgx.QueryResultFormats); isOption {
+			return args[1:]
+		}
 	}
-	rows.Close()
-	return rows.CommandTag(), rows.Err()
+	return args
 }
 
-// transactionRows are the rows of the statement in a transaction. Their Err knows of the COMMIT once they are closed.
-type transactionRows struct {
-	pgx.Rows
-	ctx     context.Context
-	conn    *pgxpool.Conn
-	results pgx.BatchResults
-	closed  bool
-	err     error
-}
-
-func (r *transactionRows) Next() bool {
-	if r.Rows.Next() {
-		return true
+// readResults has the rows of the statement read. What comes before it has none, and COMMIT is the last of the queue.
+func readResults(results pgx.BatchResults, queued int, read reader) (done pgconn.CommandTag, err error) {
+	const own = 2 // the statement, and COMMIT
+	for range queued - own {
+		if _, err := results.Exec(); err != nil {
+			return done, err
+		}
 	}
-	r.Close()
-	return false
-}
-
-func (r *transactionRows) Close() {
-	if r.closed {
-		return
+	if read == nil {
+		return results.Exec()
 	}
-	r.Rows.Close()
-	r.finish(r.Rows.Err())
+	rows, err := results.Query()
+	return readAll(rows, err, read)
 }
 
-func (r *transactionRows) Err() error {
-	if r.closed {
-		return r.err
-	}
-	return r.Rows.Err()
-}
-
-// finish reads the answer to COMMIT, unless there was an error, and gives the connection back. The pool would throw it
-// away with its failed transaction.
-func (r *transactionRows) finish(err error) {
+// rollBack ends a transaction that failed. The pool would throw its connection away.
+func rollBack(ctx context.Context, conn *pgx.Conn) {
 	const failed = 'E'
-	r.closed, r.err = true, err
-	if err := r.results.Close(); r.err == nil {
-		r.err = err
+	if conn.PgConn().TxStatus() == failed {
+		_, _ = conn.Exec(ctx, "ROLLBACK") // if that fails, the pool does throw it away
 	}
-	if r.conn.Conn().PgConn().TxStatus() == failed {
-		_, _ = r.conn.Exec(r.ctx, "ROLLBACK") // if that fails, the pool does throw it away
-	}
-	r.conn.Release()
 }

@@ -1,0 +1,111 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// A db sends statements, each in one round trip, and acts on what their errors say about the server.
+type db struct {
+	pool  *pgxpool.Pool
+	doubt func(err error) // gets the error of each statement that tells
+
+	otherIsolation atomic.Bool // statements have to ask for read committed
+}
+
+// A statement is what is sent at once.
+type statement struct {
+	sql   string
+	args  []any
+	first *statement // goes before it, in the same transaction; nil: none
+	tells bool       // watchers are to know of what it does
+}
+
+// A reader reads the rows of a statement. It need not ask them for their error.
+type reader func(rows pgx.Rows) error
+
+// query sends a statement and has its rows read.
+func (d *db) query(ctx context.Context, st statement, read reader) error {
+	_, err := d.send(ctx, st, read)
+	return err
+}
+
+// exec sends a statement that returns no rows, and returns how many it changed.
+func (d *db) exec(ctx context.Context, st statement) (changed int64, err error) {
+	done, err := d.send(ctx, st, nil)
+	return done.RowsAffected(), err
+}
+
+// collect sends a statement and returns its rows, each made into a T.
+func collect[T any](ctx context.Context, d *db, st statement, each pgx.RowToFunc[T]) (all []T, err error) {
+	err = d.query(ctx, st, func(rows pgx.Rows) (err error) {
+		all, err = pgx.CollectRows(rows, each)
+		return err
+	})
+	return all, err
+}
+
+// ping finds out whether the server answers.
+func (d *db) ping(ctx context.Context) error {
+	err := d.pool.Ping(ctx)
+	d.noted(err)
+	return err
+}
+
+// send sends a statement and acts on its error. A nil read means that it returns no rows.
+func (d *db) send(ctx context.Context, st statement, read reader) (pgconn.CommandTag, error) {
+	done, err := d.sendOnConn(ctx, st, read)
+	if err != nil {
+		d.noted(err)
+	}
+	if err != nil && st.tells {
+		d.doubt(err)
+	}
+	return done, err
+}
+
+// sendOnConn sends a statement on one of the pool's connections. It acquires that itself, so that a time-out of waiting
+// for a connection is not taken for a time-out of waiting for an answer.
+func (d *db) sendOnConn(ctx context.Context, st statement, read reader) (done pgconn.CommandTag, err error) {
+	conn, err := d.pool.Acquire(ctx)
+	if err != nil {
+		return done, unsent{err}
+	}
+	defer conn.Release()
+	switch {
+	case st.first != nil || d.otherIsolation.Load():
+		return sendInTransaction(ctx, conn.Conn(), st, read)
+	case read == nil:
+		return conn.Exec(ctx, st.sql, withoutFormats(st.args)...)
+	}
+	rows, err := conn.Query(ctx, st.sql, st.args...)
+	return readAll(rows, err, read)
+}
+
+// readAll has the rows of a query read and closes them, after which they know their number and their error.
+func readAll(rows pgx.Rows, err error, read reader) (done pgconn.CommandTag, _ error) {
+	if err != nil {
+		return done, err
+	}
+	err = read(rows)
+	rows.Close()
+	if err == nil {
+		err = rows.Err()
+	}
+	return rows.CommandTag(), err
+}
+
+// noted is called with the error of every statement. After a failover pgx would keep its connections to a server that
+// became read-only, for as long as that server lives; after a crash, it would try its dead ones one by one. A time-out
+// is no reason to let go: it is as likely a sign of load, which new connections would add to.
+func (d *db) noted(err error) {
+	d.noteIsolationChange(err)
+	if hasCode(err, readOnlyTransaction) || connectionLost(err) && !timedOut(err) && !errors.Is(err, context.Canceled) {
+		d.pool.Reset()
+	}
+}
