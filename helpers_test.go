@@ -187,9 +187,6 @@ func (c *client) get(path string) *httptest.ResponseRecorder { return c.Get(path
 // do serves r with the client's cookies.
 func (c *client) do(r *http.Request) *httptest.ResponseRecorder { return c.Do(r) }
 
-// serve is do with a recorder of the caller's, which may be the recorder of a request that panics.
-func (c *client) serve(w *httptest.ResponseRecorder, r *http.Request) { c.Serve(w, r) }
-
 // request returns a GET with the client's cookies.
 func (c *client) request(path string) *http.Request { return c.Request("GET", path, nil) }
 

@@ -21,7 +21,7 @@ var user = session.NewKey[string]("user")
 // logout is the handler under test.
 func logout(w http.ResponseWriter, r *http.Request) {
 	if err := session.FromContext(r.Context()).End(); err != nil {
-		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		session.Error(w, r, err)
 		return
 	}
 	http.Redirect(w, r, "/", http.StatusSeeOther)
