@@ -69,8 +69,8 @@ type Config struct {
 	// overlooked (see Session.Degrade), and gets why: an error that Error knows an answer to. What it writes is
 	// gathered and sent whole when it returns. Without a WriteHeader the status is that of Error, and where nothing is
 	// written, Error answers. The header is as it was before the handler. What OnError changes in the session is
-	// committed with it. It is called by the request's goroutine. When it panics, the default answers and the panic
-	// passes on. Defaults to Error.
+	// committed before it is sent, and with that what other goroutines of the request change meanwhile. It is called by
+	// the request's goroutine. When it panics, the default answers and the panic passes on. Defaults to Error.
 	OnError func(w http.ResponseWriter, r *http.Request, err error)
 
 	// Logger gets what operators should know. No token is ever logged. Defaults to slog.Default().
@@ -161,8 +161,11 @@ func cloneKeys(keys [][]byte) [][]byte {
 func (c *Config) checkProxies() error {
 	var errs []error
 	for i, p := range c.TrustedProxies {
-		if !p.IsValid() {
+		switch {
+		case !p.IsValid():
 			errs = append(errs, fmt.Errorf("session: TrustedProxies[%d] is no prefix of addresses", i))
+		case p.Addr().Is4In6():
+			errs = append(errs, fmt.Errorf("session: TrustedProxies[%d] is %v: want the prefix of IPv4 addresses", i, p))
 		}
 	}
 	return errors.Join(errs...)

@@ -42,13 +42,10 @@ func (x *exchange) carrier() *transport {
 
 // Header returns the header of the response; after the handler's output was thrown away, one that goes nowhere.
 func (x *exchange) Header() http.Header {
-	if x.refusal() == nil {
-		return x.w.Header()
+	if x.refusal() != nil {
+		return x.undo.sink
 	}
-	if x.undo.sink == nil {
-		x.undo.sink = make(http.Header)
-	}
-	return x.undo.sink
+	return x.w.Header()
 }
 
 // WriteHeader commits before the final header.
@@ -138,47 +135,49 @@ func (x *exchange) outer() *exchange { return FromContext(x.session.ctx).x }
 // handler that goes on. A handler that streams may go on until its client leaves; in HTTP/1.1 the client is told to,
 // for its next request would have to wait for this one's end.
 func (x *exchange) refuse(why error) {
-	streams := x.streams || strings.HasPrefix(x.w.Header().Get("Content-Type"), "text/event-stream")
-	if x.undo == nil {
-		x.undo = new(undo)
+	h := x.w.Header()
+	leave := x.req.ProtoMajor == 1 && (x.streams || h.Get("Connection") == "close" ||
+		strings.HasPrefix(h.Get("Content-Type"), "text/event-stream"))
+	x.undo.restore(h)
+	x.undo.free()
+	x.undo = &undo{why: why, sink: make(http.Header)}
+	if leave {
+		h.Set("Connection", "close")
 	}
-	x.undo.why = why
-	x.undo.restore(x.w.Header())
 	for inner := range x.session.inner() {
-		inner.informClient(x.w.Header())
+		inner.informClient(h)
 	}
-	if streams && x.req.ProtoMajor == 1 {
-		x.w.Header().Set("Connection", "close")
-	}
-	x.writeSessionHeaders()
-	x.answer(why).sendTo(x.w)
-	if flushesNow(x.w) { // not by Unwrap: a writer between may not have passed the header on
-		x.controller().Flush()
-	}
+	x.answer(why)
 }
 
-// answer returns what OnError answers. When OnError panics, the standard answer is sent and the panic passes on.
-func (x *exchange) answer(why error) *answer {
+// answer sends what OnError answers. When OnError panics, the standard answer is sent and the panic passes on.
+func (x *exchange) answer(why error) {
 	onError := x.session.m.cfg.OnError
 	if onError == nil {
-		x.session.phase.Or(refused)
-		return x.standardAnswer(why)
+		x.send(x.standardAnswer(why))
+		return
 	}
 	a := &answer{header: x.w.Header(), why: why}
 	returned := false
 	defer func() {
-		x.session.phase.Or(refused)
-		if !returned {
-			x.standardAnswer(why).sendTo(x.w)
+		if !returned || a.status == 0 {
+			a = x.standardAnswer(why)
 		}
+		x.send(a)
 	}()
 	onError(a, &x.req, why)
 	x.logLost(x.session.commitChangesOfOnError())
 	returned = true
-	if a.status == 0 {
-		return x.standardAnswer(why)
+}
+
+// send sends an answer, with what the client must know of the session after OnError.
+func (x *exchange) send(a *answer) {
+	x.session.phase.Or(refused)
+	x.writeSessionHeaders()
+	a.sendTo(x.w)
+	if flushesNow(x.w) { // not by Unwrap: a writer between may not have passed the header on
+		x.controller().Flush()
 	}
-	return a
 }
 
 func (x *exchange) standardAnswer(why error) *answer {

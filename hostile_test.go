@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"runtime"
 	"strings"
 	"sync"
@@ -414,4 +415,125 @@ func TestHostileTrailerOfARefusedResponse(t *testing.T) {
 		wantRefusal(t, resp, body)
 		check(t, "trailers", len(resp.Trailer), 0)
 	})
+}
+
+// An inner Manager whose handler outlives a TimeoutHandler begins its response while the outer one refuses its own.
+func TestHostileInnerBeginsWhileOuterRefuses(t *testing.T) {
+	outer, s := newManager(t, nil)
+	inner := newManagerOn(t, newSpy(), &session.Config{Cookie: session.Cookie{Name: "inner"}})
+	s.onCommit = fail
+	for range 200 {
+		done := make(chan bool)
+		h := withFive(outer.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			must(t, color.Set(r.Context(), "red"))
+			ctx, cancel := context.WithCancel(r.Context())
+			http.TimeoutHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				defer close(done)
+				inner.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					must(t, user.Set(r.Context(), "ann"))
+					cancel()
+					fmt.Fprint(w, "hello")
+				})).ServeHTTP(w, r)
+			}), time.Hour, "too slow").ServeHTTP(w, r.WithContext(ctx))
+		})))
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/ann", nil))
+		<-done
+	}
+}
+
+// A goroutine of a handler that asks for the header after the request reads what is now another request's.
+func TestHostileWriterAfterTheRequest(t *testing.T) {
+	m, s := newManager(t, nil)
+	s.onCommit = fail
+	var wg sync.WaitGroup
+	for range 200 {
+		w := &discards{header: http.Header{"X-One": {"1"}}}
+		m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			wg.Go(func() {
+				for range 50 {
+					w.Header()
+					runtime.Gosched()
+				}
+			})
+		})).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+		w2 := &discards{header: http.Header{"X-One": {"1"}}}
+		m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			must(t, color.Set(r.Context(), "red"))
+		})).ServeHTTP(w2, httptest.NewRequest("GET", "/", nil))
+	}
+	wg.Wait()
+}
+
+type discards struct{ header http.Header }
+
+func (d *discards) Header() http.Header { return d.header }
+
+func (d *discards) WriteHeader(int) {}
+
+func (d *discards) Write(b []byte) (int, error) { return len(b), nil }
+
+// What OnError changes is committed: also where it ends the session, the cookie goes.
+func TestHostileOnErrorEnds(t *testing.T) {
+	m, _ := newManager(t, &session.Config{MaxBytes: 60, OnError: func(w http.ResponseWriter, r *http.Request, err error) {
+		must(t, session.FromContext(r.Context()).End())
+		http.Redirect(w, r, "/login", 303)
+	}})
+	v := &visitor{t: t, m: m}
+	v.visit(func(ctx context.Context) { must(t, user.Set(ctx, "ann")) })
+	res := v.visit(func(ctx context.Context) { user.Set(ctx, strings.Repeat("x", 100)) })
+	check(t, "status", res.StatusCode, 303)
+	check(t, "cookie removed", len(res.Cookies()) == 1, true)
+}
+
+// A response that sets the cookie is never storable by a shared cache, whatever OnError says of caching.
+func TestHostileOnErrorCaching(t *testing.T) {
+	m, s := newManager(t, &session.Config{OnError: func(w http.ResponseWriter, r *http.Request, err error) {
+		w.Header().Set("Cache-Control", "public, max-age=600")
+		w.WriteHeader(404)
+	}})
+	v := &visitor{t: t, m: m}
+	v.visit(func(ctx context.Context) { must(t, user.Set(ctx, "ann")) })
+	res := v.visit(func(ctx context.Context) {
+		must(t, session.FromContext(ctx).Renew())
+		must(t, session.FromContext(ctx).Commit(ctx))
+		must(t, user.Set(ctx, "bob"))
+		s.onCommit = fail
+	})
+	check(t, "cookies", len(res.Cookies()), 1)
+	if cc := res.Header.Get("Cache-Control"); strings.Contains(cc, "public") {
+		t.Errorf("Cache-Control of a response with a token: %q", cc)
+	}
+}
+
+func TestHostileTrustedProxyMapped(t *testing.T) {
+	m, err := session.New(newSpy(), &session.Config{Keys: [][]byte{make([]byte, 32)}, Cookie: session.Cookie{Secure: session.SecureAuto},
+		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("::ffff:10.0.0.0/104")}})
+	if err != nil {
+		return // told
+	}
+	defer m.Close()
+	r := httptest.NewRequest("GET", "http://example.com/", nil)
+	r.RemoteAddr = "10.1.2.3:5"
+	r.Header.Set("X-Forwarded-Proto", "https")
+	w := httptest.NewRecorder()
+	m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { user.Set(r.Context(), "x") })).ServeHTTP(w, r)
+	if !w.Result().Cookies()[0].Secure {
+		t.Error("a prefix in IPv4-mapped form is taken by New and never matches")
+	}
+}
+
+// A stream below two Managers that both refuse: the client is told to leave the connection.
+func TestHostileStreamBelowTwoThatRefuse(t *testing.T) {
+	outer, so := newManager(t, nil)
+	inner, si := newManager(t, &session.Config{Cookie: session.Cookie{Name: "inner"}})
+	so.onCommit, si.onCommit = fail, fail
+	srv, browser := startServer(t, http1, outer.Handler(inner.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		must(t, user.Set(r.Context(), "ann"))
+		must(t, outer.Session(r.Context()).SetOwner("ann"))
+		w.Header().Set("Content-Type", "text/event-stream")
+		fmt.Fprint(w, "data: 1\n\n")
+	}))))
+	resp, body := fetch(t, browser, srv.URL)
+	wantRefusal(t, resp, body)
+	check(t, "the connection is to be closed", resp.Close, true)
 }

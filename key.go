@@ -82,7 +82,7 @@ func (k Key[T]) Take(ctx context.Context) (T, bool, error) {
 // every node: it stores the result, with all other changes of this request, before it returns. f is called again where
 // another request has changed this value meanwhile, so it should have no other effects; it may read and change the
 // session, but not commit it. Only this value is sure to be what f has seen: another that f reads may have changed. An
-// error of f is returned as it is, and nothing is changed.
+// error of f is returned as it is, and the value stays as it was.
 //
 // ErrConflict says that others were faster each of many times.
 func (k Key[T]) Update(ctx context.Context, f func(T) (T, error)) (T, error) {

@@ -20,9 +20,10 @@ import (
 // an operation of the session has failed, the handler has overlooked it, and the response would be a success: see
 // Session.Degrade. Informational responses (1xx) don't commit, except 101.
 //
-// An answer of OnError goes out complete and at once, also while the handler streams on. The header is then as it was
-// before the handler, and what the handler has set is gone. Writes of the handler fail from then on; so does
-// httputil.ReverseProxy, which aborts by http.ErrAbortHandler: Handler ends that panic, for the client was answered.
+// An answer of OnError goes out complete and at once, also while the handler streams on; in HTTP/2 the stream ends when
+// the handler returns. The header is then as it was before the handler, and what the handler has set is gone. Writes of
+// the handler fail from then on; so does httputil.ReverseProxy, which aborts by http.ErrAbortHandler: Handler ends that
+// panic, for the client was answered.
 //
 // After the first byte, changes of an existing session are committed when the handler returns; a failure can then only
 // be logged, so handlers that stream and must know call Session.Commit. A panic in the handler commits nothing and
@@ -57,17 +58,18 @@ func (x *exchange) release(r *http.Request) {
 	if !x.session.in(closed) {
 		x.session.phase.Or(closed)
 	}
-	if x.refusal() != nil { // a handler that has outlived its request may still look into the undo
-		x.dropTrailers()
-		x.endAbort(recover())
+	if x.refusal() == nil {
+		x.undo.free()
 		return
 	}
-	x.undo.free()
+	x.dropTrailers()
+	x.endAbort(recover())
 }
 
 // dropTrailers removes the trailers of a handler that has kept the header from before the refusal.
 func (x *exchange) dropTrailers() {
-	maps.DeleteFunc(x.w.Header(), func(name string, _ []string) bool { return strings.HasPrefix(name, http.TrailerPrefix) })
+	isTrailer := func(name string, _ []string) bool { return strings.HasPrefix(name, http.TrailerPrefix) }
+	maps.DeleteFunc(x.w.Header(), isTrailer)
 }
 
 // endAbort passes a panic on, unless it is http.ErrAbortHandler: so httputil.ReverseProxy ends a handler whose writes
@@ -89,8 +91,8 @@ func (c *requestContext) Done() <-chan struct{} { return c.parent().Done() }
 
 func (c *requestContext) Err() error { return c.parent().Err() }
 
-// Value knows the session, under the key of FromContext and under its Manager, and the registry of services. Under
-// the Manager's own registry it returns the context outside of the Manager, where a query goes on for what that registry
+// Value knows the session, under the key of FromContext and under its Manager, and the registry of services. Under the
+// Manager's own registry it returns the context outside of the Manager, where a query goes on for what that registry
 // does not have.
 func (c *requestContext) Value(key any) any {
 	switch key := key.(type) {

@@ -9,12 +9,14 @@ import (
 // An undo is what it takes to throw a response away: the header as it was before the handler, to which it then returns.
 // What other middleware has set further out stays; what the handler has set goes. It comes from a pool, so that a
 // request which leaves its session alone allocates nothing for it, and a response whose header is still empty needs
-// none. Only the response's own writer may touch it: a handler can outlive its request, by http.TimeoutHandler.
+// none. Only the middleware touches it: a handler can outlive its request, and the next one may have the undo then.
 type undo struct {
 	fields []field
-	values []string    // of all fields
-	why    error       // set when the response is thrown away
-	sink   http.Header // where headers go that the handler sets after that
+	values []string // of all fields
+
+	// Of one that comes after a refusal, and never from the pool.
+	why  error       // why the response was thrown away
+	sink http.Header // where headers go that the handler sets after that
 }
 
 // A field is one field of a header, and how many of the values are its.
@@ -52,10 +54,12 @@ func (u *undo) free() {
 // restore returns the header to what it was, and keeps caches from what comes instead.
 func (u *undo) restore(h http.Header) {
 	clear(h)
-	rest := u.values
-	for _, f := range u.fields {
-		h[f.name] = slices.Clone(rest[:f.count])
-		rest = rest[f.count:]
+	if u != nil {
+		rest := u.values
+		for _, f := range u.fields {
+			h[f.name] = slices.Clone(rest[:f.count])
+			rest = rest[f.count:]
+		}
 	}
 	forbidCaching(h)
 }
