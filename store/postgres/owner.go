@@ -2,8 +2,8 @@ package postgres
 
 import "github.com/lazysession/session/store"
 
-// A limit, and the end of all sessions of an owner, concern rows that are not known before. So an owner has a lock. What
-// depends on all of the owner's sessions takes it alone, and a login without a limit takes a share in it (see
+// A limit, and the end of all sessions of an owner, concern rows that are not known before. So an owner has a lock.
+// What depends on all of the owner's sessions takes it alone, and a login without a limit takes a share in it (see
 // builder.owner). The empty owner has none, or all first logins of a farm would wait for each other.
 
 // lockOwnersSQL waits for the lock of an owner, and for that of the owner before of the session with a token. Locks are
