@@ -66,11 +66,11 @@ type Config struct {
 	Services *service.Registry
 
 	// OnError answers a request whose session could not be committed, or one of whose operations has failed and was
-	// overlooked (see Session.Degrade), and gets why: an error that Error knows an answer to. What it writes is
-	// gathered and sent whole when it returns. Without a WriteHeader the status is that of Error, and where nothing is
-	// written, Error answers. The header is as it was before the handler. What OnError changes in the session is
-	// committed before it is sent, and with that what other goroutines of the request change meanwhile. It is called by
-	// the request's goroutine. When it panics, the default answers and the panic passes on. Defaults to Error.
+	// overlooked (see Session.Degrade), and gets why: an error that Error knows an answer to. It is called by the
+	// request's goroutine. What it writes is gathered and sent whole when it returns. Without a WriteHeader the status is
+	// that of Error, and where nothing is written, Error answers. The header is as it was before the handler. What OnError
+	// changes in the session is committed before its answer is sent, and with that what other goroutines of the request
+	// change meanwhile. When it panics, the default answers and the panic passes on. Defaults to Error.
 	OnError func(w http.ResponseWriter, r *http.Request, err error)
 
 	// Logger gets what operators should know. No token is ever logged. Defaults to slog.Default().
