@@ -37,7 +37,7 @@ func connect(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("-store: %w", err) // pgx leaves the password out
 	}
-	postgres.Harden(cfg)
+	postgres.FailFast(cfg)
 	return pgxpool.NewWithConfig(ctx, cfg)
 }
 

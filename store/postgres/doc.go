@@ -1,7 +1,7 @@
 // Package postgres keeps sessions in PostgreSQL, for one server or a farm of them.
 //
 //	cfg, err := pgxpool.ParseConfig("postgres://…")
-//	postgres.Harden(cfg)                          // to leave a server that hangs
+//	postgres.FailFast(cfg)                          // to leave a server that hangs
 //	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 //	err = postgres.Migrate(ctx, pool, nil)        // or run what Schema prints
 //	s, err := postgres.Open(ctx, pool, nil)
@@ -28,7 +28,7 @@
 //     the server that made it, before all other events of that session. A server that lost its connection for events
 //     reports that with a Missed event, and with another one when the connection is back. It also reports Missed for a
 //     failed commit that may have been applied and has events.
-//   - After a failover the pool closes connections to a server that became read-only. After [Harden] it also closes
+//   - After a failover the pool closes connections to a server that became read-only. After [FailFast] it also closes
 //     those to a server that hangs. Name both servers in the connection string, and set
 //     target_session_attrs=read-write.
 //   - A damaged row is an error only for its own session.

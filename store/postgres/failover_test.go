@@ -162,7 +162,7 @@ func TestFailoverFromHangingPrimary(t *testing.T) {
 	way := newProxy(t, primary.URL("postgres"))
 	cfg, err := pgxpool.ParseConfig(hosts(t, way.url(t, primary.URL("postgres")), standby.URL("postgres"), "&connect_timeout=2"))
 	check(t, err)
-	postgres.Harden(cfg)
+	postgres.FailFast(cfg)
 	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
 	check(t, err)
 	t.Cleanup(pool.Close)

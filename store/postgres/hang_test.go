@@ -16,7 +16,7 @@ import (
 	"github.com/lazysession/session/store/postgres"
 )
 
-// A network is what a hardened pool dials in these tests. Its hosts answer each write with one byte, unless told otherwise.
+// A network is what a pool that fails fast dials in these tests. Its hosts answer each write with one byte, unless told otherwise.
 type network struct {
 	mu sync.Mutex
 	// mu locks the remaining fields.
@@ -75,13 +75,13 @@ func (n *network) set(change func(n *network)) {
 // hang makes the network silent, like a server whose processes have stopped.
 func (n *network) hang() { n.set(func(n *network) { n.silent, n.deaf = true, true }) }
 
-// hardened returns how a hardened pool dials in a network.
-func hardened(t *testing.T, n *network, url string) pgconn.DialFunc {
+// failFast returns how a pool that fails fast dials in a network.
+func failFast(t *testing.T, n *network, url string) pgconn.DialFunc {
 	t.Helper()
 	cfg, err := pgxpool.ParseConfig(url)
 	check(t, err)
 	cfg.ConnConfig.DialFunc = n.dial
-	postgres.Harden(cfg)
+	postgres.FailFast(cfg)
 	return cfg.ConnConfig.DialFunc
 }
 
@@ -94,11 +94,11 @@ const twoHosts = "postgres://a,b/x?connect_timeout=2"
 func inNetwork(t *testing.T, url string, test func(t *testing.T, n *network, dial func() (net.Conn, error), conn net.Conn)) {
 	synctest.Test(t, func(t *testing.T) {
 		n := new(network)
-		hard := hardened(t, n, url)
+		quick := failFast(t, n, url)
 		dial := func() (net.Conn, error) {
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 			defer cancel()
-			return hard(ctx, "tcp", "10.0.0.1:5432")
+			return quick(ctx, "tcp", "10.0.0.1:5432")
 		}
 		conn, err := dial()
 		check(t, err)

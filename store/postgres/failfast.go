@@ -8,24 +8,24 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// letGo is how long a connection that is no longer used may keep its place in a hardened pool.
+// letGo is how long a connection that is no longer used may keep its place in a pool that fails fast.
 const letGo = time.Second
 
-// Harden prepares a pool to leave a server that hangs. Call it before pgxpool.NewWithConfig:
+// FailFast prepares a pool to leave a server that hangs. Call it before pgxpool.NewWithConfig:
 //
 //	cfg, err := pgxpool.ParseConfig(url)
-//	postgres.Harden(cfg)
+//	postgres.FailFast(cfg)
 //	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 //
 // When a statement's time is up, pgx asks the server to cancel it, and keeps the connection's place in the pool until
-// the server answers, for up to 15 s. Harden reduces that to 1 s. An attempt to connect also ends after 1 s, unless
+// the server answers, for up to 15 s. FailFast reduces that to 1 s. An attempt to connect also ends after 1 s, unless
 // connect_timeout sets another time.
 //
 // Where the connection string names several hosts, no statement waits that long for a server that hangs. A server hangs
 // if it sends no byte for 0.75 s, although a statement waits for it and a new connection asks it. Then all connections
 // to it end with an error, and new ones go to the next host at once, until the server answers again. A server that is
 // only slow answers a new connection, and is not left.
-func Harden(cfg *pgxpool.Config) {
+func FailFast(cfg *pgxpool.Config) {
 	if cfg.ConnConfig.ConnectTimeout == 0 {
 		cfg.ConnConfig.ConnectTimeout = letGo
 	}

@@ -26,8 +26,8 @@ func (c frozenConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// A hardened pool has room for a new connection soon after a statement's time was up, without a word from the server.
-func TestHardenedPoolLeavesServerThatHangs(t *testing.T) {
+// A pool that fails fast has room for a new connection soon after a statement's time was up, without a word from the server.
+func TestFailFastPoolLeavesServerThatHangs(t *testing.T) {
 	const soon = 12 * time.Second // pgx alone takes 15
 	cfg, err := pgxpool.ParseConfig(pgtest.Shared(t).Database(t))
 	if err != nil {
@@ -39,7 +39,7 @@ func TestHardenedPoolLeavesServerThatHangs(t *testing.T) {
 		conn, err := dial(ctx, network, address)
 		return frozenConn{conn, frozen}, err
 	}
-	postgres.Harden(cfg)
+	postgres.FailFast(cfg)
 	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
