@@ -26,7 +26,7 @@ func dependencies(t *testing.T, pkg string) []string {
 	return slices.DeleteFunc(deps, func(dep string) bool { return dep == pkg })
 }
 
-// Who uses sessions takes on one dependency: the one that signs cookies.
+// A program with sessions takes on one dependency: the one that signs cookies.
 func TestPackageStandsOnFew(t *testing.T) {
 	want := []string{
 		"github.com/gorilla/securecookie",

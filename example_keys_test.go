@@ -38,7 +38,7 @@ func ExampleConfig_keys() {
 	// 1. Every server learns to verify the new key, before any signs with it.
 	// 2. Every server signs with the new key, and still verifies the old one.
 	// 3. The old key goes when the last session from before step 2 has ended: after Config.Lifetime, or the longest that
-	//    Session.SetLifetime gave. Whoever still has a token signed with it is a new visitor.
+	//    Session.SetLifetime gave. A browser with a token signed by it is a new visitor.
 	for _, keys := range [][][]byte{{oldKey, newKey}, {newKey, oldKey}, {newKey}} {
 		m := start(db, keys...)
 		_, err := m.Open(ctx, token)

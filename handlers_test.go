@@ -173,7 +173,7 @@ func TestFullDuplex(t *testing.T) {
 			}
 		}
 		send.Close()
-		_, err = io.Copy(io.Discard, out) // who leaves earlier may fail the last Flush
+		_, err = io.Copy(io.Discard, out) // leaving earlier may fail the last Flush
 		must(t, err)
 	})
 }

@@ -28,7 +28,7 @@ import (
 func startServer(t *testing.T, proto string, h http.Handler) (*httptest.Server, *http.Client) {
 	t.Helper()
 	var open sync.RWMutex
-	t.Cleanup(open.Lock) // waits for those inside; who comes later finds it shut
+	t.Cleanup(open.Lock) // waits for those inside; later ones find it shut
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if open.TryRLock() {
 			defer open.RUnlock()

@@ -781,7 +781,7 @@ func TestStorePanicPasses(t *testing.T) {
 	v.visit(func(ctx context.Context) { user.Get(ctx) })
 }
 
-// A cancelled context says nothing of the store, nor of the session to who asks with another.
+// A cancelled context says nothing of the store, nor of the session to an operation with another.
 func TestCancelledLoad(t *testing.T) {
 	m, s := newManager(t, nil)
 	v := &visitor{t: t, m: m}

@@ -10,7 +10,7 @@ import (
 	"github.com/lazysession/session"
 )
 
-// Tokens are signed as gorilla/securecookie would, to the letter: whoever has the key can read and make them with it.
+// Tokens are signed as gorilla/securecookie would, to the letter: a program that has the key can read and make them with it.
 func TestSignsAsSecurecookieDoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // where time stands still
 		for _, name := range []string{cookieName, "s", "a-name-that-is-longer-than-most-names-of-cookies-are"} {

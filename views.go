@@ -43,7 +43,7 @@ type (
 	guardFH struct{ viewFH }
 )
 
-func (v viewF) Flush()            { v.flush() } // who wants the error asks for FlushError
+func (v viewF) Flush()            { v.flush() } // FlushError is for handlers that want the error
 func (v viewF) FlushError() error { return v.flush() }
 
 func (v viewH) Hijack() (net.Conn, *bufio.ReadWriter, error)  { return v.hijack() }
