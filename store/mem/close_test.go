@@ -50,11 +50,17 @@ func TestCloseUnderLoad(t *testing.T) {
 	}
 }
 
-// TestCloseEndsAList closes a store in the middle of a list.
+// TestCloseEndsAList closes a store in the middle of a list, with so few sessions, too, that each is the last of its shard.
 func TestCloseEndsAList(t *testing.T) {
-	for _, filter := range []store.Filter{{All: true}, {Owner: "ann"}} {
+	for _, tt := range []struct {
+		filter   store.Filter
+		sessions int
+	}{
+		{store.Filter{All: true}, 2}, {store.Filter{All: true}, 1000}, {store.Filter{Owner: "ann"}, 2}, {store.Filter{Owner: "ann"}, 1000},
+	} {
+		filter := tt.filter
 		s := mem.New(nil)
-		for n := range 1000 {
+		for n := range tt.sessions {
 			commit(t, s, token(n), creationFor("ann", n))
 		}
 		var last error

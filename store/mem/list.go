@@ -22,6 +22,10 @@ func (s *Store) List(ctx context.Context, filter store.Filter) iter.Seq2[*store.
 		var nodes []*node
 		for i := range s.ids.all {
 			nodes = s.ids.all[i].append(nodes[:0])
+			if err := s.ready(ctx); err != nil { // a store that was closed has no nodes, and is not just empty
+				yield(nil, err)
+				return
+			}
 			if !s.yield(ctx, nodes, filter, yield) {
 				return
 			}

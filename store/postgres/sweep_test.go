@@ -143,8 +143,8 @@ func TestTouchesAreHOT(t *testing.T) {
 	eventually(t, patience, "statistics", func(ctx context.Context) error {
 		var all, hot int
 		err := pool.QueryRow(ctx, "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'session_sessions'").Scan(&all, &hot)
-		if err == nil && (all != want || hot != want) {
-			err = fmt.Errorf("%d of %d updates were HOT, want all of %d", hot, all, want)
+		if err == nil && (all != want || 100*hot < 99*want) { // a page may be full while another connection has a snapshot
+			err = fmt.Errorf("%d of %d updates were HOT, want almost all of %d", hot, all, want)
 		}
 		return err
 	})
