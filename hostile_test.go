@@ -463,7 +463,7 @@ func (d *discards) Write(b []byte) (int, error) { return len(b), nil }
 func TestHostileOnErrorEnds(t *testing.T) {
 	m, _ := newManager(t, &session.Config{MaxBytes: 60, OnError: func(w http.ResponseWriter, r *http.Request, err error) {
 		must(t, session.FromContext(r.Context()).End())
-		http.Redirect(w, r, "/login", 303)
+		http.Redirect(w, r, "/login", http.StatusSeeOther)
 	}})
 	v := &visitor{t: t, m: m}
 	v.visit(func(ctx context.Context) { must(t, user.Set(ctx, "ann")) })

@@ -247,7 +247,7 @@ func TestOutsideOnServers(t *testing.T) {
 		{"HEAD", pass, "HEAD", say},
 		{"204", pass, "GET", status(204)},
 		{"304", pass, "GET", status(304)},
-		{"302", pass, "GET", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", 302) }},
+		{"http.StatusFound", pass, "GET", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", 302) }},
 		{"101", pass, "GET", status(101)},
 		{"100 then", pass, "GET", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(100); say(w, r) }},
 		{"103 then", pass, "GET", func(w http.ResponseWriter, r *http.Request) {
@@ -370,7 +370,7 @@ func TestOutsideOnErrorMoods(t *testing.T) {
 		},
 		"flushes":   func(w http.ResponseWriter, r *http.Request, err error) { http.NewResponseController(w).Flush() },
 		"Error":     session.Error,
-		"redirects": func(w http.ResponseWriter, r *http.Request, err error) { http.Redirect(w, r, "/login", 303) },
+		"redirects": func(w http.ResponseWriter, r *http.Request, err error) { http.Redirect(w, r, "/login", http.StatusSeeOther) },
 		"ends": func(w http.ResponseWriter, r *http.Request, err error) {
 			session.FromContext(r.Context()).End()
 			session.Error(w, r, err)

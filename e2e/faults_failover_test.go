@@ -42,6 +42,7 @@ func (p *pair) promote(t *testing.T) time.Time {
 	t.Helper()
 	time.Sleep(500 * time.Millisecond)
 	must(t, "promoting the standby", p.standby.Promote())
+	ask(t, p.standby.URL("postgres"), "SELECT current_database()")
 	return time.Now()
 }
 

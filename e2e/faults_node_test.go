@@ -40,13 +40,16 @@ func nodeKilled(t *testing.T) result {
 }
 
 // clocksDiffer runs servers whose clocks are minutes apart, on sessions that idle out sooner than that.
+// timeoutFlag is the flag of servers in whose tests nothing is to fail: a busy machine is no fault.
+const timeoutFlag = "-store-timeout"
+
 func clocksDiffer(t *testing.T) result {
 	binary := buildSkewed(t)
 	s := &site{cluster: pgtest.Shared(t)}
 	s.url = s.cluster.Database(t)
 	for _, ahead := range []string{"-7m", "0s", "7m"} {
 		t.Setenv("NODE_CLOCK_AHEAD", ahead)
-		n := newNode(t, binary, "-store", withSettings(s.url, "pool_max_conns=4"), "-keys", testKey('a'), "-idle", "1m")
+		n := newNode(t, binary, "-store", withSettings(s.url, "pool_max_conns=4"), "-keys", testKey('a'), "-idle", "1m", timeoutFlag, "10s")
 		s.nodes = append(s.nodes, n)
 	}
 	s.traffic = startTraffic(t, addresses(s.nodes)...)
@@ -210,7 +213,7 @@ func rollingRestart(t *testing.T) result {
 	needPrograms(t, "haproxy")
 	s := &site{cluster: pgtest.Shared(t)}
 	s.url = s.cluster.Database(t)
-	s.nodes = startNodes(t, 3, withSettings(s.url, "pool_max_conns=4"), "-drain", "400ms")
+	s.nodes = startNodes(t, 3, withSettings(s.url, "pool_max_conns=4"), "-drain", "400ms", timeoutFlag, "10s")
 	balancer := startBalancer(t, addresses(s.nodes))
 	s.traffic = startTraffic(t, balancer)
 	s.warmUp()

@@ -39,7 +39,7 @@ func connectionsCut(t *testing.T) result {
 		proxy.cut()
 		time.Sleep(50 * time.Millisecond)
 	}
-	return s.finish(time.Now())
+	return s.finish(s.answers(t))
 }
 
 // hang is how long the store hangs: longer than the servers' own timeout.
@@ -68,6 +68,7 @@ func (s *site) hangs(t *testing.T, stop, resume func()) result {
 	plain := s.plainPages(t, hang)
 	resume()
 	over := time.Now()
+	back := s.answers(t)
 
 	if n := s.successes(began.Add(100*time.Millisecond), over); n > 0 {
 		t.Errorf("%d requests that use sessions succeeded while the store hung: it did not", n)
@@ -79,11 +80,11 @@ func (s *site) hangs(t *testing.T, stop, resume func()) result {
 	if most := max(2*plainBefore, 50*time.Millisecond); plain > most {
 		t.Errorf("pages without a session took %v (99th percentile) while the store hung, %v before", plain, plainBefore)
 	}
-	s.waitBack(over, s.addresses...)
+	s.waitBack(back, s.addresses...)
 	time.Sleep(500 * time.Millisecond)
 	v := s.stop()
 	s.wantResources(t, before)
-	return result{s.gap(over, s.addresses...), v}
+	return result{s.gap(back, s.addresses...), v}
 }
 
 // plainPages asks for pages that use no session for a while, with the cookie of a session, and returns the 99th

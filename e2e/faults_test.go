@@ -171,6 +171,14 @@ func addresses(nodes []*node) (list []string) {
 	return list
 }
 
+// answers returns when the store itself answers a new connection again. It has the attempts of all servers to go through
+// first, each with a process of its own, which takes seconds on a slow machine.
+func (s *site) answers(t *testing.T) time.Time {
+	t.Helper()
+	ask(t, s.url, "SELECT current_database()")
+	return time.Now()
+}
+
 // finish ends a fault that was over at a moment: it waits until every server is back, goes on for a little, and counts.
 func (s *site) finish(over time.Time) result {
 	s.waitBack(over, s.addresses...)

@@ -32,10 +32,9 @@ var (
 	keyList = flag.String("keys", "", "keys in hex, separated by commas, newest first")
 	idle    = flag.Duration("idle", 30*time.Minute, "idle timeout")
 	drain   = flag.Duration("drain", 0, "how long /healthz says no before a stop")
+	// It is shorter than the library's default, so that tests of what hangs are.
+	storeTimeout = flag.Duration("store-timeout", time.Second, "of one call of the store")
 )
-
-// storeTimeout is shorter than the default, so that tests of what hangs are.
-const storeTimeout = time.Second
 
 func main() {
 	flag.Parse()
@@ -73,7 +72,7 @@ func run(ctx context.Context) error {
 		Keys:         keys,
 		Cookie:       session.Cookie{Secure: session.InsecureForDevelopment},
 		IdleTimeout:  *idle,
-		StoreTimeout: storeTimeout,
+		StoreTimeout: *storeTimeout,
 	})
 	if err != nil {
 		return err
