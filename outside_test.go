@@ -247,7 +247,7 @@ func TestOutsideOnServers(t *testing.T) {
 		{"HEAD", pass, "HEAD", say},
 		{"204", pass, "GET", status(204)},
 		{"304", pass, "GET", status(304)},
-		{"http.StatusFound", pass, "GET", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", 302) }},
+		{"302", pass, "GET", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", http.StatusFound) }},
 		{"101", pass, "GET", status(101)},
 		{"100 then", pass, "GET", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(100); say(w, r) }},
 		{"103 then", pass, "GET", func(w http.ResponseWriter, r *http.Request) {
@@ -368,9 +368,11 @@ func TestOutsideOnErrorMoods(t *testing.T) {
 				t.Error("hijacked")
 			}
 		},
-		"flushes":   func(w http.ResponseWriter, r *http.Request, err error) { http.NewResponseController(w).Flush() },
-		"Error":     session.Error,
-		"redirects": func(w http.ResponseWriter, r *http.Request, err error) { http.Redirect(w, r, "/login", http.StatusSeeOther) },
+		"flushes": func(w http.ResponseWriter, r *http.Request, err error) { http.NewResponseController(w).Flush() },
+		"Error":   session.Error,
+		"redirects": func(w http.ResponseWriter, r *http.Request, err error) {
+			http.Redirect(w, r, "/login", http.StatusSeeOther)
+		},
 		"ends": func(w http.ResponseWriter, r *http.Request, err error) {
 			session.FromContext(r.Context()).End()
 			session.Error(w, r, err)
