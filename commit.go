@@ -195,14 +195,14 @@ func (s *Session) commitBeforeResponse(status int) (wasUsed bool, err error) {
 	if v == nil {
 		return false, nil
 	}
-	v.decided = true
 	if status < http.StatusBadRequest {
 		err = v.overlooked()
 	}
 	if err == nil {
 		err = v.commitOrConfirm()
 	}
-	if err != nil { // what is refused must not be committed later
+	v.decided = true // not before: when a store panics and somebody recovers, the response is still to begin
+	if err != nil {  // what is refused must not be committed later
 		v.drop()
 	}
 	return v.state != untouched || err != nil, err

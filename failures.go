@@ -91,8 +91,8 @@ func (s *Session) settle(op operation, err error) error {
 	return err
 }
 
-// settle notes how an operation went. Sessions outside HTTP have no response to refuse, and a response that was decided on
-// can't be refused any more.
+// settle notes how an operation went. Sessions outside HTTP have no response to refuse, and a response that was decided
+// on can't be refused any more.
 func (v *visit) settle(op operation, err error) {
 	switch {
 	case v.s.x == nil, v.decided, v.s.in(closed):
@@ -142,10 +142,7 @@ func (v *visit) lose(err error) {
 
 // foundMade forgets the failures of a commit without an answer: it was made after all, and in one step.
 func (v *visit) foundMade() {
-	v.failures = slices.DeleteFunc(v.failures, func(f failure) bool { return f.err == v.lost })
-	if len(v.failures) == 0 {
-		v.s.phase.And(^failing)
-	}
+	v.forgive(func(f failure) bool { return f.err == v.lost })
 }
 
 // madeGood forgets the failures that the success of an operation makes good.
@@ -153,7 +150,11 @@ func (v *visit) madeGood(op operation) {
 	if !v.s.in(failing) {
 		return
 	}
-	v.failures = slices.DeleteFunc(v.failures, func(f failure) bool { return op.makesGood(f.operation) })
+	v.forgive(func(f failure) bool { return op.makesGood(f.operation) })
+}
+
+func (v *visit) forgive(which func(failure) bool) {
+	v.failures = slices.DeleteFunc(v.failures, which)
 	if len(v.failures) == 0 {
 		v.s.phase.And(^failing)
 	}

@@ -9,7 +9,7 @@ import (
 
 const degraded = "Sessions can’t be reached just now."
 
-// Who only reads needs no session: the pages say what is missing, and show what is there.
+// Reading needs no session: the pages say what is missing, and show what is there.
 func TestReadingGoesOnWithoutTheSession(t *testing.T) {
 	address, sessions := startBrittleForum(t)
 	b := openBrowser(t, address)
