@@ -14,6 +14,7 @@ type Socket struct {
 	Session     store.ID // the session that it belongs to
 	Owner       string   // the session's owner when the socket was last taken
 	Node        string   // that has taken it
+	Endpoint    string   // which of the hub's endpoints serves it
 	Created     time.Time
 	Welcomed    bool      // the client knows the socket's ID
 	In          uint64    // the number of the last upward message that was handled
@@ -37,16 +38,19 @@ type Claim struct {
 	ID      ID
 	New     bool     // make the socket, which isn't there; else it has to be there, and belong to Session
 	Session store.ID // a claim for another session's socket is ErrNotFound
-	Owner   string   // the session's owner
-	Node    string   // that wants to take it
+	// Endpoint says which of the hub's endpoints serves it. A claim for another endpoint's socket is ErrNotFound.
+	Endpoint string
+	Owner    string // the session's owner
+	Node     string // that wants to take it
 
 	// Overdue takes the socket only if it did not come back in time, so that the node can commit its End. It stays away in
-	// its channels. Session and Owner stay as they were.
+	// its channels. Session, Owner and Endpoint are not looked at, and stay as they were.
 	Overdue bool
 }
 
 // A Filter says which sockets to list. The zero Filter matches all; of several fields, all have to match.
 type Filter struct {
+	Socket  ID       // this one socket
 	Owner   string   // sockets of this owner's sessions
 	Session store.ID // sockets of this session
 	Channel string   // members of this channel
@@ -54,7 +58,8 @@ type Filter struct {
 
 // Matches reports whether a socket matches the filter. It is for logs that filter sockets in Go.
 func (f Filter) Matches(s *Socket) bool {
-	return (f.Owner == "" || f.Owner == s.Owner) &&
+	return (f.Socket.IsZero() || f.Socket == s.ID) &&
+		(f.Owner == "" || f.Owner == s.Owner) &&
 		(f.Session.IsZero() || f.Session == s.Session) &&
 		(f.Channel == "" || slices.Contains(s.Channels, f.Channel))
 }
