@@ -96,7 +96,7 @@ func (m *mailbox) sendClose(ctx context.Context, o order) error {
 	if err != nil {
 		return err
 	}
-	for s, err := range m.hub.log.Sockets(ctx, stream.Filter{Socket: o.Socket}) {
+	for s, err := range m.hub.log.Sockets(ctx, stream.Filter{ID: o.Socket}) {
 		if err != nil {
 			return err
 		}

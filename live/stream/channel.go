@@ -81,8 +81,8 @@ func (c *Channel) Member(id ID) (m Member, ok bool) {
 }
 
 // Join makes m a member, and returns what happened. A member that joins its own seat again stays, and nothing
-// happens; one that joins another seat leaves the old one. m.Since is the number that the first Joined event gets: the
-// log sets it where it appends the events.
+// happens; one that joins another seat leaves the old one. The member's Since is set to the number of its Joined event,
+// which it gets where the log appends the events in this order behind c.Top.
 //
 // It returns ErrTaken, ErrFull, or an error that names a seat which the rules don't have. The channel is then as it was.
 func (c *Channel) Join(m Member, r Rules) ([]MemberEvent, error) {
@@ -109,6 +109,7 @@ func (c *Channel) Join(m Member, r Rules) ([]MemberEvent, error) {
 	for _, old := range leaving {
 		events = append(events, c.Leave(old.Socket)...)
 	}
+	m.Since = c.Top.Number + uint64(len(events)) + 1
 	c.Members = append(slices.Clip(c.Members), m)
 	events = append(events, MemberEvent{Event: Joined, Member: m})
 	if c.IsFull(r) {

@@ -16,6 +16,11 @@ func Own(id ID) Name { return Name("s" + string(id[:])) }
 // Of returns the name of a channel's stream.
 func Of(channel string) Name { return Name("c" + channel) }
 
+// Received returns the name of the stream of what a socket has sent upward: the Batch.Received of each upward message,
+// under its number, in the epoch of the socket's own stream. A log need not keep it, and then Read returns a GapError
+// with Old, as it does for any message that is no longer kept. Nothing can be sent to it, and there are no hints of it.
+func Received(id ID) Name { return Name("r" + string(id[:])) }
+
 // Channel returns the name of the channel that the stream belongs to. It is not ok for a socket's own stream.
 func (n Name) Channel() (name string, ok bool) {
 	if n == "" || n[0] != 'c' {
@@ -24,9 +29,15 @@ func (n Name) Channel() (name string, ok bool) {
 	return string(n[1:]), true
 }
 
-// Socket returns the socket whose own stream it is. It is not ok for a channel's stream.
-func (n Name) Socket() (id ID, ok bool) {
-	if len(n) != 1+len(id) || n[0] != 's' {
+// Socket returns the socket whose own stream it is. It is not ok for any other stream.
+func (n Name) Socket() (id ID, ok bool) { return n.id('s') }
+
+// Receiver returns the socket whose upward messages are in the stream. It is not ok for any other stream.
+func (n Name) Receiver() (id ID, ok bool) { return n.id('r') }
+
+// id returns the ID behind the letter that says what kind of stream it is.
+func (n Name) id(kind byte) (id ID, ok bool) {
+	if len(n) != 1+len(id) || n[0] != kind {
 		return ID{}, false
 	}
 	copy(id[:], n[1:])
@@ -73,8 +84,9 @@ type Message struct {
 	Data   []byte
 }
 
-// A Retention is how much of a stream is kept for those who come back. Each limit holds by itself. A field that is 0 or
-// less has its default.
+// A Retention is how much of a stream is kept for those who come back: the newest messages within all three limits. A
+// log drops older ones in its own time, and keeps a newest message that is larger than Bytes. A field that is 0 or less
+// has its default.
 type Retention struct {
 	Messages int           // the newest ones; 1,000
 	Bytes    int           // of the newest messages together; 1 MiB

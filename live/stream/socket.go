@@ -50,7 +50,7 @@ type Claim struct {
 
 // A Filter says which sockets to list. The zero Filter matches all; of several fields, all have to match.
 type Filter struct {
-	Socket  ID       // this one socket
+	ID      ID       // this socket
 	Owner   string   // sockets of this owner's sessions
 	Session store.ID // sockets of this session
 	Channel string   // members of this channel
@@ -58,7 +58,7 @@ type Filter struct {
 
 // Matches reports whether a socket matches the filter. It is for logs that filter sockets in Go.
 func (f Filter) Matches(s *Socket) bool {
-	return (f.Socket.IsZero() || f.Socket == s.ID) &&
+	return (f.ID.IsZero() || f.ID == s.ID) &&
 		(f.Owner == "" || f.Owner == s.Owner) &&
 		(f.Session.IsZero() || f.Session == s.Session) &&
 		(f.Channel == "" || slices.Contains(s.Channels, f.Channel))
