@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 	"sync"
 
@@ -12,17 +13,21 @@ import (
 // A feed is the stream of one channel, for all of its members on this node. It reads each message from the log once, and
 // builds its frame once.
 type feed struct {
-	log     stream.Log
+	hub     *Hub
 	name    stream.Name
 	channel string // in JSON
 
 	subs map[*subscription]struct{} // guarded by the hub's mu
+	list []*subscription            // subs as a slice, nil after they have changed; guarded by the hub's mu
 
 	mu sync.Mutex
 	// mu locks the remaining fields.
-	recent  []entry       // the newest ones that were read, without holes
-	epoch   string        // of recent
-	changed chan struct{} // closed at the next growth; nil while nobody waits
+	recent  []entry         // the newest ones that were read, without holes
+	epoch   string          // of recent
+	told    stream.Position // how far the members were told that the stream has grown
+	top     stream.Position // how far it has grown
+	telling bool            // a goroutine tells the members
+	changed chan struct{}   // closed at the next growth; nil while nobody waits
 }
 
 // An entry is one message of a stream, ready to be sent.
@@ -36,10 +41,8 @@ type entry struct {
 // keptEntries is how many entries a feed keeps, for members that are a little behind.
 const keptEntries = 64
 
-func newFeed(log stream.Log, channel string) *feed {
-	return &feed{
-		log: log, name: stream.Of(channel), channel: quote(channel), subs: make(map[*subscription]struct{}),
-	}
+func newFeed(h *Hub, channel string) *feed {
+	return &feed{hub: h, name: stream.Of(channel), channel: quote(channel), subs: make(map[*subscription]struct{})}
 }
 
 func quote(s string) string {
@@ -57,7 +60,7 @@ func (f *feed) after(ctx context.Context, at stream.Position, max int) ([]entry,
 	if kept := f.keptAfter(at); len(kept) > 0 {
 		return kept[:min(len(kept), max)], nil
 	}
-	messages, err := f.log.Read(ctx, f.name, at, max)
+	messages, err := f.hub.log.Read(ctx, f.name, at, max)
 	if err != nil {
 		return nil, err
 	}
@@ -118,12 +121,81 @@ func (f *feed) growth() <-chan struct{} {
 	return f.changed
 }
 
-// grown wakes those who wait for growth.
-func (f *feed) grown() {
+// grown says that the stream has grown.
+func (f *feed) grown(top stream.Position) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.changed != nil {
 		close(f.changed)
 		f.changed = nil
 	}
+	if f.told.Epoch != top.Epoch {
+		f.told = stream.Position{Epoch: top.Epoch, Number: top.Number - min(top.Number, 1)}
+		f.top = top
+	}
+	f.top.Number = max(f.top.Number, top.Number)
+	if !f.telling {
+		f.telling = true
+		go f.tell()
+	}
+}
+
+// tell offers new entries to all members on this node, as long as there are any.
+func (f *feed) tell() {
+	for {
+		f.mu.Lock()
+		told := f.told
+		if told.Number >= f.top.Number {
+			f.telling = false
+			f.mu.Unlock()
+			return
+		}
+		f.mu.Unlock()
+		f.tellAfter(told)
+	}
+}
+
+// tellAfter offers some of the entries after a position to all members. Where they can't be read, each member finds out by
+// itself.
+func (f *feed) tellAfter(told stream.Position) {
+	const some = 32
+	ctx, cancel := f.hub.call()
+	defer cancel()
+	entries, err := f.after(ctx, told, some)
+	readable := err == nil && len(entries) > 0
+	if readable {
+		told.Number = entries[len(entries)-1].number
+	}
+	for _, e := range entries {
+		for _, sub := range f.members() {
+			sub.offer(told.Epoch, e)
+		}
+	}
+	f.mu.Lock()
+	if f.told.Epoch == told.Epoch {
+		f.told.Number = told.Number
+	}
+	if !readable {
+		f.told = f.top
+	}
+	f.mu.Unlock()
+	if !readable {
+		for _, sub := range f.members() {
+			sub.grow()
+		}
+	}
+}
+
+// members returns the subscriptions of this node.
+func (f *feed) members() []*subscription {
+	f.hub.mu.RLock()
+	list := f.list
+	f.hub.mu.RUnlock()
+	if list != nil {
+		return list
+	}
+	f.hub.mu.Lock()
+	defer f.hub.mu.Unlock()
+	f.list = slices.AppendSeq(make([]*subscription, 0, len(f.subs)), maps.Keys(f.subs))
+	return f.list
 }

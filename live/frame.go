@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/lazysession/session/live/stream"
 )
@@ -210,4 +211,13 @@ func appendAck(buf []byte, in uint64) []byte {
 func appendBeat(buf []byte) []byte {
 	start := len(buf)
 	return closeFrame(append(buf, "\x81\x00\x00\x00{\"t\":\"beat\"}"...), start)
+}
+
+// shorten cuts a text to what a close frame's reason may have (RFC 6455, section 5.5).
+func shorten(text string) string {
+	const most = 123
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "")
 }

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"reflect"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -18,7 +17,6 @@ import (
 	"github.com/lazysession/session/live"
 	"github.com/lazysession/session/live/memlog"
 	"github.com/lazysession/session/live/stream"
-	"github.com/lazysession/session/sessiontest"
 	"github.com/lazysession/session/store/mem"
 )
 
@@ -244,6 +242,3 @@ func eventually(t *testing.T, what string, f func() bool) {
 		}
 	}
 }
-
-var _ = strings.Contains
-var _ = sessiontest.NewManager

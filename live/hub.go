@@ -197,7 +197,12 @@ func (h *Hub) socket(id ID) *Socket {
 // grown is told by the log that a stream has grown.
 func (h *Hub) grown(name stream.Name, top stream.Position) {
 	if channel, ok := name.Channel(); ok {
-		h.channelGrown(channel)
+		h.mu.RLock()
+		f := h.feeds[channel]
+		h.mu.RUnlock()
+		if f != nil {
+			f.grown(top)
+		}
 		return
 	}
 	id, ok := name.Socket()
@@ -212,30 +217,17 @@ func (h *Hub) grown(name stream.Name, top stream.Position) {
 	}
 }
 
-func (h *Hub) channelGrown(channel string) {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	f := h.feeds[channel]
-	if f == nil {
-		return
-	}
-	f.grown()
-	for sub := range f.subs {
-		sub.grow()
-	}
-}
-
 // subscribe makes a subscription of a channel's stream, which gets the hints of growth from here on.
 func (h *Hub) subscribe(s *Socket, channel string) *subscription {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	f := h.feeds[channel]
 	if f == nil {
-		f = newFeed(h.log, channel)
+		f = newFeed(h, channel)
 		h.feeds[channel] = f
 	}
 	sub := &subscription{out: &s.outbox, feed: f}
-	f.subs[sub] = struct{}{}
+	f.subs[sub], f.list = struct{}{}, nil
 	return sub
 }
 
@@ -247,6 +239,7 @@ func (h *Hub) unsubscribe(sub *subscription) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(sub.feed.subs, sub)
+	sub.feed.list = nil
 	if channel, _ := sub.feed.name.Channel(); len(sub.feed.subs) == 0 && h.feeds[channel] == sub.feed {
 		delete(h.feeds, channel)
 	}

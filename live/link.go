@@ -7,8 +7,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 	"unicode/utf8"
 
@@ -57,7 +59,7 @@ func (s *smallBuffers) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		conn.Close()
 		return nil, nil, err
 	}
-	s.conn = &sharedConn{Conn: conn, early: append([]byte(nil), early...)}
+	s.conn = newSharedConn(conn, early)
 	return s.conn, bufio.NewReadWriter(bufio.NewReaderSize(s.conn, size), bufio.NewWriterSize(s.conn, size)), nil
 }
 
@@ -66,8 +68,45 @@ type sharedConn struct {
 	net.Conn
 	early []byte // what the HTTP server has read beyond the request
 
-	mu           sync.Mutex   // held while a frame is written
 	writingSince atomic.Int64 // in nanoseconds since 1970; 0 while nothing is written
+
+	mu sync.Mutex
+	// mu locks the remaining fields, and is held while frames are written.
+	raw     syscall.RawConn       // nil where it isn't a plain TCP connection
+	attempt func(fd uintptr) bool // writes rest at once, and notes in wrote how much the kernel took
+	rest    []byte
+	wrote   int
+}
+
+func newSharedConn(conn net.Conn, early []byte) *sharedConn {
+	c := &sharedConn{Conn: conn, early: slices.Clone(early)}
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		return c
+	}
+	if raw, err := tcp.SyscallConn(); err == nil {
+		c.raw = raw
+		c.attempt = func(fd uintptr) bool {
+			c.wrote = writeAtOnce(fd, c.rest)
+			return true // don't wait
+		}
+	}
+	return c
+}
+
+// tryWrite writes what the kernel takes at once, and returns how much that is. It waits for nothing and allocates
+// nothing. The caller sees to it that the rest of a frame is written before anything else.
+func (c *sharedConn) tryWrite(frame []byte) int {
+	if c.raw == nil || !c.mu.TryLock() {
+		return 0
+	}
+	defer c.mu.Unlock()
+	c.rest, c.wrote = frame, 0
+	if err := c.raw.Write(c.attempt); err != nil {
+		return 0
+	}
+	c.rest = nil
+	return c.wrote
 }
 
 func (c *sharedConn) Read(p []byte) (int, error) {

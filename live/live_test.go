@@ -126,6 +126,7 @@ func TestTwoNodesShareAChannel(t *testing.T) {
 
 	ada, w1 := a.open(a.login("ada"), hello)
 	ada.send(`[1,{"join":"left"}]`)
+	ada.want(`{"t":"ack","in":1}`)
 	var joined struct {
 		T, S, Seat string
 		At         stream.Position
@@ -134,14 +135,13 @@ func TestTwoNodesShareAChannel(t *testing.T) {
 	if joined.T != "join" || joined.S != "room" || joined.Seat != "left" || joined.At.Number != 0 {
 		t.Fatalf("got %+v", joined)
 	}
-	ada.want(
-		fmt.Sprintf(`{"t":"member","s":"room","n":1,"e":"joined","who":%q,"seat":"left"}`, w1.ID),
-		`{"t":"ack","in":1}`)
+	ada.want(fmt.Sprintf(`{"t":"member","s":"room","n":1,"e":"joined","who":%q,"seat":"left"}`, w1.ID))
 
 	bob, w2 := b.open(b.login("bob"), hello)
 	bob.send(`[1,{"join":"left"}]`)
 	bob.want(`{"t":"no","n":1,"code":"taken","text":"left"}`)
 	bob.send(`[2,{"join":"right"}]`)
+	bob.want(`{"t":"ack","in":2}`)
 	bob.receiveInto(&joined)
 	if joined.Seat != "right" || joined.At.Number != 1 {
 		t.Fatalf("got %+v", joined)
@@ -150,7 +150,7 @@ func TestTwoNodesShareAChannel(t *testing.T) {
 		fmt.Sprintf(`{"t":"member","s":"room","n":2,"e":"joined","who":%q,"seat":"right"}`, w2.ID),
 		fmt.Sprintf(`{"t":"member","s":"room","n":3,"e":"full","who":%q,"seat":"right"}`, w2.ID),
 	}
-	bob.want(append(both, `{"t":"ack","in":2}`)...)
+	bob.want(both...)
 	ada.want(both...)
 	ada.send(`[2,{"say":"hello"}]`)
 	ada.want(`{"t":"ack","in":2}`, `[4,"hello","room"]`)

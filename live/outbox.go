@@ -109,6 +109,36 @@ func (sub *subscription) grow() {
 	}
 }
 
+// offer writes a new entry at once where the client has everything before it and the kernel takes it. So a message to
+// thousands needs neither a goroutine nor memory for each. All else is left to the one that pumps.
+func (sub *subscription) offer(epoch string, e entry) {
+	o := sub.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if sub.at.Epoch == epoch && sub.at.Number >= e.number {
+		return
+	}
+	next := sub.at.Epoch == epoch && sub.at.Number+1 == e.number
+	idle := !o.pumping && !o.corked && !o.ended && len(o.control) == 0 && !sub.announce
+	written := 0
+	if next && idle && e.event == nil && o.quotaLocked() > 0 {
+		written = o.s.link.conn.tryWrite(e.frame)
+	}
+	if written == 0 {
+		sub.grown = true
+		if o.quotaLocked() > 0 {
+			o.wakeLocked()
+		}
+		return
+	}
+	sub.at.Number, sub.grown = e.number, false
+	o.noteLocked(sent{sub: sub, number: e.number, size: e.size})
+	if written < len(e.frame) {
+		o.control = append(o.control, e.frame[written:]...)
+		o.wakeLocked()
+	}
+}
+
 // ownGrown says that the socket's own stream has grown to a number. It reports false where this node knew that: the
 // hint then tells of something else, that another node has taken the socket, say.
 func (o *outbox) ownGrown(top uint64) bool {

@@ -189,6 +189,9 @@ func (s *Socket) take(f frame) bool {
 // takeMessage handles the next message. One that was handled before is acknowledged again.
 func (s *Socket) takeMessage(f frame) bool {
 	switch {
+	case len(f.data) > s.hub.cfg.MaxMessage:
+		s.end(departure{code: 1009, reason: "message too large"})
+		return false
 	case f.number <= s.in.Load():
 		s.outbox.say(func(buf []byte) []byte { return appendAck(buf, s.in.Load()) })
 		return true

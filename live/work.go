@@ -138,7 +138,8 @@ func (s *Socket) happened(sub *subscription, e stream.MemberEvent) {
 	if s.endpoint.Member == nil {
 		return
 	}
-	mb := &Member{channel: s.hub.Channel(sub.channelName(), nil), socket: e.Socket, seat: e.Seat, local: s.hub.socket(e.Socket)}
+	channel := s.hub.Channel(sub.channelName(), nil)
+	mb := &Member{channel: channel, socket: e.Socket, seat: e.Seat, local: s.hub.socket(e.Socket)}
 	s.inbox.push(func() {
 		err := s.call(s.ctx, func(ctx context.Context) error {
 			s.endpoint.Member(ctx, mb, e.Event)
@@ -174,7 +175,7 @@ func (h *Hub) part(s *Socket, d departure) {
 	if s.lease.Incarnation == 0 {
 		return // it never entered
 	}
-	left := !d.fenced && h.commitPart(s, &d)
+	left := !d.fenced && h.commitPart(s, d)
 	for _, sub := range s.outbox.close() {
 		h.unsubscribe(sub)
 	}
@@ -190,21 +191,21 @@ func (h *Hub) part(s *Socket, d departure) {
 }
 
 // commitPart commits that the socket is away, or has left, and reports whether it has left.
-func (h *Hub) commitPart(s *Socket, d *departure) (left bool) {
-	op := stream.Op{Kind: stream.Away, Window: h.cfg.Window}
+func (h *Hub) commitPart(s *Socket, d departure) (left bool) {
+	ops := []stream.Op{{Kind: stream.Away, Window: h.cfg.Window}}
 	switch {
 	case d.final():
-		op, left = stream.Op{Kind: stream.End}, true
-	case !s.resumed && !s.welcomed.Load(): // the client doesn't know the ID it would come back with
-		op, left, d.why = stream.Op{Kind: stream.End}, true, NotBack
+		ops[0].Kind = stream.End
+	case s.welcomed.Load():
+		ops = append(ops, stream.Op{Kind: stream.Welcome})
 	}
 	ctx, cancel := h.call()
 	defer cancel()
-	_, err := h.log.Commit(ctx, &stream.Batch{Lease: s.lease, Ops: []stream.Op{op}})
+	_, err := h.log.Commit(ctx, &stream.Batch{Lease: s.lease, Ops: ops})
 	if err != nil && !errors.Is(err, stream.ErrFenced) && !isNotFound(err) {
 		h.logError(s, "parting from a socket", err)
 	}
-	return left && err == nil
+	return d.final() && err == nil
 }
 
 func isNotFound(err error) bool { return errors.Is(err, stream.ErrNotFound) }
