@@ -2,6 +2,7 @@ package streamtest
 
 import (
 	"slices"
+	"time"
 
 	"github.com/lazysession/session/live/stream"
 )
@@ -28,11 +29,21 @@ func (p *probe) restart() {
 	p.use(l)
 }
 
+// firstTime returns the time of the first message after a position.
+func (p *probe) firstTime(s stream.Name, after stream.Position) time.Time {
+	p.Helper()
+	ms := p.read(s, after)
+	if len(ms) == 0 {
+		p.Fatalf("no messages after %v", after)
+	}
+	return ms[0].Time
+}
+
 func archiveNumbers(p *probe) {
 	s := p.socket()
 	own := stream.Own(s.ID)
 	at := p.commit(message(s, 1, send(own, "a"), send(own, "b")))
-	from := p.read(own, s.Out)[0].Time
+	from := p.firstTime(own, s.Out)
 	p.restart()
 	got := p.see(s.ID)
 	if got.In != 1 || got.Out != at[1] {
@@ -40,7 +51,7 @@ func archiveNumbers(p *probe) {
 	}
 	p.wantRead(own, s.Out, "a", "b")
 	p.wantRead(own, at[0], "b")
-	if got := p.read(own, s.Out)[0].Time; !got.Equal(from) {
+	if got := p.firstTime(own, s.Out); !got.Equal(from) {
 		p.Errorf("the time of a message: got %v, want %v", got, from)
 	}
 	back := p.take(again(s))

@@ -173,7 +173,7 @@ func leaveNothing(p *probe) {
 
 func lastLeave(p *probe) {
 	s, name := p.socket(), newName()
-	at := p.commit(batch(s, join(name, ""), edit(name, set("a", "1")), send(stream.Of(name), "m")))[2]
+	at := p.commit(batch(s, join(name, ""), edit(name, set("a", "1")), send(stream.Of(name), "m")))[0]
 	p.commit(batch(s, leave(name)))
 	p.wantNoChannel(name)
 	p.wantGap(stream.Of(name), at, stream.Reset)

@@ -78,6 +78,9 @@ func channelAtOnce(p *probe) {
 	}
 	for _, at := range positions {
 		for number, text := range at {
+			if number == 0 || number > uint64(len(ms)) {
+				p.Fatalf("%q got number %d of %d", text, number, len(ms))
+			}
 			if got := string(ms[number-1].Data); got != text || ms[number-1].Number != number {
 				p.Fatalf("number %d: got %q, want %q", number, got, text)
 			}
