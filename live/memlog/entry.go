@@ -11,8 +11,8 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// An entry is one line of an archive: a socket or a channel. Texts of programs are bytes there, since JSON's strings hold
-// valid UTF-8 only.
+// An entry is one line of an archive: a socket or a channel. Texts of programs are bytes there, since JSON's strings
+// hold valid UTF-8 only.
 type entry struct {
 	Socket  *socketEntry  `json:"socket,omitempty"`
 	Channel *channelEntry `json:"channel,omitempty"`

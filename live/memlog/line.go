@@ -13,8 +13,8 @@ const overhead = 64
 
 // A line is the messages of a stream. They are in buf, oldest first, and the last one has the number top.
 //
-// Readers share buf's array: nothing in buf is ever changed, and what was dropped stays in the array until compact makes
-// another one. So a copy of a line is a snapshot of it.
+// Readers share buf's array: nothing in buf is ever changed, and what was dropped stays in the array until compact
+// makes another one. So a copy of a line is a snapshot of it.
 type line struct {
 	name  stream.Name
 	total *atomic.Int64 // what the messages of the whole log take

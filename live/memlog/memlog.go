@@ -10,12 +10,12 @@
 // # What it keeps
 //
 // All that is committed is in memory only, so it is gone with the process, unless [Log.Close] is told to keep an
-// archive. [Open] goes on from there: with the same numbers, messages, members and state. The sockets are away then, and
-// their clients come back as after any lost connection.
+// archive. [Open] goes on from there: with the same numbers, messages, members and state. The sockets are away then,
+// and their clients come back as after any lost connection.
 //
-// An archive is read as often as you like, but only the first Open of it can know that nothing was committed since. After
-// any other the streams get new epochs, so that readers are told of a reset, and not of other messages under numbers
-// that they know.
+// An archive can be opened as often as you like, but only the first Open of it can know that nothing was committed
+// since. After any other the streams get new epochs, so that readers are told of a reset, and do not get other messages
+// under numbers that they know.
 //
 // # How much it keeps
 //

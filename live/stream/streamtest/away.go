@@ -10,7 +10,8 @@ import (
 var awayRules = []rule{
 	{"away", "A socket that is away says until when, and its channels are told once.", away},
 	{"away-back", "A socket that is taken again is away no more, and its channels are told.", awayBack},
-	{"overdue", "Overdue returns the sockets that did not come back in time, and only those, and changes nothing.", overdue},
+	{"overdue", "Overdue returns the sockets that did not come back in time, and only those, and changes nothing.",
+		overdue},
 	{"overdue-max", "Overdue returns no more sockets than it was asked for.", overdueMax},
 	{"overdue-claim", "An overdue socket can be taken as such: it fences, and the socket stays away.", overdueClaim},
 	{"overdue-claim-early", "A socket that is not overdue can't be taken as such: ErrNotFound, and it is not fenced.",

@@ -20,7 +20,7 @@ type bent struct {
 	commit   func(b *stream.Batch, do committer) ([]stream.Position, error)
 	read     func(s stream.Name, after stream.Position, limit int) ([]stream.Message, error)
 	channel  func(c *stream.Channel) *stream.Channel
-	sockets  func(f stream.Filter, all func(stream.Filter) iter.Seq2[*stream.Socket, error]) iter.Seq2[*stream.Socket, error]
+	sockets  func(f stream.Filter, all lister) iter.Seq2[*stream.Socket, error]
 	overdue  func(limit int) ([]*stream.Socket, error)
 	hint     func(s stream.Name, top stream.Position, tell func(stream.Name, stream.Position))
 	watch    func(f func(stream.Name, stream.Position)) func()
@@ -32,6 +32,9 @@ type bent struct {
 	mu         sync.Mutex // locks what a mutant keeps
 	afterwards []func()   // what a mutant does once a transaction has ended
 }
+
+// A lister is Sockets of the log.
+type lister func(stream.Filter) iter.Seq2[*stream.Socket, error]
 
 // A committer is Commit of the log or of a transaction.
 type committer func(*stream.Batch) ([]stream.Position, error)
@@ -211,7 +214,9 @@ func without(kind stream.OpKind) func(*bent) {
 }
 
 // after changes what Commit returns.
-func after(f func(b *bent, batch *stream.Batch, at []stream.Position, err error) ([]stream.Position, error)) func(*bent) {
+func after(
+	f func(b *bent, batch *stream.Batch, at []stream.Position, err error) ([]stream.Position, error),
+) func(*bent) {
 	return func(b *bent) {
 		b.commit = func(batch *stream.Batch, do committer) ([]stream.Position, error) {
 			at, err := do(batch)
@@ -230,9 +235,7 @@ func seen(f func(b *bent, s *stream.Socket)) func(*bent) {
 			}
 			return s, err
 		}
-		b.sockets = func(
-			filter stream.Filter, all func(stream.Filter) iter.Seq2[*stream.Socket, error],
-		) iter.Seq2[*stream.Socket, error] {
+		b.sockets = func(filter stream.Filter, all lister) iter.Seq2[*stream.Socket, error] {
 			return func(yield func(*stream.Socket, error) bool) {
 				for s, err := range all(filter) {
 					if err == nil {

@@ -7,7 +7,7 @@ import (
 )
 
 var channelRules = []rule{
-	{"join", "A join makes a member, which the channel, the socket and the channel's stream tell, at the number it returns.",
+	{"join", "A join makes a member, which the channel, the socket and its stream tell, at the number it returns.",
 		joining},
 	{"join-again", "Joining again where the socket sits changes nothing.", joinAgain},
 	{"join-moves", "Joining another seat leaves the one before.", joinMoves},
@@ -30,7 +30,7 @@ func joining(p *probe) {
 	at := p.commit(batch(b, join(name, "")))[0]
 	c := p.channel(name)
 	if c.Name != name || c.Top != at || at.Number != 2 {
-		p.Errorf("channel: got name %q and top %v, want %q and the position of the join, number 2: %v", c.Name, c.Top, name, at)
+		p.Errorf("channel: got name %q and top %v, want %q and the join's position, number 2: %v", c.Name, c.Top, name, at)
 	}
 	want := []stream.Member{
 		{Socket: a.ID, Session: a.Session, Owner: a.Owner, Seat: "left", Since: 1},

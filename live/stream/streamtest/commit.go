@@ -6,12 +6,14 @@ import (
 )
 
 var commitRules = []rule{
-	{"in-order", "A batch handles only the next upward message; any other number is ErrOrder, and changes nothing.", inOrder},
+	{"in-order", "A batch handles only the next upward message; any other number is ErrOrder, and changes nothing.",
+		inOrder},
 	{"in-without", "A batch without an upward message leaves their number as it is.", inWithout},
 	{"welcome", "Welcome is kept.", welcome},
 	{"refused-whole", "A batch that is refused for its last operation changes nothing at all.", refusedWhole},
 	{"commit-nothing", "A batch without operations is no error.", commitNothing},
-	{"received", "What was received can be read under its number, or is an old gap where the log doesn't keep it.", received},
+	{"received", "What was received can be read under its number, or is an old gap where the log doesn't keep it.",
+		received},
 }
 
 func inOrder(p *probe) {

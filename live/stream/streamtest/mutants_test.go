@@ -557,9 +557,7 @@ var listingMutants = []mutant{
 	{"lists any owner", "list", listed(func(f *stream.Filter) { f.Owner = "" })},
 	{"lists any session", "list", listed(func(f *stream.Filter) { f.Session = store.ID{} })},
 	{"lists twice", "list list-all", func(b *bent) {
-		b.sockets = func(
-			f stream.Filter, all func(stream.Filter) iter.Seq2[*stream.Socket, error],
-		) iter.Seq2[*stream.Socket, error] {
+		b.sockets = func(f stream.Filter, all lister) iter.Seq2[*stream.Socket, error] {
 			return func(yield func(*stream.Socket, error) bool) {
 				for s, err := range all(f) {
 					if !yield(s, err) || !yield(s, err) {
@@ -571,9 +569,7 @@ var listingMutants = []mutant{
 	}},
 	{"locks while it lists", "list-break", func(b *bent) {
 		var listing atomic.Bool
-		b.sockets = func(
-			f stream.Filter, all func(stream.Filter) iter.Seq2[*stream.Socket, error],
-		) iter.Seq2[*stream.Socket, error] {
+		b.sockets = func(f stream.Filter, all lister) iter.Seq2[*stream.Socket, error] {
 			return func(yield func(*stream.Socket, error) bool) {
 				listing.Store(true)
 				defer listing.Store(false)
@@ -592,9 +588,7 @@ var listingMutants = []mutant{
 // listed changes each filter.
 func listed(change func(*stream.Filter)) func(*bent) {
 	return func(b *bent) {
-		b.sockets = func(
-			f stream.Filter, all func(stream.Filter) iter.Seq2[*stream.Socket, error],
-		) iter.Seq2[*stream.Socket, error] {
+		b.sockets = func(f stream.Filter, all lister) iter.Seq2[*stream.Socket, error] {
 			change(&f)
 			return all(f)
 		}

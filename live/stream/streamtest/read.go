@@ -14,11 +14,13 @@ var readRules = []rule{
 	{"read-again", "Reading takes nothing away.", readAgain},
 	{"read-shared", "What Read has returned stays as it is while the stream goes on.", readShared},
 	{"gap-epoch", "A position of another epoch is a reset, which leads to the top.", gapEpoch},
-	{"gap-future", "A position above the top is a reset, which leads to the top in another epoch; the older one is reset, too.",
+	{"gap-future", "A position above the top is a reset, which leads to the top in another epoch; the older one is reset.",
 		gapFuture},
-	{"read-absent", "A stream that isn't there has nothing after the zero position, and a reset after any other.", readAbsent},
+	{"read-absent", "A stream that isn't there has nothing after the zero position, and a reset after any other.",
+		readAbsent},
 	{"keep", "The newest messages are kept as the retention says.", keep},
-	{"keep-bounded", "What the retention doesn't keep is gone in the end, and a position before it is an old gap.", keepBounded},
+	{"keep-bounded", "What the retention doesn't keep is gone in the end, and a position before it is an old gap.",
+		keepBounded},
 	{"keep-newest", "The newest message is kept, even if it is larger than all that is to be kept.", keepNewest},
 }
 

@@ -9,8 +9,10 @@ import (
 
 var sendRules = []rule{
 	{"send", "What is sent gets the numbers 1, 2, 3, the position that Commit returns, and the log's time.", sending},
-	{"send-many", "Several messages of one batch come in its order, each with the position of its own operation.", sendMany},
-	{"send-channel", "What is sent to a channel is in its stream, with the members' events in one numbering.", sendChannel},
+	{"send-many", "Several messages of one batch come in its order, each with the position of its own operation.",
+		sendMany},
+	{"send-channel", "What is sent to a channel is in its stream, with the members' events in one numbering.",
+		sendChannel},
 	{"send-nobody", "A batch without a lease sends.", sendNobody},
 	{"send-absent", "What is sent to a socket or a channel that isn't there is dropped, without an error.", sendAbsent},
 	{"send-borrows", "The log copies what it keeps: the sender may use its bytes again.", sendBorrows},

@@ -19,8 +19,8 @@
 // Each rule opens a log of its own and closes it in the end. The log may share its place with others: every rule uses
 // random IDs, sessions and names of channels, and removes what it made.
 //
-// The log uses its own clock; one whose time is not time.Now has to implement stream.Clock. Rules fail only where the log
-// is certainly wrong: they wait as long as a slow machine needs, and hints may be late or left out.
+// The log uses its own clock; one whose time is not time.Now has to implement stream.Clock. Rules fail only where the
+// log is certainly wrong: they wait as long as a slow machine needs, and hints may be late or left out.
 package streamtest
 
 import (

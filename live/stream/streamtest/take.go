@@ -5,12 +5,16 @@ import (
 )
 
 var takeRules = []rule{
-	{"take-new", "A new socket has what its claim says, numbers of 0, an epoch, no channels, and an incarnation.", takeNew},
-	{"take-new-twice", "A new socket with the ID of another one is ErrTaken, and the other one stays as it was.", takeNewTwice},
+	{"take-new", "A new socket has what its claim says, numbers of 0, an epoch, no channels, and an incarnation.",
+		takeNew},
+	{"take-new-twice", "A new socket with the ID of another one is ErrTaken, and the other one stays as it was.",
+		takeNewTwice},
 	{"take-unknown", "A claim for a socket that was never there is ErrNotFound.", takeUnknown},
 	{"take-foreign", "A claim for another session's socket is ErrNotFound, and fences nobody.", takeForeign},
-	{"take-again", "Taking a socket again raises its incarnation, sets its node and owner, and keeps the rest.", takeAgain},
-	{"take-fences", "Once a socket was taken again, a batch under the older lease is ErrFenced, and changes nothing.", takeFences},
+	{"take-again", "Taking a socket again raises its incarnation, sets its node and owner, and keeps the rest.",
+		takeAgain},
+	{"take-fences", "Once a socket was taken again, a batch under the older lease is ErrFenced, and changes nothing.",
+		takeFences},
 }
 
 func takeNew(p *probe) {

@@ -8,7 +8,8 @@ import (
 )
 
 var watchRules = []rule{
-	{"watch", "A watcher is told, sooner or later, that a socket's own stream and a channel's stream have grown.", watching},
+	{"watch", "A watcher is told, sooner or later, that a socket's own stream and a channel's stream have grown.",
+		watching},
 	{"watch-events", "A watcher is told of joins, leaves, away and back, too.", watchEvents},
 	{"watch-all", "Every watcher is told.", watchAll},
 	{"watch-cancel", "A cancelled watcher is told nothing of what is committed later; the others are.", watchCancel},
