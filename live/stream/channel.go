@@ -84,7 +84,8 @@ func (c *Channel) Member(id ID) (m Member, ok bool) {
 // happens; one that joins another seat leaves the old one. The member's Since is set to the number of its Joined event,
 // which it gets where the log appends the events in this order behind c.Top.
 //
-// It returns ErrTaken, ErrFull, or an error that names a seat which the rules don't have. The channel is then as it was.
+// It returns ErrTaken, ErrFull, or an error that names a seat which the rules don't have. The channel is then as it
+// was.
 func (c *Channel) Join(m Member, r Rules) ([]MemberEvent, error) {
 	if m.Seat != "" && len(r.Seats) > 0 && !slices.Contains(r.Seats, m.Seat) {
 		return nil, fmt.Errorf("stream: channel %q has no seat %q", c.Name, m.Seat)

@@ -8,8 +8,8 @@
 // # How to think about it
 //
 // Everything that one upward message causes is one [Batch]: the number of the message, what its handler sends, whom it
-// lets join and leave, and what it changes in the state of channels. [Log.Commit] applies a Batch in one atomic step, or
-// nothing of it. So what a client was told is recorded, and what is recorded was done once.
+// lets join and leave, and what it changes in the state of channels. [Log.Commit] applies a Batch in one atomic step,
+// or nothing of it. So what a client was told is recorded, and what is recorded was done once.
 //
 // A socket belongs to one node at a time. [Log.Take] gives it to a node under a [Lease] with a new incarnation number,
 // and from then on every Batch under an older lease is refused with [ErrFenced]. So a node that was thought dead and
@@ -33,8 +33,8 @@
 //
 // # For those who write a log
 //
-// What a change of members means is written once, in [Channel.Join], [Channel.Leave], [Channel.Away] and [Channel.Back].
-// A log keeps the Channel, calls them within its atomic step, and appends the events that they return.
+// What a change of members means is written once, in [Channel.Join], [Channel.Leave], [Channel.Away] and
+// [Channel.Back]. A log keeps the Channel, calls them within its atomic step, and appends the events that they return.
 package stream
 
 import (
