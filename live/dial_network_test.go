@@ -19,13 +19,15 @@ type network struct {
 	t         *testing.T
 	client    *http.Client
 	transport *http.Transport
-	header    http.Header // of the last upgrade
+	handler   http.HandlerFunc // of the server; serve unless the test sets another
+	auto      bool             // connections succeed by themselves
 	accepted  chan net.Conn
 	server    *http.Server
 
-	mu      sync.Mutex // locks the remaining fields
-	tries   int        // connections that the client has begun to make
-	pending chan bool  // whether the connection that is being made succeeds
+	mu      sync.Mutex    // locks the remaining fields
+	headers []http.Header // of all requests
+	tries   int           // connections that the client has begun to make
+	pending chan bool     // whether the connection that is being made succeeds
 	conn    *websocket.Conn
 	frames  []any                  // from the client
 	closes  []websocket.StatusCode // by the client; -1: without a code
@@ -35,7 +37,8 @@ func newNetwork(t *testing.T) *network {
 	n := &network{t: t, accepted: make(chan net.Conn)}
 	n.transport = &http.Transport{DialContext: n.dial}
 	n.client = &http.Client{Transport: n}
-	n.server = &http.Server{Handler: http.HandlerFunc(n.serve)}
+	n.handler = n.serve
+	n.server = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { n.handler(w, r) })}
 	go n.server.Serve(pipeListener{n.accepted})
 	t.Cleanup(func() {
 		n.cut()
@@ -50,8 +53,12 @@ func (n *network) RoundTrip(r *http.Request) (*http.Response, error) {
 	answer := make(chan bool, 1)
 	n.mu.Lock()
 	n.tries++
+	n.headers = append(n.headers, r.Header.Clone())
 	n.pending = answer
 	n.mu.Unlock()
+	if n.auto {
+		n.answer(true)
+	}
 	select {
 	case ok := <-answer:
 		if !ok {
@@ -106,7 +113,7 @@ func (n *network) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	n.mu.Lock()
-	n.conn, n.header = ws, r.Header.Clone()
+	n.conn = ws
 	n.mu.Unlock()
 	for {
 		_, text, err := ws.Read(context.Background())
