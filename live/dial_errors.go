@@ -39,8 +39,8 @@ type GapError struct {
 	// Stream is the channel, or empty: the socket's own stream.
 	Stream string
 
-	// Why is stream.Old, stream.Reset, or "behind": the program was too slow. A Reset of the socket's own stream means that
-	// this is a new socket with another ID. It is in no channel.
+	// Why is stream.Old, stream.Reset, or "behind": the program was too slow. A Reset of the socket's own stream means
+	// that this is a new socket with another ID. It is in no channel.
 	Why stream.Gap
 }
 

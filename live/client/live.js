@@ -51,17 +51,17 @@ export function connect(url, { queue: bound = 1000 } = {}) {
     clearTimeout(comeback);
     comeback = 0;
     if (state === "closed") return; // by a listener that heard of the bye
-    const mine = (socket = new WebSocket(address.href, "live.1"));
-    mine.onopen = () => write(id ? { t: "hello", id, at: Object.fromEntries(at) } : { t: "hello" });
-    mine.onmessage = ({ data }) => {
+    socket = new WebSocket(address.href, "live.1");
+    socket.onopen = () => write(id ? { t: "hello", id, at: Object.fromEntries(at) } : { t: "hello" });
+    socket.onmessage = ({ data }) => {
       listen();
       try {
         receive(JSON.parse(data));
       } catch {
-        if (socket === mine) drop("protocol");
+        drop("protocol");
       }
     };
-    mine.onclose = ({ code, reason }) => lost(code, reason);
+    socket.onclose = ({ code, reason }) => lost(code, reason);
     beat = 0;
     listen();
     become("connecting");

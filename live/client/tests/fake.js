@@ -128,3 +128,11 @@ class Socket {
     this.onclose?.({ code, reason });
   }
 }
+
+// numbers is a small generator of random numbers, so that a failure can be repeated.
+export function numbers(seed) {
+  return (below) => {
+    seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
+    return Math.floor((seed / 2 ** 32) * below);
+  };
+}

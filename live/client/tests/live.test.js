@@ -4,10 +4,9 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { connect } from "../live.js";
-import { Browser, settle } from "./fake.js";
+import { Browser, numbers, settle } from "./fake.js";
 
 const id = "a0000000000000000000000000000001";
-const hello = { t: "hello" };
 
 // page runs a test in a browser of its own.
 function page(name, f) {
@@ -23,10 +22,10 @@ function page(name, f) {
 }
 
 function welcome(browser, frame) {
-  const all = { t: "welcome", id, resumed: false, in: 0, at: { "": ["e1", 0] }, win: 64, max: 65536, beat: 25, ...frame };
+  const usual = { t: "welcome", id, resumed: false, in: 0, at: { "": ["e1", 0] }, win: 64, max: 65536, beat: 25 };
   browser.socket.open();
   browser.frames.shift();
-  serve(browser, all);
+  serve(browser, { ...usual, ...frame });
 }
 
 const serve = (browser, frame) => browser.socket.receive(JSON.stringify(frame));
@@ -271,10 +270,12 @@ for (const [when, name, happens] of [
     const told = [];
     live.on(name, () => live.close());
     live.on("state", ({ state }) => told.push(state));
+    live.on("gap", ({ why }) => told.push(why));
     happens(browser);
     await browser.advance(120_000);
     assert.equal(live.state, "closed");
-    assert.deepEqual(told.filter((state) => state === "closed"), ["closed"]);
+    assert.deepEqual(told.filter((what) => what === "closed"), ["closed"]);
+    if (name === "state") assert.ok(!told.includes("reset"), "a gap after the end");
     assert.equal(browser.sockets.length, 2, "connections");
     assert.equal(browser.timers.size, 0, "timers left");
   });
@@ -314,20 +315,14 @@ page("nothing is left of a socket that is closed", async (browser) => {
   assert.equal(browser.listening.size, 0);
 });
 
-// A small generator, so that a failure can be repeated.
-function numbers(seed) {
-  return (below) => {
-    seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
-    return Math.floor((seed / 2 ** 32) * below);
-  };
-}
-
 page("no frame breaks the client", async (browser) => {
   const number = numbers(1);
   const pick = (...all) => all[number(all.length)];
-  const value = () => pick(null, true, 0, 1, 2, -1, 1e300, "", "a", "__proto__", [], ["e1", 3], {}, { "": ["e1", 0] }, [0, 9]);
+  const values = [null, true, 0, 1, 2, -1, 1e300, "", "a", "__proto__", [], ["e1", 3], {}, { "": ["e1", 0] }, [0, 9]];
+  const value = () => pick(...values);
   const kinds = ["welcome", "ack", "no", "join", "part", "gap", "member", "beat", "bye", "constructor", 7];
-  const keys = ["id", "resumed", "in", "at", "win", "max", "n", "code", "text", "s", "seat", "why", "e", "who", "after"];
+  const names = "id resumed in at win max n code text s seat why e who after";
+  const keys = names.split(" ");
   const live = connect("/live");
   for (let i = 0; i < 20_000; i++) {
     if (live.state === "offline") browser.fire("online");
