@@ -19,6 +19,7 @@ import (
 type fragile struct {
 	mu      sync.Mutex // locks the remaining fields
 	random  *rand.Rand
+	frames  int      // how many a connection lives for, at most
 	handled []string // messages from the client, in order; the answers have the same numbers
 }
 
@@ -35,7 +36,7 @@ func (f *fragile) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (f *fragile) serve(ctx context.Context, ws *websocket.Conn) error {
 	f.mu.Lock()
-	life := f.random.IntN(60)
+	life := f.random.IntN(f.frames)
 	f.mu.Unlock()
 	sent := 0
 	for {
@@ -116,7 +117,7 @@ func TestNothingIsLostOrDoubled(t *testing.T) {
 
 func storm(t *testing.T, n *network, seed uint64) {
 	const senders, each = 4, 50
-	f := &fragile{random: rand.New(rand.NewPCG(seed, 0))}
+	f := &fragile{random: rand.New(rand.NewPCG(seed, 0)), frames: 60}
 	n.auto = true
 	n.handler = f.ServeHTTP
 	c := n.dialling()
