@@ -58,7 +58,7 @@ const clientQueueBound = 1000
 //
 // Close the Conn to release what it holds.
 func Dial(ctx context.Context, url string, o *DialOptions) (*Conn, error) {
-	c, err := dialing(ctx, url, o, rand.Float64)
+	c, err := dialing(url, o, rand.Float64)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +75,7 @@ func Dial(ctx context.Context, url string, o *DialOptions) (*Conn, error) {
 }
 
 // dialing returns a Conn that has begun to connect.
-func dialing(ctx context.Context, address string, o *DialOptions, random func() float64) (*Conn, error) {
+func dialing(address string, o *DialOptions, random func() float64) (*Conn, error) {
 	if o == nil {
 		o = new(DialOptions)
 	}
@@ -83,7 +83,7 @@ func dialing(ctx context.Context, address string, o *DialOptions, random func() 
 	if err != nil {
 		return nil, fmt.Errorf("live: dial: %w", err)
 	}
-	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	ctx, stop := context.WithCancel(context.Background())
 	c := &Conn{
 		address: address,
 		options: &websocket.DialOptions{
@@ -174,24 +174,24 @@ func (c *Conn) enqueue(data []byte) (*clientMessage, error) {
 // has to call Receive nevertheless, or the server ends connections that stand still.
 func (c *Conn) Receive(ctx context.Context) (Message, error) {
 	for {
-		if d, ok := c.take(); ok {
+		d, ok, end := c.take()
+		if ok {
 			return d.received()
+		}
+		if end != nil {
+			return Message{}, end
 		}
 		select {
 		case <-c.arrived:
 		case <-c.ended:
-			if d, ok := c.take(); ok {
-				return d.received()
-			}
-			return Message{}, c.end
 		case <-ctx.Done():
 			return Message{}, context.Cause(ctx)
 		}
 	}
 }
 
-// take returns what is next to receive.
-func (c *Conn) take() (d clientDelivery, ok bool) {
+// take returns what is next to receive, or else why nothing will come any more.
+func (c *Conn) take() (d clientDelivery, ok bool, end *CloseError) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	d, ok = c.in.take()
@@ -201,7 +201,7 @@ func (c *Conn) take() (d clientDelivery, ok bool) {
 	if c.in.ready() {
 		c.signal()
 	}
-	return d, ok
+	return d, ok, c.end
 }
 
 // signal wakes one Receive, which wakes the next if there is more.

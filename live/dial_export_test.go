@@ -1,10 +1,8 @@
 package live
 
-import "context"
-
 // DialWith returns a Conn that has begun to connect, with random numbers of the test's.
-func DialWith(ctx context.Context, url string, o *DialOptions, random func() float64) (*Conn, error) {
-	return dialing(ctx, url, o, random)
+func DialWith(url string, o *DialOptions, random func() float64) (*Conn, error) {
+	return dialing(url, o, random)
 }
 
 // Open reports whether a connection is welcome.

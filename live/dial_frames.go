@@ -41,7 +41,6 @@ func (c *Conn) next(l *clientLink) []byte {
 	defer c.mu.Unlock()
 	if l.ackDue {
 		l.ackDue, l.waiting = false, false
-		l.ack.Stop()
 		if at := c.in.acknowledge(); at != nil {
 			return clientJSON(struct {
 				T  string            `json:"t"`

@@ -39,7 +39,7 @@ func FuzzClientFrames(f *testing.F) {
 			wantFrames(t, c, l)
 		}
 		for more := true; more; {
-			_, more = c.take()
+			_, more, _ = c.take()
 		}
 		wantFrames(t, c, l)
 	})

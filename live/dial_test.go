@@ -56,7 +56,7 @@ func (n *network) dialled() *live.Conn {
 func (n *network) dialling() *live.Conn {
 	n.t.Helper()
 	options := &live.DialOptions{HTTPClient: n.client}
-	c, err := live.DialWith(n.t.Context(), "ws://live.test/", options, func() float64 { return 0.5 })
+	c, err := live.DialWith("ws://live.test/", options, func() float64 { return 0.5 })
 	if err != nil {
 		n.t.Fatal(err)
 	}
@@ -357,6 +357,55 @@ func TestWhatWaitsCanBeReceivedWhileOffline(t *testing.T) {
 		n.say(websocket.MessageText, welcomeText(clientID, true, 0, `{}`))
 		n.say(websocket.MessageText, `[3,3]`)
 		wantReceived(t, c, "3")
+	})
+}
+
+// A try that breaks before the welcome changes nothing for what waits.
+func TestWhatWaitsOutlivesATry(t *testing.T) {
+	inBubble(t, func(t *testing.T, n *network) {
+		c := n.dialled()
+		n.say(websocket.MessageText, `[1,1]`)
+		n.cut()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		n.answer(true)
+		n.wantFrame(`{"t":"hello","id":"` + clientID + `","at":{"":["e1",0]}}`)
+		n.cut()
+		wantReceived(t, c, "1")
+	})
+}
+
+func TestResetWakesAllReceivers(t *testing.T) {
+	inBubble(t, func(t *testing.T, n *network) {
+		c := n.dialled()
+		n.say(websocket.MessageText, `[1,1]`)
+		n.say(websocket.MessageText, `[2,2]`)
+		n.cut()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		n.answer(true)
+		synctest.Wait()
+		received := make(chan error, 3)
+		for range 3 {
+			go func() {
+				_, err := c.Receive(context.Background())
+				received <- err
+			}()
+		}
+		synctest.Wait()
+		n.say(websocket.MessageText, welcomeText("b0000000000000000000000000000002", false, 0, `{"":["e2",0]}`))
+		if got := len(received); got != 3 {
+			t.Errorf("received: got %d, want 2 messages and a gap", got)
+		}
+	})
+}
+
+func TestMessagesMayBeLarge(t *testing.T) {
+	inBubble(t, func(t *testing.T, n *network) {
+		c := n.dialled()
+		large := `"` + strings.Repeat("x", 1<<20) + `"`
+		n.say(websocket.MessageText, `[1,`+large+`]`)
+		wantReceived(t, c, large)
 	})
 }
 

@@ -66,7 +66,7 @@ func runVector(t *testing.T, v vector) {
 	t.Log(v.What)
 	r := &vectorRun{t: t, net: newNetwork(t), random: 0.5}
 	random := func() float64 { return r.random }
-	conn, err := live.DialWith(t.Context(), "ws://live.test/", &live.DialOptions{HTTPClient: r.net.client}, random)
+	conn, err := live.DialWith("ws://live.test/", &live.DialOptions{HTTPClient: r.net.client}, random)
 	if err != nil {
 		t.Fatal(err)
 	}
