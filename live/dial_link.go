@@ -10,6 +10,9 @@ import (
 // clientComeback is the close code of a client that will resume.
 const clientComeback StatusCode = 4000
 
+// clientPatience is how long a client waits for the server's part of a close.
+const clientPatience = time.Second
+
 const (
 	clientAckAfter = time.Second // what was received is acknowledged after this time,
 	clientAckEvery = 32          // or after so many messages
@@ -79,12 +82,30 @@ func (l *clientLink) received(in *clientInbox) {
 	}
 }
 
+// comeBack closes the connection with the code of a client that will resume. read has to go on meanwhile, for the
+// server's answer.
+func (l *clientLink) comeBack() {
+	defer time.AfterFunc(clientPatience, l.cancel).Stop()
+	_ = l.ws.Close(clientComeback, "")
+}
+
+// discard has the connection closed by comeBack, and reads until it is.
+func (l *clientLink) discard(ctx context.Context) {
+	l.silence.Reset(clientPatience)
+	l.bye.Reset(0)
+	for {
+		if _, _, err := l.ws.Read(ctx); err != nil {
+			return
+		}
+	}
+}
+
 // leave tells the server that the socket has ended, for a second at most.
 func (l *clientLink) leave(welcome bool) {
 	if l == nil {
 		return
 	}
-	defer time.AfterFunc(time.Second, l.cancel).Stop()
+	defer time.AfterFunc(clientPatience, l.cancel).Stop()
 	if welcome {
 		_ = l.ws.Write(context.Background(), websocket.MessageText, []byte(`{"t":"end"}`))
 	}

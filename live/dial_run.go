@@ -126,7 +126,7 @@ func (c *Conn) read(ctx context.Context, l *clientLink) error {
 			return err
 		}
 		if err = c.handle(l, kind, text); err != nil {
-			_ = l.ws.Close(clientComeback, "protocol")
+			l.discard(ctx)
 			return fmt.Errorf("live: from the server: %w", err)
 		}
 		l.heard()
@@ -147,7 +147,7 @@ func (c *Conn) write(ctx context.Context, l *clientLink) {
 		case <-l.ack.C:
 			c.acknowledge(l)
 		case <-l.bye.C:
-			_ = l.ws.Close(clientComeback, "bye")
+			l.comeBack()
 			return
 		case <-ctx.Done():
 			return

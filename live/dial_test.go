@@ -510,28 +510,76 @@ func TestSeveralReceiversShareTheMessages(t *testing.T) {
 	})
 }
 
-// A server that has stopped reading must not keep the program from ending.
+// A server that has stopped reading must not keep the program from ending, whatever the client is at.
 func TestCloseWaitsASecondAtMost(t *testing.T) {
-	inBubble(t, func(t *testing.T, n *network) {
-		gone := make(chan struct{})
-		defer close(gone)
-		n.handler = func(w http.ResponseWriter, r *http.Request) {
-			ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{"live.1"}})
-			if err == nil {
-				<-gone
-				_ = ws.CloseNow()
-			}
+	welcome := welcomeText(clientID, false, 0, `{"":["e1",0]}`)
+	for _, c := range []struct {
+		name   string
+		frames []string // that the server sends before it stops
+	}{
+		{"before the hello", nil},
+		{"open", []string{welcome}},
+		{"at a hole", []string{welcome, `[9,1]`}},
+		{"at a bye", []string{welcome, `{"t":"bye","after":[1,1]}`}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, n *network) {
+				gone := make(chan struct{})
+				defer close(gone)
+				n.handler = stopping(c.frames, gone)
+				conn := n.dialling()
+				synctest.Wait()
+				n.answer(true)
+				time.Sleep(time.Millisecond)
+				synctest.Wait()
+				start := time.Now()
+				_ = conn.Close()
+				if took := time.Since(start); took > time.Second {
+					t.Errorf("close took %v, want a second at most", took)
+				}
+			})
+		})
+	}
+}
+
+// Nor must such a server keep the client from coming back.
+func TestComebackWaitsASecondAtMost(t *testing.T) {
+	welcome := welcomeText(clientID, false, 0, `{"":["e1",0]}`)
+	for _, frame := range []string{`[9,1]`, `{"t":"bye","after":[1,1]}`} {
+		t.Run(frame, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, n *network) {
+				gone := make(chan struct{})
+				defer close(gone)
+				n.handler = stopping([]string{welcome, frame}, gone)
+				n.dialling()
+				synctest.Wait()
+				n.answer(true)
+				time.Sleep(1500 * time.Millisecond)
+				synctest.Wait()
+				if n.tries != 2 {
+					t.Errorf("connections after a second and the wait: got %d, want 2", n.tries)
+				}
+			})
+		})
+	}
+}
+
+// stopping is a server that answers a hello with frames, and then neither reads nor writes.
+func stopping(frames []string, gone <-chan struct{}) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{"live.1"}})
+		if err != nil {
+			return
 		}
-		c := n.dialling()
-		synctest.Wait()
-		n.answer(true)
-		synctest.Wait()
-		start := time.Now()
-		_ = c.Close()
-		if took := time.Since(start); took > time.Second {
-			t.Errorf("close took %v, want a second at most", took)
+		defer ws.CloseNow()
+		if len(frames) > 0 {
+			_, _, _ = ws.Read(context.Background())
 		}
-	})
+		for _, frame := range frames {
+			_ = ws.Write(context.Background(), websocket.MessageText, []byte(frame))
+		}
+		<-gone
+	}
 }
 
 func TestCloseByManyAtOnce(t *testing.T) {
