@@ -545,13 +545,23 @@ func TestCloseWaitsASecondAtMost(t *testing.T) {
 // Nor must such a server keep the client from coming back.
 func TestComebackWaitsASecondAtMost(t *testing.T) {
 	welcome := welcomeText(clientID, false, 0, `{"":["e1",0]}`)
-	for _, frame := range []string{`[9,1]`, `{"t":"bye","after":[1,1]}`} {
-		t.Run(frame, func(t *testing.T) {
+	for _, c := range []struct {
+		name, frame string
+		sends       bool // the client is in the middle of a write
+	}{
+		{"a hole", `[9,1]`, false},
+		{"a hole while writing", `[9,1]`, true},
+		{"a bye", `{"t":"bye","after":[1,1]}`, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, n *network) {
 				gone := make(chan struct{})
 				defer close(gone)
-				n.handler = stopping([]string{welcome, frame}, gone)
-				n.dialling()
+				n.handler = stopping([]string{welcome, c.frame}, gone)
+				conn := n.dialling()
+				if c.sends {
+					go func() { _ = conn.Send(context.Background(), []byte(`1`)) }()
+				}
 				synctest.Wait()
 				n.answer(true)
 				time.Sleep(1500 * time.Millisecond)
