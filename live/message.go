@@ -18,6 +18,10 @@ type Message struct {
 	Stream string // the channel's name; empty for the socket's own stream, and for what a client has sent
 	Number uint64 // 1, 2, 3… in its stream
 	Data   []byte // one JSON document
+
+	// Member is for a Conn only: what happened to a member of the channel, in its place among the channel's messages. Data
+	// is nil then.
+	Member *stream.MemberEvent
 }
 
 // A StatusCode is the code of a WebSocket's close frame (RFC 6455, section 7.4).
