@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/lazysession/session"
 	"github.com/lazysession/session/live/stream"
@@ -138,6 +139,7 @@ func (h *Hub) send(ctx context.Context, op stream.Op) error {
 // A heldChannel is the state of a channel while Channel.Do works on it: a store of one record for the session that keys
 // and counters find on the context.
 type heldChannel struct {
+	id     store.ID // of the session that works on it
 	values store.Values
 	change store.Change // what was changed so far
 }
@@ -206,6 +208,9 @@ func (stateStore) Load(context.Context, store.Token) (*store.Record, error) {
 	return nil, store.ErrNotFound
 }
 
+// forEver is longer than a Do may take: the state itself doesn't expire.
+const forEver = 365 * 24 * time.Hour
+
 // Commit applies a change to the channel of the context. The first one makes the record, with the channel's values.
 func (stateStore) Commit(ctx context.Context, token store.Token, change *store.Change) (*store.Record, error) {
 	h, ok := ctx.Value(heldKey{}).(*heldChannel)
@@ -215,8 +220,12 @@ func (stateStore) Commit(ctx context.Context, token store.Token, change *store.C
 	if err := h.apply(change); err != nil {
 		return nil, err
 	}
+	if change.Created {
+		h.id = change.ID
+	}
+	now := store.InstantOf(time.Now())
 	return &store.Record{
-		Token: token, ID: change.ID, IdleTimeout: change.IdleTimeout, Lifetime: change.Lifetime, Values: h.values,
+		Token: token, ID: h.id, Created: now, LastSeen: now, IdleTimeout: forEver, Lifetime: forEver, Values: h.values,
 	}, nil
 }
 

@@ -24,6 +24,7 @@ type socketEntry struct {
 	Session     store.ID   `json:"session"`
 	Owner       []byte     `json:"owner,omitempty"`
 	Node        []byte     `json:"node,omitempty"`
+	Endpoint    []byte     `json:"endpoint,omitempty"`
 	Created     time.Time  `json:"created"`
 	Welcomed    bool       `json:"welcomed,omitempty"`
 	In          uint64     `json:"in"`
@@ -64,7 +65,7 @@ type messageEntry struct {
 func archivedSocket(s *socket) *socketEntry {
 	e := &socketEntry{
 		ID: s.info.ID, Incarnation: s.info.Incarnation, Session: s.info.Session, Owner: []byte(s.info.Owner),
-		Node: []byte(s.info.Node), Created: s.info.Created, Welcomed: s.info.Welcomed, In: s.info.In,
+		Node: []byte(s.info.Node), Endpoint: []byte(s.info.Endpoint), Created: s.info.Created, Welcomed: s.info.Welcomed, In: s.info.In,
 		Own: archivedLine(&s.line),
 	}
 	for _, name := range s.info.Channels {
@@ -126,7 +127,7 @@ func (l *Log) loadSocket(e *socketEntry, until time.Time) error {
 	}
 	s := l.newSocketLocked(stream.Socket{
 		ID: e.ID, Incarnation: e.Incarnation, Session: e.Session, Owner: string(e.Owner), Node: string(e.Node),
-		Created: e.Created, Welcomed: e.Welcomed, In: e.In, AwayUntil: until,
+		Endpoint: string(e.Endpoint), Created: e.Created, Welcomed: e.Welcomed, In: e.In, AwayUntil: until,
 	})
 	for _, name := range e.Channels {
 		s.joined(string(name))

@@ -70,7 +70,8 @@ func (l *Log) takeNew(c *stream.Claim) (*stream.Socket, error) {
 		return nil, stream.ErrTaken
 	}
 	s := l.newSocketLocked(stream.Socket{
-		ID: c.ID, Incarnation: 1, Session: c.Session, Owner: c.Owner, Node: c.Node, Created: time.Now(),
+		ID: c.ID, Incarnation: 1, Session: c.Session, Owner: c.Owner, Node: c.Node, Endpoint: c.Endpoint,
+		Created: time.Now(),
 	})
 	return s.snapshot(), nil
 }
@@ -123,7 +124,7 @@ func (st *step) take(c *stream.Claim) (*stream.Socket, error) {
 	switch {
 	case s == nil,
 		c.Overdue && !s.overdue(st.now),
-		!c.Overdue && c.Session != s.info.Session:
+		!c.Overdue && (c.Session != s.info.Session || c.Endpoint != s.info.Endpoint):
 		return nil, stream.ErrNotFound
 	}
 	s.info.Incarnation++
@@ -135,6 +136,7 @@ func (st *step) take(c *stream.Claim) (*stream.Socket, error) {
 			st.append(ch, ch.is.Back(c.ID))
 		}
 	}
+	st.hint(s.name, s.position()) // for the node that had it
 	return s.snapshot(), nil
 }
 
