@@ -2,8 +2,10 @@ package store_test
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"maps"
 	"math"
 	"reflect"
@@ -179,6 +181,23 @@ func TestCodecRefusesWhatCouldNotBeReadBack(t *testing.T) {
 				t.Errorf("AppendBinary with an error: got %q, want what was there before", b)
 			}
 		})
+	}
+}
+
+// TestCodecIsNotForLogs tests that nothing prints a record by its codec, which would show the hash of its token.
+func TestCodecIsNotForLogs(t *testing.T) {
+	r := full()
+	var log bytes.Buffer
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("record", slog.Any("r", r))
+	slog.New(slog.NewTextHandler(&log, nil)).Info("record", slog.Any("r", r))
+	fmt.Fprintf(&log, "%v %+v %#v", r, r, r)
+	doc, err := json.Marshal(r)
+	if err != nil {
+		t.Fatalf("json.Marshal: %v", err)
+	}
+	log.Write(doc)
+	if hash := hex.EncodeToString(r.Token[:]); strings.Contains(log.String(), hash[:8]) {
+		t.Errorf("the hash of the token is shown: %s", log.String())
 	}
 }
 
