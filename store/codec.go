@@ -12,15 +12,9 @@ import (
 	"unicode/utf8"
 )
 
-// The form of a record is one JSON object without white space of its own: always the same members in the same order.
-//
-//	{"format":1,"id":"2a…","token":"9f…","version":3,"persistent":false,
-//	 "created":"2026-02-03T04:05:06.789012Z","lastSeen":"2026-02-03T04:07:00.000000Z",
-//	 "idleTimeout":"30m0s","lifetime":"24h0m0s",
-//	 "owner":"alice","labels":{"device":"laptop"},"values":{"cart":[1,2]}}
-//
-// Labels stand in the order of their bytes, values in the order of CompareNames. A value stands as it is, with all
-// white space between the colon and the next comma or brace. encoding/json would drop that white space and escape HTML.
+// The form has no white space of its own. Labels stand in the order of their bytes, values in the order of CompareNames.
+// A value stands as it is, with all white space between the colon and the next comma or brace. encoding/json would drop
+// that white space and escape HTML.
 const (
 	codecFormat = 1
 	codecTime   = "2006-01-02T15:04:05.000000Z"
@@ -33,10 +27,18 @@ var (
 )
 
 // AppendBinary appends the whole record as one JSON document, for stores that keep records as bytes. Operators and
-// programs in other languages can read it. Each value is a member of "values", and keeps every byte.
+// programs in other languages can read it. It is one line unless a value has line ends, with these members:
 //
-// It returns an error for a record that could not be read back: the owner, a label or a name is not UTF-8, a name is
-// empty, contains NUL or is longer than 255 bytes, a value is not JSON, or a time is not within the years 0 to 9999.
+//	{"format":1,"id":"2a…","token":"9f…","version":3,"persistent":false,
+//	 "created":"2026-02-03T04:05:06.789012Z","lastSeen":"2026-02-03T04:07:00.000000Z",
+//	 "idleTimeout":"30m0s","lifetime":"24h0m0s",
+//	 "owner":"alice","labels":{"device":"laptop"},"values":{"cart":[1,2]}}
+//
+// Each value keeps every byte, and the same record always gives the same bytes.
+//
+// AppendBinary returns an error for a record that could not be read back: the owner, a label or a name is not UTF-8, a
+// name is empty, contains NUL or is longer than 255 bytes, a value is not JSON, or a time is not within the years 0 to
+// 9999.
 //
 // The bytes contain the hash of the session's token. As with a record itself, a reader of them can't take over the
 // session, but they don't belong in logs.
@@ -132,9 +134,21 @@ func (w recordWriter) hex(b []byte) recordWriter {
 	return append(hex.AppendEncode(append(w, '"'), b), '"')
 }
 
+// text escapes what JSON demands (RFC 8259, section 7) and no more. What encoding/json escapes may change with Go, but
+// the form of records must not.
 func (w recordWriter) text(s string) recordWriter {
-	quoted, _ := json.Marshal(s) // a string can always be encoded
-	return append(w, quoted...)
+	w = append(w, '"')
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c < ' ':
+			w = fmt.Appendf(w, `\u%04x`, c)
+		case c == '"', c == '\\':
+			w = append(w, '\\', c)
+		default:
+			w = append(w, c)
+		}
+	}
+	return append(w, '"')
 }
 
 func (w recordWriter) labels(labels map[string]string) recordWriter {

@@ -59,7 +59,7 @@ func TestCodecForm(t *testing.T) {
 		`"token":"d7439bee24773bcbfa2d0a97947ee36227b10d1022b1a55847e928965bb6bfde","version":3,"persistent":true,` +
 		`"created":"2026-02-03T04:05:06.789012Z","lastSeen":"2026-02-03T04:07:00.000000Z",` +
 		`"idleTimeout":"30m0s","lifetime":"24h0m0s","owner":"alice",` +
-		`"labels":{"device":"laptop","place":"\u003chome\u003e \u2028 \u0000"},` +
+		`"labels":{"device":"laptop","place":"<home> ` + "\u2028" + ` \u0000"},` +
 		`"values":{"n":42,"cart":[1,2],"text":"<&>"}}`
 	if got := string(encode(t, full())); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
@@ -131,6 +131,21 @@ func TestCodecKeepsEveryText(t *testing.T) {
 		r.Owner, r.Labels = text+"\x00", map[string]string{text: "", "": text + "\x00"}
 		r.Values = store.MakeValues([]store.Value{{text, "1"}, {"z", "2"}})
 		wantRoundTrip(t, r)
+	}
+}
+
+// TestCodecQuotesForEncodingJSON tests every character of one, two and three bytes up to U+3000.
+func TestCodecQuotesForEncodingJSON(t *testing.T) {
+	for r := range rune(0x3000) {
+		owner := "a" + string(r)
+		var doc struct{ Owner string }
+		b := encode(t, &store.Record{Owner: owner})
+		if err := json.Unmarshal(b, &doc); err != nil || doc.Owner != owner {
+			t.Errorf("%U: encoding/json reads %q, %v in %s", r, doc.Owner, err, b)
+		}
+		if got := decode(t, b).Owner; got != owner {
+			t.Errorf("%U: got %q, want %q", r, got, owner)
+		}
 	}
 }
 
@@ -266,7 +281,8 @@ func TestCodecRefusesDamage(t *testing.T) {
 		{"an owner that is a number", `"alice"`, `42`, "want a string"},
 		{"an owner in another spelling", `"alice"`, `"\u0061lice"`, notAsWritten},
 		{"an owner with a lone surrogate", `"alice"`, `"\ud800"`, notAsWritten},
-		{"an owner that is not UTF-8", `"alice"`, "\"\xff\"", notAsWritten},
+		{"an owner that is not UTF-8", `"alice"`, "\"\xff\"", "is not UTF-8"},
+		{"an owner with a line end", `"alice"`, "\"a\nb\"", notAsWritten},
 		{"a label twice", `"place"`, `"device"`, `"device" stands twice or out of order`},
 		{"labels out of order", `"device"`, `"queue"`, `"place" stands twice or out of order`},
 		{"a label that is null", `"laptop"`, `null`, "want a string"},

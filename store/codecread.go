@@ -31,7 +31,7 @@ func (p *recordReader) record() (r Record) {
 	r.LastSeen = readAs(p.member("lastSeen").text(), p, parseInstant)
 	r.IdleTimeout = readAs(p.member("idleTimeout").text(), p, time.ParseDuration)
 	r.Lifetime = readAs(p.member("lifetime").text(), p, time.ParseDuration)
-	r.Owner = p.member("owner").text()
+	r.Owner = p.member("owner").ownText()
 	r.Labels = p.member("labels").labels()
 	r.Values = p.member("values").values()
 	p.expect("}")
@@ -113,21 +113,23 @@ func (p *recordReader) hex(b []byte) {
 	}
 }
 
-// text takes a JSON string.
+// text takes a JSON string. Without escapes it is a part of all.
 func (p *recordReader) text() (s string) {
-	if p.err != nil {
-		return ""
+	quoted := p.cut(stringEnd(p.rest))
+	if quoted != "" && strings.IndexByte(quoted, '\\') < 0 {
+		return quoted[1 : len(quoted)-1]
 	}
-	end := stringEnd(p.rest)
-	if json.Unmarshal([]byte(p.rest[:end]), &s) != nil {
+	if p.err == nil && json.Unmarshal([]byte(quoted), &s) != nil {
 		p.fail("want a string")
-		return ""
 	}
-	p.rest = p.rest[end:]
 	return s
 }
 
-// object takes a JSON object whose names are in order, each one once. After each name it calls value to take the value.
+// ownText takes a JSON string that stays in the record, where a part of all would keep all of it in memory.
+func (p *recordReader) ownText() string { return strings.Clone(p.text()) }
+
+// object takes a JSON object. Its names have to be in order, each one once. After each name it calls value, which takes
+// the value.
 func (p *recordReader) object(order func(a, b string) int, value func(name string)) {
 	p.expect("{")
 	before := ""
@@ -150,7 +152,7 @@ func (p *recordReader) labels() (labels map[string]string) {
 		if labels == nil {
 			labels = map[string]string{}
 		}
-		labels[name] = p.text()
+		labels[strings.Clone(name)] = p.ownText()
 	})
 	return labels
 }

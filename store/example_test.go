@@ -164,7 +164,7 @@ func (s *fileStore) takenLocked(token store.Token) bool {
 
 // limitLocked ends the oldest sessions of an owner that are too many with r.
 func (s *fileStore) limitLocked(r *store.Record, c *store.Change) error {
-	if c.Owner == nil || c.MaxPerOwner == 0 {
+	if c.Owner == nil || c.MaxPerOwner <= 0 {
 		return nil
 	}
 	others := s.matchingLocked(store.Filter{Owner: r.Owner})

@@ -111,7 +111,7 @@ type Lister interface {
 	List(ctx context.Context, filter Filter) iter.Seq2[*Record, error]
 }
 
-// A Filter says which records to list. The zero Filter matches none: a visitor without a name gets an empty list.
+// A Filter says which records to list. The zero Filter matches none, so the list of an empty owner is empty.
 type Filter struct {
 	Owner string // the sessions of this owner; the empty owner has none
 	All   bool   // every session; Owner is then ignored
