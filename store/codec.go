@@ -12,8 +12,8 @@ import (
 	"unicode/utf8"
 )
 
-// The form has no white space of its own. Labels stand in the order of their bytes, values in the order of CompareNames.
-// A value stands as it is, with all white space between the colon and the next comma or brace. encoding/json would drop
+// The form has no white space of its own. Labels stand in the order of their bytes, values in that of CompareNames. A
+// value stands as it is, with all white space between the colon and the next comma or brace. encoding/json would drop
 // that white space and escape HTML.
 const (
 	codecFormat = 1
@@ -27,7 +27,7 @@ var (
 )
 
 // AppendBinary appends the whole record as one JSON document, for stores that keep records as bytes. Operators and
-// programs in other languages can read it. It is one line unless a value has line ends, with these members:
+// programs in other languages can read it. It has these members in this order, without the line ends shown here:
 //
 //	{"format":1,"id":"2a…","token":"9f…","version":3,"persistent":false,
 //	 "created":"2026-02-03T04:05:06.789012Z","lastSeen":"2026-02-03T04:07:00.000000Z",
