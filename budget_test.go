@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/lazysession/session"
+	"github.com/lazysession/session/internal/expect"
+	"github.com/lazysession/session/internal/fixture"
 	"github.com/lazysession/session/store/mem"
 )
 
@@ -21,27 +23,27 @@ type budget struct {
 	values  int  // that the session has beside those of the work
 	allocs  float64
 	bytes   uint64
-	calls   calls
+	calls   fixture.Calls
 }
 
 var budgets = []budget{
-	{"untouched, no cookie", func(context.Context) {}, false, 0, 1, 416, calls{}},
-	{"untouched, cookie sent", func(context.Context) {}, true, 0, 1, 416, calls{}},
-	{"asked, no cookie", func(ctx context.Context) { session.FromContext(ctx).Exists() }, false, 0, 2, 800, calls{}},
-	{"read one value", func(ctx context.Context) { color.Get(ctx) }, true, 0, 2, 800, calls{loads: 1}},
-	{"read 1 of 20", func(ctx context.Context) { color.Get(ctx) }, true, 20, 2, 800, calls{loads: 1}},
-	{"count one hit", func(ctx context.Context) { visits.Add(ctx, 1) }, true, 0, 6, 1088, calls{loads: 1, commits: 1}},
-	{"write 1 of 20", func(ctx context.Context) { color.Set(ctx, "blue") }, true, 20, 7, 1536, calls{loads: 1, commits: 1}},
-	{"read and write ten times", readAndWriteTenTimes, true, 0, 46, 1856, calls{loads: 1, commits: 1}},
-	{"new session", func(ctx context.Context) { color.Set(ctx, "red") }, false, 0, 14, 1792, calls{commits: 1}},
-	{"login", login, true, 0, 26, 2816, calls{loads: 1, commits: 1}},
+	{"untouched, no cookie", func(context.Context) {}, false, 0, 1, 416, fixture.Calls{}},
+	{"untouched, cookie sent", func(context.Context) {}, true, 0, 1, 416, fixture.Calls{}},
+	{"asked, no cookie", func(ctx context.Context) { session.FromContext(ctx).Exists() }, false, 0, 2, 800, fixture.Calls{}},
+	{"read one value", func(ctx context.Context) { fixture.Color.Get(ctx) }, true, 0, 2, 800, fixture.Calls{Loads: 1}},
+	{"read 1 of 20", func(ctx context.Context) { fixture.Color.Get(ctx) }, true, 20, 2, 800, fixture.Calls{Loads: 1}},
+	{"count one hit", func(ctx context.Context) { fixture.Visits.Add(ctx, 1) }, true, 0, 6, 1088, fixture.Calls{Loads: 1, Commits: 1}},
+	{"write 1 of 20", func(ctx context.Context) { fixture.Color.Set(ctx, "blue") }, true, 20, 7, 1536, fixture.Calls{Loads: 1, Commits: 1}},
+	{"read and write ten times", readAndWriteTenTimes, true, 0, 46, 1856, fixture.Calls{Loads: 1, Commits: 1}},
+	{"new session", func(ctx context.Context) { fixture.Color.Set(ctx, "red") }, false, 0, 14, 1792, fixture.Calls{Commits: 1}},
+	{"login", login, true, 0, 26, 2816, fixture.Calls{Loads: 1, Commits: 1}},
 }
 
 func readAndWriteTenTimes(ctx context.Context) {
 	for i := range 10 {
-		color.Get(ctx)
-		color.Sub("of a thing").Set(ctx, "blue")
-		visits.Add(ctx, int64(i))
+		fixture.Color.Get(ctx)
+		fixture.Color.Sub("of a thing").Set(ctx, "blue")
+		fixture.Visits.Add(ctx, int64(i))
 	}
 }
 
@@ -54,11 +56,11 @@ func login(ctx context.Context) {
 func TestBudgetOfStoreCalls(t *testing.T) {
 	for _, b := range budgets {
 		t.Run(b.name, func(t *testing.T) {
-			m, s := newManager(t, nil)
+			m, s := fixture.NewManager(t, nil)
 			serve := b.prepare(t, m)
-			s.take()
+			s.Take()
 			serve()
-			check(t, "store calls", s.take(), b.calls)
+			expect.Equal(t, "store calls", s.Take(), b.calls)
 		})
 	}
 }
@@ -70,7 +72,7 @@ func TestBudgetOfAllocations(t *testing.T) {
 	}
 	for _, b := range budgets {
 		t.Run(b.name, func(t *testing.T) {
-			m := newManagerOn(t, mem.New(nil), nil)
+			m := fixture.NewManagerOn(t, mem.New(nil), nil)
 			serve := b.prepare(t, m)
 			if got := fewestAllocs(serve); got > b.allocs {
 				t.Errorf("allocations: got %v, want at most %v", got, b.allocs)
@@ -87,9 +89,9 @@ func (b budget) prepare(t *testing.T, m *session.Manager) (serve func()) {
 	r := httptest.NewRequest("GET", "https://example.com/", nil)
 	renews := b.name == "login"
 	if b.visitor {
-		c := newVisitorWith(t, m, "red").use(func(_ http.ResponseWriter, r *http.Request) { b.fill(t, r.Context()) }, m)
-		c.get("/")
-		r = c.request("/")
+		c := fixture.NewVisitorWith(t, m, "red").Meet(func(_ http.ResponseWriter, r *http.Request) { b.fill(t, r.Context()) })
+		c.Get("/")
+		r = c.Request("GET", "/", nil)
 	}
 	w := &sink{header: make(http.Header)}
 	h := m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -114,12 +116,12 @@ func (s *sink) WriteHeader(int)             {}
 
 // fill gives the session the values that the work meets, and makes its token known.
 func (b budget) fill(t *testing.T, ctx context.Context) {
-	must(t, color.Set(ctx, "red"))
+	expect.OK(t, fixture.Color.Set(ctx, "red"))
 	for i := range b.values {
-		must(t, color.Sub(fmt.Sprint(i)).Set(ctx, "green"))
+		expect.OK(t, fixture.Color.Sub(fmt.Sprint(i)).Set(ctx, "green"))
 	}
-	_, err := visits.Add(ctx, 1)
-	must(t, err)
+	_, err := fixture.Visits.Add(ctx, 1)
+	expect.OK(t, err)
 }
 
 // fewestBytes returns how many bytes f allocates, without what other goroutines do meanwhile.
@@ -141,8 +143,8 @@ func fewestBytes(f func()) uint64 {
 // A value among many costs what it costs among few: nothing is decoded but what is asked for.
 func TestReadingCostsNoMoreAmongManyValues(t *testing.T) {
 	few, many := budget{visitor: true, values: 1, handle: budgets[3].handle}, budget{visitor: true, values: 1000, handle: budgets[3].handle}
-	m := newManagerOn(t, mem.New(nil), &session.Config{MaxBytes: 1 << 20})
-	check(t, "allocations", fewestAllocs(many.prepare(t, m)), fewestAllocs(few.prepare(t, m)))
+	m := fixture.NewManagerOn(t, mem.New(nil), &session.Config{MaxBytes: 1 << 20})
+	expect.Equal(t, "allocations", fewestAllocs(many.prepare(t, m)), fewestAllocs(few.prepare(t, m)))
 }
 
 // Headers that other middleware has set further out are kept for a refusal, and cost no allocation.
@@ -150,12 +152,12 @@ func TestBudgetBelowHeaders(t *testing.T) {
 	if underRace {
 		t.Skip("the race detector allocates as well; make test runs this test without it")
 	}
-	h := newManagerOn(t, mem.New(nil), nil).Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	h := fixture.NewManagerOn(t, mem.New(nil), nil).Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 	}))
 	w, r := &sink{header: make(http.Header)}, httptest.NewRequest("GET", "https://example.com/", nil)
 	for _, name := range []string{"Content-Security-Policy", "X-Frame-Options", "X-Request-Id", "Vary", "Server"} {
 		w.header.Set(name, "x")
 	}
-	check(t, "allocations", fewestAllocs(func() { h.ServeHTTP(w, r) }), 1)
+	expect.Equal(t, "allocations", fewestAllocs(func() { h.ServeHTTP(w, r) }), 1)
 }

@@ -7,33 +7,36 @@ import (
 	"time"
 
 	"github.com/lazysession/session"
+	"github.com/lazysession/session/internal/expect"
+	"github.com/lazysession/session/internal/fixture"
+	"github.com/lazysession/session/sessiontest"
 )
 
 func TestVary(t *testing.T) {
 	tests := []struct {
 		name    string
-		handler headerLines
-		want    headerLines
+		handler []string
+		want    []string
 	}{
-		{"none", nil, headerLines{"Cookie"}},
-		{"another", headerLines{"Accept"}, headerLines{"Accept", "Cookie"}},
-		{"there already", headerLines{"Cookie"}, headerLines{"Cookie"}},
-		{"in another case", headerLines{"cOOKIE"}, headerLines{"cOOKIE"}},
-		{"in a list", headerLines{"Accept, cookie , Origin"}, headerLines{"Accept, cookie , Origin"}},
-		{"in the second line", headerLines{"Accept", "Origin,Cookie"}, headerLines{"Accept", "Origin,Cookie"}},
-		{"everything", headerLines{"*"}, headerLines{"*"}},
-		{"everything, in a list", headerLines{"Accept, *"}, headerLines{"Accept, *"}},
-		{"a longer name", headerLines{"Cookies"}, headerLines{"Cookies", "Cookie"}},
-		{"an empty line", headerLines{""}, headerLines{"", "Cookie"}},
+		{"none", nil, []string{"Cookie"}},
+		{"another", []string{"Accept"}, []string{"Accept", "Cookie"}},
+		{"there already", []string{"Cookie"}, []string{"Cookie"}},
+		{"in another case", []string{"cOOKIE"}, []string{"cOOKIE"}},
+		{"in a list", []string{"Accept, cookie , Origin"}, []string{"Accept, cookie , Origin"}},
+		{"in the second line", []string{"Accept", "Origin,Cookie"}, []string{"Accept", "Origin,Cookie"}},
+		{"everything", []string{"*"}, []string{"*"}},
+		{"everything, in a list", []string{"Accept, *"}, []string{"Accept, *"}},
+		{"a longer name", []string{"Cookies"}, []string{"Cookies", "Cookie"}},
+		{"an empty line", []string{""}, []string{"", "Cookie"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			m, _ := newManager(t, nil)
-			w := newClient(m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			m, _ := fixture.NewManager(t, nil)
+			w := sessiontest.NewClient(m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				w.Header()["Vary"] = slices.Clone(test.handler)
-				color.Get(r.Context())
-			}))).get("/")
-			checkLines(t, "Vary", w.Header()["Vary"], test.want)
+				fixture.Color.Get(r.Context())
+			}))).Get("/")
+			expect.Lines(t, "Vary", w.Header()["Vary"], test.want)
 		})
 	}
 }
@@ -47,19 +50,19 @@ func TestVaryNamesWhatTheCarrierReads(t *testing.T) {
 	tests := []struct {
 		name    string
 		carrier session.Carrier
-		want    headerLines
+		want    []string
 	}{
-		{"cookie", nil, headerLines{"Cookie"}},
-		{"bearer", session.BearerHeader(), headerLines{"Authorization"}},
+		{"cookie", nil, []string{"Cookie"}},
+		{"bearer", session.BearerHeader(), []string{"Authorization"}},
 		{"no header", mute{session.BearerHeader()}, nil},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			m, _ := newManager(t, &session.Config{Carrier: test.carrier})
-			w := newClient(m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				must(t, color.Set(r.Context(), "red"))
-			}))).get("/")
-			checkLines(t, "Vary", w.Header()["Vary"], test.want)
+			m, _ := fixture.NewManager(t, &session.Config{Carrier: test.carrier})
+			w := sessiontest.NewClient(m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				expect.OK(t, fixture.Color.Set(r.Context(), "red"))
+			}))).Get("/")
+			expect.Lines(t, "Vary", w.Header()["Vary"], test.want)
 		})
 	}
 }
@@ -69,43 +72,45 @@ func TestCachingFollowsTheUse(t *testing.T) {
 	tests := []struct {
 		name         string
 		use          func(t *testing.T, r *http.Request)
-		vary         headerLines
+		vary         []string
 		cacheControl string
 		cookies      int
 	}{
 		{"not used", func(*testing.T, *http.Request) {}, nil, public, 0},
 		{"only asked for", func(t *testing.T, r *http.Request) { session.FromContext(r.Context()) }, nil, public, 0},
-		{"read", func(t *testing.T, r *http.Request) { color.Get(r.Context()) }, headerLines{"Cookie"}, public, 0},
+		{"read", func(t *testing.T, r *http.Request) { fixture.Color.Get(r.Context()) }, []string{"Cookie"}, public, 0},
 		{"asked whether it exists", func(t *testing.T, r *http.Request) { session.FromContext(r.Context()).Exists() },
-			headerLines{"Cookie"}, public, 0},
-		{"changed", func(t *testing.T, r *http.Request) { must(t, color.Set(r.Context(), "blue")) },
-			headerLines{"Cookie"}, public, 0},
-		{"renewed", func(t *testing.T, r *http.Request) { must(t, session.FromContext(r.Context()).Renew()) },
-			headerLines{"Cookie"}, "max-age=60, private", 1},
-		{"ended", func(t *testing.T, r *http.Request) { must(t, session.FromContext(r.Context()).End()) },
-			headerLines{"Cookie"}, "max-age=60, private", 1},
-		{"persisted", func(t *testing.T, r *http.Request) { must(t, session.FromContext(r.Context()).Persist(true)) },
-			headerLines{"Cookie"}, "max-age=60, private", 1},
-		{"given another lifetime", func(t *testing.T, r *http.Request) { must(t, session.FromContext(r.Context()).SetLifetime(time.Hour)) },
-			headerLines{"Cookie"}, "max-age=60, private", 1},
+			[]string{"Cookie"}, public, 0},
+		{"changed", func(t *testing.T, r *http.Request) { expect.OK(t, fixture.Color.Set(r.Context(), "blue")) },
+			[]string{"Cookie"}, public, 0},
+		{"renewed", func(t *testing.T, r *http.Request) { expect.OK(t, session.FromContext(r.Context()).Renew()) },
+			[]string{"Cookie"}, "max-age=60, private", 1},
+		{"ended", func(t *testing.T, r *http.Request) { expect.OK(t, session.FromContext(r.Context()).End()) },
+			[]string{"Cookie"}, "max-age=60, private", 1},
+		{"persisted", func(t *testing.T, r *http.Request) { expect.OK(t, session.FromContext(r.Context()).Persist(true)) },
+			[]string{"Cookie"}, "max-age=60, private", 1},
+		{"given another lifetime", func(t *testing.T, r *http.Request) {
+			expect.OK(t, session.FromContext(r.Context()).SetLifetime(time.Hour))
+		},
+			[]string{"Cookie"}, "max-age=60, private", 1},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			m, _ := newManager(t, nil)
-			c := newVisitorWith(t, m, "red")
-			w := c.use(func(w http.ResponseWriter, r *http.Request) {
+			m, _ := fixture.NewManager(t, nil)
+			c := fixture.NewVisitorWith(t, m, "red")
+			w := c.Meet(func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("Cache-Control", public)
 				test.use(t, r)
-			}, m).get("/")
-			checkLines(t, "Vary", w.Header()["Vary"], test.vary)
-			check(t, "Cache-Control", w.Header().Get("Cache-Control"), test.cacheControl)
-			check(t, "number of cookies", len(w.Result().Cookies()), test.cookies)
+			}).Get("/")
+			expect.Lines(t, "Vary", w.Header()["Vary"], test.vary)
+			expect.Equal(t, "Cache-Control", w.Header().Get("Cache-Control"), test.cacheControl)
+			expect.Equal(t, "number of cookies", len(w.Result().Cookies()), test.cookies)
 		})
 	}
 }
 
 func TestResponseWithTokenIsNotShared(t *testing.T) {
-	type headers map[string]headerLines
+	type headers map[string][]string
 	tests := []struct {
 		name    string
 		handler headers
@@ -134,26 +139,26 @@ func TestResponseWithTokenIsNotShared(t *testing.T) {
 		"Cache-Control", "Cdn-Cache-Control", "Cloudflare-Cdn-Cache-Control", "Surrogate-Control", "X-Accel-Expires", "Edge-Control",
 	}
 	tokens := map[string]func(*http.Request) error{
-		"new":     func(r *http.Request) error { return color.Set(r.Context(), "red") },
+		"new":     func(r *http.Request) error { return fixture.Color.Set(r.Context(), "red") },
 		"removed": func(r *http.Request) error { return session.FromContext(r.Context()).End() },
 	}
 	for _, test := range tests {
 		for token, use := range tokens {
 			t.Run(test.name+"/"+token, func(t *testing.T) {
-				m, _ := newManager(t, nil)
-				c := newClient(nil)
+				m, _ := fixture.NewManager(t, nil)
+				c := fixture.NewVisitor(t, m)
 				if token == "removed" {
-					c = newVisitorWith(t, m, "red")
+					c = fixture.NewVisitorWith(t, m, "red")
 				}
-				w := c.use(func(w http.ResponseWriter, r *http.Request) {
+				w := c.Meet(func(w http.ResponseWriter, r *http.Request) {
 					for name, lines := range test.handler {
 						w.Header()[name] = slices.Clone(lines)
 					}
-					must(t, use(r))
-				}, m).get("/")
-				check(t, "number of cookies", len(w.Result().Cookies()), 1)
+					expect.OK(t, use(r))
+				}).Get("/")
+				expect.Equal(t, "number of cookies", len(w.Result().Cookies()), 1)
 				for _, name := range named {
-					checkLines(t, name, w.Header()[name], test.want[name])
+					expect.Lines(t, name, w.Header()[name], test.want[name])
 				}
 			})
 		}

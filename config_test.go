@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/lazysession/session"
+	"github.com/lazysession/session/internal/expect"
+	"github.com/lazysession/session/internal/fixture"
 	"github.com/lazysession/session/store"
 	"github.com/lazysession/session/store/mem"
 )
@@ -16,9 +18,9 @@ import (
 type durable struct{ store.Store }
 
 func TestConfigsThatNewRefuses(t *testing.T) {
-	keep := durable{newSpy()}
+	keep := durable{fixture.NewStore()}
 	short := []byte("0123456789abcdef0123456789abcde")
-	keys := [][]byte{keyA}
+	keys := [][]byte{fixture.KeyA}
 	for _, tt := range []struct {
 		name  string
 		store store.Store
@@ -30,7 +32,7 @@ func TestConfigsThatNewRefuses(t *testing.T) {
 		{"no keys on a store that keeps", keep, nil, []string{"session: no Keys: a store that outlives the process (session_test.durable)"}},
 		{"an empty list of keys", keep, &session.Config{Keys: [][]byte{}}, []string{"session: no Keys"}},
 		{"a key of 31 bytes", keep, &session.Config{Keys: [][]byte{short}}, []string{"session: Keys[0] has 31 bytes: want at least 32"}},
-		{"a second key of 31 bytes", keep, &session.Config{Keys: [][]byte{keyA, short}}, []string{"session: Keys[1] has 31 bytes"}},
+		{"a second key of 31 bytes", keep, &session.Config{Keys: [][]byte{fixture.KeyA, short}}, []string{"session: Keys[1] has 31 bytes"}},
 		{"an empty key", keep, &session.Config{Keys: [][]byte{{}}}, []string{"session: Keys[0] has 0 bytes"}},
 		{"a nil key on a volatile store", mem.New(nil), &session.Config{Keys: [][]byte{nil}}, []string{"session: Keys[0] has 0 bytes"}},
 		{"a negative IdleTimeout", keep, &session.Config{Keys: keys, IdleTimeout: -1}, []string{"session: IdleTimeout of -1ns"}},
@@ -43,7 +45,7 @@ func TestConfigsThatNewRefuses(t *testing.T) {
 		{
 			"everything at once", keep,
 			&session.Config{
-				Keys: [][]byte{keyA, short}, IdleTimeout: -1, Lifetime: -1, MaxPerOwner: -1, MaxBytes: -1, StoreTimeout: -1,
+				Keys: [][]byte{fixture.KeyA, short}, IdleTimeout: -1, Lifetime: -1, MaxPerOwner: -1, MaxBytes: -1, StoreTimeout: -1,
 				Cookie: session.Cookie{
 					Name: "a b", Path: "app", Domain: "a b", Secure: session.InsecureForDevelopment, Partitioned: true,
 					SameSite: 4,
@@ -67,9 +69,9 @@ func TestConfigsThatNewRefuses(t *testing.T) {
 					t.Errorf("error %q: want it to say %q", err, part)
 				}
 			}
-			check(t, "mistakes in "+err.Error(), strings.Count(err.Error(), "session: "), len(tt.says))
-			for _, key := range []string{string(keyA), string(short)} {
-				check(t, "the error shows a key", strings.Contains(err.Error(), key), false)
+			expect.Equal(t, "mistakes in "+err.Error(), strings.Count(err.Error(), "session: "), len(tt.says))
+			for _, key := range []string{string(fixture.KeyA), string(short)} {
+				expect.Equal(t, "the error shows a key", strings.Contains(err.Error(), key), false)
 			}
 		})
 	}
@@ -86,21 +88,21 @@ func TestDefaults(t *testing.T) {
 				t.Fatalf("New: %v", err)
 			}
 			defer m.Close()
-			_, s := issue(t, m, "alice")
+			_, s := fixture.Issue(t, m, "alice")
 			info, err := s.Info()
-			must(t, err)
-			check(t, "idle timeout", info.Expires.Sub(info.LastSeen), 30*time.Minute)
-			check(t, "persistent", info.Persistent, false)
-			must(t, s.SetIdleTimeout(100*24*time.Hour))
+			expect.OK(t, err)
+			expect.Equal(t, "idle timeout", info.Expires.Sub(info.LastSeen), 30*time.Minute)
+			expect.Equal(t, "persistent", info.Persistent, false)
+			expect.OK(t, s.SetIdleTimeout(100*24*time.Hour))
 			info, err = s.Info()
-			must(t, err)
-			check(t, "lifetime", info.Expires.Sub(info.Created), 24*time.Hour)
+			expect.OK(t, err)
+			expect.Equal(t, "lifetime", info.Expires.Sub(info.Created), 24*time.Hour)
 
 			text := session.NewKey[string]("text")
 			ctx := session.NewContext(t.Context(), s)
 			room := 64<<10 - len(`who"alice"`) - len(`text""`)
-			checkErr(t, "filling 64 KiB", text.Set(ctx, strings.Repeat("x", room)), nil)
-			checkErr(t, "one byte more", text.Set(ctx, strings.Repeat("x", room+1)), session.ErrTooLarge)
+			expect.Is(t, "filling 64 KiB", text.Set(ctx, strings.Repeat("x", room)), nil)
+			expect.Is(t, "one byte more", text.Set(ctx, strings.Repeat("x", room+1)), session.ErrTooLarge)
 		})
 	}
 }
@@ -109,36 +111,36 @@ func TestDefaults(t *testing.T) {
 func TestRandomKeysDiffer(t *testing.T) {
 	s := mem.New(nil)
 	a, err := session.New(s, nil)
-	must(t, err)
+	expect.OK(t, err)
 	defer a.Close()
 	b, err := session.New(s, nil)
-	must(t, err)
+	expect.OK(t, err)
 	defer b.Close()
-	token, _ := issue(t, a, "alice")
-	got, _ := read(a, cookieName+"="+token)
-	check(t, "who, for the Manager that signed", got.who, "alice")
-	got, _ = read(b, cookieName+"="+token)
-	check(t, "reading, for the other", got, nothing)
+	token, _ := fixture.Issue(t, a, "alice")
+	got, _ := fixture.Read(a, fixture.CookieName+"="+token)
+	expect.Equal(t, "who, for the Manager that signed", got.Who, "alice")
+	got, _ = fixture.Read(b, fixture.CookieName+"="+token)
+	expect.Equal(t, "reading, for the other", got, fixture.Nothing)
 }
 
 func TestNewCopiesTheConfig(t *testing.T) {
-	cfg := &session.Config{Keys: [][]byte{[]byte(string(keyA)), []byte(string(keyB))}, Logger: slog.New(slog.DiscardHandler)}
-	m, err := session.New(newSpy(), cfg)
-	must(t, err)
+	cfg := &session.Config{Keys: [][]byte{[]byte(string(fixture.KeyA)), []byte(string(fixture.KeyB))}, Logger: slog.New(slog.DiscardHandler)}
+	m, err := session.New(fixture.NewStore(), cfg)
+	expect.OK(t, err)
 	defer m.Close()
-	token, _ := issue(t, m, "alice")
+	token, _ := fixture.Issue(t, m, "alice")
 
 	clear(cfg.Keys[0])
 	clear(cfg.Keys[1])
 	clear(cfg.Keys)
 	cfg.Cookie.Name, cfg.Carrier, cfg.MaxBytes, cfg.Logger = "other", session.BearerHeader(), 1, nil
 
-	got, _ := read(m, cookieName+"="+token)
-	check(t, "who, by the token from before", got.who, "alice")
-	_, w := write(t, m, "", "bob")
-	signed := sentToken(w, cookieName)
-	check(t, "the new token is signed with the key from before", len(rawOf(t, keyA, cookieName, signed)), 32)
-	check(t, "a key wiped to zeros opens nothing", opens(m, sign(t, make([]byte, 32), cookieName, rawOf(t, keyA, cookieName, token))), false)
+	got, _ := fixture.Read(m, fixture.CookieName+"="+token)
+	expect.Equal(t, "who, by the token from before", got.Who, "alice")
+	_, w := fixture.Write(t, m, "", "bob")
+	signed := fixture.SentToken(w, fixture.CookieName)
+	expect.Equal(t, "the new token is signed with the key from before", len(fixture.RawOf(t, fixture.KeyA, fixture.CookieName, signed)), 32)
+	expect.Equal(t, "a key wiped to zeros opens nothing", opens(m, fixture.Sign(t, make([]byte, 32), fixture.CookieName, fixture.RawOf(t, fixture.KeyA, fixture.CookieName, token))), false)
 }
 
 func opens(m *session.Manager, token string) bool {
@@ -150,10 +152,10 @@ func opens(m *session.Manager, token string) bool {
 func TestNewLeavesTheConfigAlone(t *testing.T) {
 	cfg := &session.Config{}
 	m, err := session.New(mem.New(nil), cfg)
-	must(t, err)
+	expect.OK(t, err)
 	defer m.Close()
-	check(t, "keys", len(cfg.Keys), 0)
-	check(t, "name", cfg.Cookie.Name, "")
-	check(t, "lifetime", cfg.Lifetime, 0)
-	check(t, "services", cfg.Services == nil, true)
+	expect.Equal(t, "keys", len(cfg.Keys), 0)
+	expect.Equal(t, "name", cfg.Cookie.Name, "")
+	expect.Equal(t, "lifetime", cfg.Lifetime, 0)
+	expect.Equal(t, "services", cfg.Services == nil, true)
 }

@@ -8,13 +8,15 @@ import (
 	"testing/synctest"
 
 	"github.com/lazysession/session"
+	"github.com/lazysession/session/internal/expect"
+	"github.com/lazysession/session/internal/fixture"
 	"github.com/lazysession/session/store/mem"
 )
 
 func TestCookieHeader(t *testing.T) {
-	m, _ := newManager(t, &session.Config{Keys: [][]byte{keyA}})
-	token, _ := issue(t, m, "alice")
-	ours := cookieName + "=" + token
+	m, _ := fixture.NewManager(t, &session.Config{Keys: [][]byte{fixture.KeyA}})
+	token, _ := fixture.Issue(t, m, "alice")
+	ours := fixture.CookieName + "=" + token
 	for _, tt := range []struct {
 		name  string
 		lines []string
@@ -40,33 +42,33 @@ func TestCookieHeader(t *testing.T) {
 		{"after one without =", []string{"a; " + ours}, true},
 		{"after an unclosed quote", []string{`a="1; ` + ours}, true}, // RFC 6265bis, section 5.7: quotes have no meaning
 
-		{"no =", []string{cookieName + token}, false},
-		{"the name alone", []string{cookieName}, false},
-		{"no value", []string{cookieName + "="}, false},
+		{"no =", []string{fixture.CookieName + token}, false},
+		{"the name alone", []string{fixture.CookieName}, false},
+		{"no value", []string{fixture.CookieName + "="}, false},
 		{"no name", []string{"=" + token}, false},
 		{"the pair as the value of a cookie without a name", []string{"=" + ours}, false},
 		{"the pair inside another value", []string{"a=" + ours}, false},
-		{"the name in upper case", []string{strings.ToUpper(cookieName) + "=" + token}, false},
-		{"the name in lower case", []string{strings.ToLower(cookieName) + "=" + token}, false},
+		{"the name in upper case", []string{strings.ToUpper(fixture.CookieName) + "=" + token}, false},
+		{"the name in lower case", []string{strings.ToLower(fixture.CookieName) + "=" + token}, false},
 		{"without the prefix", []string{"session=" + token}, false},
 		{"with more before the name", []string{"x" + ours}, false},
-		{"with more behind the name", []string{cookieName + "x=" + token}, false},
-		{"a space behind the name", []string{cookieName + " =" + token}, false}, // net/http trims it
-		{"a tab behind the name", []string{cookieName + "\t=" + token}, false},
+		{"with more behind the name", []string{fixture.CookieName + "x=" + token}, false},
+		{"a space behind the name", []string{fixture.CookieName + " =" + token}, false}, // net/http trims it
+		{"a tab behind the name", []string{fixture.CookieName + "\t=" + token}, false},
 		{"another space before the name", []string{"\u00a0" + ours}, false},
 		{"a NUL before the name", []string{"\x00" + ours}, false},
 		{"a line end before the name", []string{"\n" + ours}, false},
 		{"a comma instead of the semicolon", []string{"a=1, " + ours}, false},
-		{"the value in quotes", []string{cookieName + `="` + token + `"`}, false},
-		{"the name in quotes", []string{`"` + cookieName + `"=` + token}, false},
-		{"two =", []string{cookieName + "==" + token}, false},
+		{"the value in quotes", []string{fixture.CookieName + `="` + token + `"`}, false},
+		{"the name in quotes", []string{`"` + fixture.CookieName + `"=` + token}, false},
+		{"two =", []string{fixture.CookieName + "==" + token}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got, w := read(m, tt.lines...)
-			checkErr(t, "reading", got.err, nil)
-			check(t, "found", got.who == "alice", tt.found)
-			check(t, "exists", got.exists, tt.found)
-			check(t, "cookies set", len(w.Result().Cookies()), 0)
+			got, w := fixture.Read(m, tt.lines...)
+			expect.Is(t, "reading", got.Err, nil)
+			expect.Equal(t, "found", got.Who == "alice", tt.found)
+			expect.Equal(t, "exists", got.Exists, tt.found)
+			expect.Equal(t, "cookies set", len(w.Result().Cookies()), 0)
 		})
 	}
 }
@@ -84,24 +86,24 @@ func repeat(s string, n int) []string {
 // That it does not depend on the other cookies is the point.
 func TestAllocationsOfReading(t *testing.T) {
 	const most = 13
-	m, err := session.New(mem.New(nil), &session.Config{Keys: [][]byte{keyA}})
-	must(t, err)
+	m, err := session.New(mem.New(nil), &session.Config{Keys: [][]byte{fixture.KeyA}})
+	expect.OK(t, err)
 	defer m.Close()
-	token, _ := issue(t, m, "alice")
+	token, _ := fixture.Issue(t, m, "alice")
 
 	idle := allocs(m.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})), "")
 	reading := func(line string) float64 {
 		return allocs(m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			if name, err := who.Get(r.Context()); name != "alice" || err != nil {
+			if name, err := fixture.Who.Get(r.Context()); name != "alice" || err != nil {
 				t.Errorf("got %q, %v", name, err)
 			}
 		})), line) - idle
 	}
-	alone := reading(cookieName + "=" + token)
+	alone := reading(fixture.CookieName + "=" + token)
 	if alone > most {
 		t.Errorf("reading a value: got %v allocations, want at most %d", alone, most)
 	}
-	check(t, "allocations among 1,000 other cookies", reading(strings.Repeat("a=1; ", 1000)+cookieName+"="+token), alone)
+	expect.Equal(t, "allocations among 1,000 other cookies", reading(strings.Repeat("a=1; ", 1000)+fixture.CookieName+"="+token), alone)
 }
 
 // A quietWriter is a ResponseWriter that allocates nothing.
@@ -165,21 +167,21 @@ func TestSetCookieLine(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { // where no time passes, for Max-Age
-				m, _ := newManager(t, &session.Config{Cookie: tt.cookie})
-				_, w := write(t, m, "", "alice")
+				m, _ := fixture.NewManager(t, &session.Config{Cookie: tt.cookie})
+				_, w := fixture.Write(t, m, "", "alice")
 				line := w.Header().Get("Set-Cookie")
 				pair, _, _ := strings.Cut(line, ";")
 				_, token, _ := strings.Cut(pair, "=")
-				check(t, "Set-Cookie lines", len(w.Header()["Set-Cookie"]), 1)
-				check(t, "Set-Cookie of a new session", strings.ReplaceAll(line, "="+token+";", "=TOKEN;"), tt.set)
+				expect.Equal(t, "Set-Cookie lines", len(w.Header()["Set-Cookie"]), 1)
+				expect.Equal(t, "Set-Cookie of a new session", strings.ReplaceAll(line, "="+token+";", "=TOKEN;"), tt.set)
 
 				w = httptest.NewRecorder()
 				r := httptest.NewRequest("GET", "https://example.com/", nil)
 				r.Header.Set("Cookie", pair)
 				m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-					must(t, session.FromContext(r.Context()).End())
+					expect.OK(t, session.FromContext(r.Context()).End())
 				})).ServeHTTP(w, r)
-				check(t, "Set-Cookie of an ended session", w.Header().Get("Set-Cookie"), tt.end)
+				expect.Equal(t, "Set-Cookie of an ended session", w.Header().Get("Set-Cookie"), tt.end)
 			})
 		})
 	}
@@ -248,7 +250,7 @@ func TestCookiesThatNewRefuses(t *testing.T) {
 		{"an unknown Secure", session.Cookie{Secure: 7}, []string{"Secure is 7"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			m, err := session.New(newSpy(), &session.Config{Keys: [][]byte{keyA}, Cookie: tt.cookie})
+			m, err := session.New(fixture.NewStore(), &session.Config{Keys: [][]byte{fixture.KeyA}, Cookie: tt.cookie})
 			if err == nil {
 				m.Close()
 				t.Fatalf("New with %+v: got no error", tt.cookie)
@@ -258,7 +260,7 @@ func TestCookiesThatNewRefuses(t *testing.T) {
 					t.Errorf("error %q: want it to name %s", err, part)
 				}
 			}
-			check(t, "mistakes", strings.Count(err.Error(), "session: "), 1)
+			expect.Equal(t, "mistakes", strings.Count(err.Error(), "session: "), 1)
 		})
 	}
 }
@@ -278,12 +280,12 @@ func TestCookiesThatNewAccepts(t *testing.T) {
 		{Domain: "192.0.2.1"},
 		{Domain: "xn--bcher-kva.example"},
 	} {
-		m, err := session.New(newSpy(), &session.Config{Keys: [][]byte{keyA}, Cookie: c})
+		m, err := session.New(fixture.NewStore(), &session.Config{Keys: [][]byte{fixture.KeyA}, Cookie: c})
 		if err != nil {
 			t.Errorf("New with %+v: got %v, want no error", c, err)
 			continue
 		}
-		_, w := write(t, m, "", "alice")
+		_, w := fixture.Write(t, m, "", "alice")
 		if len(w.Result().Cookies()) != 1 {
 			t.Errorf("New with %+v: a new session's response has no cookie", c)
 		}
@@ -306,9 +308,9 @@ func TestSecureCookieOverPlainHTTPIsLoggedOnce(t *testing.T) {
 		{"for development", "http://example.com/", nil, session.InsecureForDevelopment, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			var log logbook
-			m, _ := newManager(t, &session.Config{Logger: log.logger(), Cookie: session.Cookie{Secure: tt.secure}})
-			h := m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { must(t, who.Set(r.Context(), "alice")) }))
+			var log fixture.Logbook
+			m, _ := fixture.NewManager(t, &session.Config{Logger: log.Logger(), Cookie: session.Cookie{Secure: tt.secure}})
+			h := m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { expect.OK(t, fixture.Who.Set(r.Context(), "alice")) }))
 			for range 3 {
 				r := httptest.NewRequest("GET", tt.url, nil)
 				for name, values := range tt.header {
@@ -316,8 +318,8 @@ func TestSecureCookieOverPlainHTTPIsLoggedOnce(t *testing.T) {
 				}
 				h.ServeHTTP(httptest.NewRecorder(), r)
 			}
-			check(t, "warnings", log.count("level=WARN"), tt.lines)
-			check(t, "warnings that name the cure", log.count("InsecureForDevelopment"), tt.lines)
+			expect.Equal(t, "warnings", log.Count("level=WARN"), tt.lines)
+			expect.Equal(t, "warnings that name the cure", log.Count("InsecureForDevelopment"), tt.lines)
 		})
 	}
 }

@@ -12,6 +12,9 @@ import (
 	"time"
 
 	"github.com/lazysession/session"
+	"github.com/lazysession/session/internal/expect"
+	"github.com/lazysession/session/internal/fixture"
+	"github.com/lazysession/session/sessiontest"
 	"github.com/lazysession/session/store"
 )
 
@@ -35,17 +38,17 @@ var operationsOfASession = []struct {
 	{"Values", func(_ context.Context, s *session.Session) error { _, err := s.Values(); return err }},
 	{"Owner", func(_ context.Context, s *session.Session) error { _, err := s.Owner(); return err }},
 	{"Token", func(_ context.Context, s *session.Session) error { _, err := s.Token(); return err }},
-	{"Get", func(ctx context.Context, _ *session.Session) error { _, err := user.Get(ctx); return err }},
-	{"Lookup", func(ctx context.Context, _ *session.Session) error { _, _, err := user.Lookup(ctx); return err }},
-	{"Take", func(ctx context.Context, _ *session.Session) error { _, _, err := user.Take(ctx); return err }},
-	{"Set", func(ctx context.Context, _ *session.Session) error { return user.Set(ctx, "bob") }},
-	{"Delete", func(ctx context.Context, _ *session.Session) error { return user.Delete(ctx) }},
+	{"Get", func(ctx context.Context, _ *session.Session) error { _, err := fixture.User.Get(ctx); return err }},
+	{"Lookup", func(ctx context.Context, _ *session.Session) error { _, _, err := fixture.User.Lookup(ctx); return err }},
+	{"Take", func(ctx context.Context, _ *session.Session) error { _, _, err := fixture.User.Take(ctx); return err }},
+	{"Set", func(ctx context.Context, _ *session.Session) error { return fixture.User.Set(ctx, "bob") }},
+	{"Delete", func(ctx context.Context, _ *session.Session) error { return fixture.User.Delete(ctx) }},
 	{"Update", func(ctx context.Context, _ *session.Session) error {
-		_, err := user.Update(ctx, func(string) (string, error) { return "bob", nil })
+		_, err := fixture.User.Update(ctx, func(string) (string, error) { return "bob", nil })
 		return err
 	}},
-	{"Add", func(ctx context.Context, _ *session.Session) error { _, err := hits.Add(ctx, 1); return err }},
-	{"Counter.Get", func(ctx context.Context, _ *session.Session) error { _, err := hits.Get(ctx); return err }},
+	{"Add", func(ctx context.Context, _ *session.Session) error { _, err := fixture.Hits.Add(ctx, 1); return err }},
+	{"Counter.Get", func(ctx context.Context, _ *session.Session) error { _, err := fixture.Hits.Get(ctx); return err }},
 	{"Clear", func(_ context.Context, s *session.Session) error { return s.Clear() }},
 	{"Renew", func(_ context.Context, s *session.Session) error { return s.Renew() }},
 	{"SetOwner", func(_ context.Context, s *session.Session) error { return s.SetOwner("ann") }},
@@ -67,23 +70,23 @@ func TestNoOperationFailsUnseen(t *testing.T) {
 				status int
 			}{
 				{"overlooked", func(context.Context, *session.Session) {}, 503},
-				{"store back, not done again", func(ctx context.Context, s *session.Session) { must(t, s.Reload(ctx)) }, 503},
+				{"store back, not done again", func(ctx context.Context, s *session.Session) { expect.OK(t, s.Reload(ctx)) }, 503},
 				{"done again", func(ctx context.Context, s *session.Session) {
-					must(t, s.Reload(ctx))
-					must(t, op.do(ctx, s))
+					expect.OK(t, s.Reload(ctx))
+					expect.OK(t, op.do(ctx, s))
 				}, 200},
 				{"degraded", func(_ context.Context, s *session.Session) { s.Degrade() }, 200},
 			} {
-				m, s := newManager(t, nil)
-				v := &visitor{t: t, m: m}
-				v.visit(func(ctx context.Context) { must(t, user.Set(ctx, "ann")) })
-				s.onLoad = fail
-				res := v.visit(func(ctx context.Context) {
-					checkErr(t, tt.name+": "+op.name, op.do(ctx, session.FromContext(ctx)), session.ErrUnavailable)
-					s.onLoad = nil
+				m, s := fixture.NewManager(t, nil)
+				v := fixture.NewVisitor(t, m)
+				v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
+				s.Broken.Fail(fixture.ErrStore, sessiontest.Load)
+				res := v.Visit(func(ctx context.Context) {
+					expect.Is(t, tt.name+": "+op.name, op.do(ctx, session.FromContext(ctx)), session.ErrUnavailable)
+					s.Broken.Mend()
 					tt.after(ctx, session.FromContext(ctx))
 				})
-				check(t, tt.name+": status", res.StatusCode, tt.status)
+				expect.Equal(t, tt.name+": status", res.StatusCode, tt.status)
 			}
 		})
 	}
@@ -91,28 +94,28 @@ func TestNoOperationFailsUnseen(t *testing.T) {
 
 func TestWhatIsAFailure(t *testing.T) {
 	big := strings.Repeat("x", 100)
-	end := func(v *visitor) {
-		v.clone().visit(func(ctx context.Context) { must(v.t, session.FromContext(ctx).End()) })
+	end := func(v *fixture.Visitor) {
+		v.Clone().Visit(func(ctx context.Context) { expect.OK(v.T, session.FromContext(ctx).End()) })
 	}
-	renew := func(v *visitor) {
-		v.clone().visit(func(ctx context.Context) { must(v.t, session.FromContext(ctx).Renew()) })
+	renew := func(v *fixture.Visitor) {
+		v.Clone().Visit(func(ctx context.Context) { expect.OK(v.T, session.FromContext(ctx).Renew()) })
 	}
 	errOfCaller := errors.New("wrong code")
 	for _, tt := range []struct {
 		name   string
-		before func(v *visitor)
+		before func(v *fixture.Visitor)
 		do     func(ctx context.Context)
 		status int
 	}{
-		{"a value too large", nil, func(ctx context.Context) { user.Set(ctx, big) }, 413},
+		{"a value too large", nil, func(ctx context.Context) { fixture.User.Set(ctx, big) }, 413},
 		{"a counter too large", nil, func(ctx context.Context) { session.NewCounter(big).Add(ctx, 1) }, 413},
 		{"a label too large", nil, func(ctx context.Context) { session.FromContext(ctx).SetLabel("device", big) }, 413},
 		{"an Update too large", nil, func(ctx context.Context) {
-			user.Update(ctx, func(string) (string, error) { return big, nil })
+			fixture.User.Update(ctx, func(string) (string, error) { return big, nil })
 		}, 413},
-		{"too large, then one that fits", nil, func(ctx context.Context) { user.Set(ctx, big); user.Set(ctx, "bob") }, 200},
-		{"too large, then another name", nil, func(ctx context.Context) { user.Set(ctx, big); hits.Add(ctx, 1) }, 413},
-		{"too large, then a read of it", nil, func(ctx context.Context) { user.Set(ctx, big); user.Get(ctx) }, 413},
+		{"too large, then one that fits", nil, func(ctx context.Context) { fixture.User.Set(ctx, big); fixture.User.Set(ctx, "bob") }, 200},
+		{"too large, then another name", nil, func(ctx context.Context) { fixture.User.Set(ctx, big); fixture.Hits.Add(ctx, 1) }, 413},
+		{"too large, then a read of it", nil, func(ctx context.Context) { fixture.User.Set(ctx, big); fixture.User.Get(ctx) }, 413},
 		{"a value that does not decode", nil, func(ctx context.Context) { brokenDoc.Get(ctx) }, 500},
 		{"a value that is taken and does not decode", nil, func(ctx context.Context) { brokenDoc.Take(ctx) }, 500},
 		{"an Update of what does not decode", nil, func(ctx context.Context) {
@@ -121,89 +124,89 @@ func TestWhatIsAFailure(t *testing.T) {
 		{"a counter over what is no integer", nil, func(ctx context.Context) { session.NewCounter("text").Get(ctx) }, 500},
 		{"an addition to what is no integer", nil, func(ctx context.Context) { session.NewCounter("text").Add(ctx, 1) }, 500},
 		{"a value that does not decode, then is set", nil, func(ctx context.Context) { brokenDoc.Get(ctx); brokenDoc.Set(ctx, 1) }, 200},
-		{"a value that can't be encoded", nil, func(ctx context.Context) { user.Set(ctx, "\xff") }, 500},
+		{"a value that can't be encoded", nil, func(ctx context.Context) { fixture.User.Set(ctx, "\xff") }, 500},
 		{"an Update that can't be encoded", nil, func(ctx context.Context) {
-			user.Update(ctx, func(string) (string, error) { return "\xff", nil })
+			fixture.User.Update(ctx, func(string) (string, error) { return "\xff", nil })
 		}, 500},
-		{"an invalid name", nil, func(ctx context.Context) { user.Sub("").Set(ctx, "x") }, 500},
-		{"an invalid name that is read", nil, func(ctx context.Context) { user.Sub("").Get(ctx) }, 500},
+		{"an invalid name", nil, func(ctx context.Context) { fixture.User.Sub("").Set(ctx, "x") }, 500},
+		{"an invalid name that is read", nil, func(ctx context.Context) { fixture.User.Sub("").Get(ctx) }, 500},
 		{"an invalid owner", nil, func(ctx context.Context) { session.FromContext(ctx).SetOwner("\xff") }, 500},
 		{"an invalid idle timeout", nil, func(ctx context.Context) { session.FromContext(ctx).SetIdleTimeout(-1) }, 500},
 		{"an error of Update's own function", nil, func(ctx context.Context) {
-			_, err := user.Update(ctx, func(string) (string, error) { return "", errOfCaller })
-			checkErr(t, "Update", err, errOfCaller)
+			_, err := fixture.User.Update(ctx, func(string) (string, error) { return "", errOfCaller })
+			expect.Is(t, "Update", err, errOfCaller)
 		}, 200},
 		{"a write to an ended session", nil, func(ctx context.Context) {
-			must(t, session.FromContext(ctx).End())
-			user.Set(ctx, "bob")
+			expect.OK(t, session.FromContext(ctx).End())
+			fixture.User.Set(ctx, "bob")
 		}, 409},
 		{"a delete in an ended session", nil, func(ctx context.Context) {
-			must(t, session.FromContext(ctx).End())
-			user.Delete(ctx)
+			expect.OK(t, session.FromContext(ctx).End())
+			fixture.User.Delete(ctx)
 		}, 409},
-		{"a write with a renewed token", renew, func(ctx context.Context) { user.Set(ctx, "bob") }, 409},
-		{"a read with a renewed token", renew, func(ctx context.Context) { user.Get(ctx) }, 200},
-		{"a read of an ended session", end, func(ctx context.Context) { user.Get(ctx) }, 200},
+		{"a write with a renewed token", renew, func(ctx context.Context) { fixture.User.Set(ctx, "bob") }, 409},
+		{"a read with a renewed token", renew, func(ctx context.Context) { fixture.User.Get(ctx) }, 200},
+		{"a read of an ended session", end, func(ctx context.Context) { fixture.User.Get(ctx) }, 200},
 		{"a read with a context that is done", nil, func(ctx context.Context) {
 			gone, cancel := context.WithCancel(ctx)
 			cancel()
-			user.Get(gone)
+			fixture.User.Get(gone)
 		}, 503},
 		{"a write with a context that is done", nil, func(ctx context.Context) {
 			gone, cancel := context.WithCancel(ctx)
 			cancel()
-			user.Set(gone, "bob")
+			fixture.User.Set(gone, "bob")
 		}, 503},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			v := newVisitor(t, &session.Config{MaxBytes: 80})
-			v.visit(func(ctx context.Context) { must(t, session.NewKey[string]("text").Set(ctx, "no number")) })
+			v := fixture.FirstVisitor(t, &session.Config{MaxBytes: 80})
+			v.Visit(func(ctx context.Context) { expect.OK(t, session.NewKey[string]("text").Set(ctx, "no number")) })
 			if tt.before != nil {
 				tt.before(v)
 			}
-			res := v.visit(tt.do)
-			check(t, "status", res.StatusCode, tt.status)
+			res := v.Visit(tt.do)
+			expect.Equal(t, "status", res.StatusCode, tt.status)
 		})
 	}
 }
 
 // A handler that answers an error itself has seen the failure.
 func TestFailureThatTheHandlerAnswers(t *testing.T) {
-	m, s := newManager(t, nil)
-	c := newVisitorWith(t, m, "red")
-	s.onLoad = fail
+	m, s := fixture.NewManager(t, nil)
+	c := fixture.NewVisitorWith(t, m, "red")
+	s.Broken.Fail(fixture.ErrStore, sessiontest.Load)
 	for _, status := range []int{400, 404, 500, 503} {
-		w := c.use(func(w http.ResponseWriter, r *http.Request) {
-			color.Get(r.Context())
+		w := c.Meet(func(w http.ResponseWriter, r *http.Request) {
+			fixture.Color.Get(r.Context())
 			http.Error(w, "sorry", status)
-		}, m).get("/")
-		check(t, "status", w.Code, status)
-		check(t, "body", w.Body.String(), "sorry\n")
+		}).Get("/")
+		expect.Equal(t, "status", w.Code, status)
+		expect.Equal(t, "body", w.Body.String(), "sorry\n")
 	}
 	for _, status := range []int{200, 204, 302, 304} {
-		w := c.use(func(w http.ResponseWriter, r *http.Request) {
-			color.Get(r.Context())
+		w := c.Meet(func(w http.ResponseWriter, r *http.Request) {
+			fixture.Color.Get(r.Context())
 			w.WriteHeader(status)
-		}, m).get("/")
-		check(t, "status", w.Code, 503)
+		}).Get("/")
+		expect.Equal(t, "status", w.Code, 503)
 	}
 }
 
 // What was to be committed together with what has failed is not committed by itself.
 func TestRefusedForAFailureCommitsNothing(t *testing.T) {
-	m, s := newManager(t, &session.Config{MaxBytes: 40})
-	c := newVisitorWith(t, m, "red")
-	s.take()
-	w := c.use(func(w http.ResponseWriter, r *http.Request) {
-		must(t, color.Set(r.Context(), "blue"))
-		must(t, session.FromContext(r.Context()).Renew())
-		user.Set(r.Context(), strings.Repeat("x", 100))
+	m, s := fixture.NewManager(t, &session.Config{MaxBytes: 40})
+	c := fixture.NewVisitorWith(t, m, "red")
+	s.Take()
+	w := c.Meet(func(w http.ResponseWriter, r *http.Request) {
+		expect.OK(t, fixture.Color.Set(r.Context(), "blue"))
+		expect.OK(t, session.FromContext(r.Context()).Renew())
+		fixture.User.Set(r.Context(), strings.Repeat("x", 100))
 		fmt.Fprint(w, "saved")
-	}, m).get("/")
-	check(t, "status", w.Code, http.StatusRequestEntityTooLarge)
-	check(t, "store calls", s.take(), calls{loads: 1})
-	check(t, "cookies", len(w.Result().Cookies()), 0)
-	check(t, "color", colorOf(t, c, m), "red")
+	}).Get("/")
+	expect.Equal(t, "status", w.Code, http.StatusRequestEntityTooLarge)
+	expect.Equal(t, "store calls", s.Take(), fixture.Calls{Loads: 1})
+	expect.Equal(t, "cookies", len(w.Result().Cookies()), 0)
+	expect.Equal(t, "color", c.Color(), "red")
 }
 
 // A commit that has failed is made good by another that sends the same changes.
@@ -214,26 +217,26 @@ func TestLaterCommitMakesGood(t *testing.T) {
 		status int
 	}{
 		{"none", func(context.Context) {}, 409},
-		{"Commit", func(ctx context.Context) { must(t, session.FromContext(ctx).Commit(ctx)) }, 200},
+		{"Commit", func(ctx context.Context) { expect.OK(t, session.FromContext(ctx).Commit(ctx)) }, 200},
 		{"Update", func(ctx context.Context) {
-			_, err := color.Update(ctx, func(string) (string, error) { return "blue", nil })
-			must(t, err)
+			_, err := fixture.Color.Update(ctx, func(string) (string, error) { return "blue", nil })
+			expect.OK(t, err)
 		}, 200},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			m, s := newManager(t, nil)
-			v := &visitor{t: t, m: m}
-			v.visit(func(ctx context.Context) { must(t, user.Set(ctx, "ann")) })
-			res := v.visit(func(ctx context.Context) {
-				must(t, user.Set(ctx, "bob"))
-				s.onCommit = func() error { return store.ErrConflict }
-				checkErr(t, "Commit", session.FromContext(ctx).Commit(ctx), session.ErrConflict)
-				s.onCommit = nil
+			m, s := fixture.NewManager(t, nil)
+			v := fixture.NewVisitor(t, m)
+			v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
+			res := v.Visit(func(ctx context.Context) {
+				expect.OK(t, fixture.User.Set(ctx, "bob"))
+				s.Broken.Fail(store.ErrConflict, sessiontest.Commit)
+				expect.Is(t, "Commit", session.FromContext(ctx).Commit(ctx), session.ErrConflict)
+				s.Broken.Mend()
 				tt.again(ctx)
 			})
-			check(t, "status", res.StatusCode, tt.status)
-			v.visit(func(ctx context.Context) {
-				wantValue(t, ctx, user, map[int]string{200: "bob", 409: "ann"}[tt.status])
+			expect.Equal(t, "status", res.StatusCode, tt.status)
+			v.Visit(func(ctx context.Context) {
+				fixture.Holds(t, ctx, fixture.User, map[int]string{200: "bob", 409: "ann"}[tt.status])
 			})
 		})
 	}
@@ -246,38 +249,38 @@ func TestDegradeHoldsForReads(t *testing.T) {
 		late   func(ctx context.Context)
 		status int
 	}{
-		{"a read", func(ctx context.Context) { color.Get(ctx); session.FromContext(ctx).Info() }, 200},
-		{"a change", func(ctx context.Context) { color.Set(ctx, "blue") }, 503},
+		{"a read", func(ctx context.Context) { fixture.Color.Get(ctx); session.FromContext(ctx).Info() }, 200},
+		{"a change", func(ctx context.Context) { fixture.Color.Set(ctx, "blue") }, 503},
 		{"an end", func(ctx context.Context) { session.FromContext(ctx).End() }, 503},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			m, s := newManager(t, nil)
-			c := newVisitorWith(t, m, "red")
-			s.onLoad = fail
-			w := c.use(func(_ http.ResponseWriter, r *http.Request) {
-				user.Get(r.Context())
+			m, s := fixture.NewManager(t, nil)
+			c := fixture.NewVisitorWith(t, m, "red")
+			s.Broken.Fail(fixture.ErrStore, sessiontest.Load)
+			w := c.Meet(func(_ http.ResponseWriter, r *http.Request) {
+				fixture.User.Get(r.Context())
 				session.FromContext(r.Context()).Degrade()
 				tt.late(r.Context())
-			}, m).get("/")
-			check(t, "status", w.Code, tt.status)
+			}).Get("/")
+			expect.Equal(t, "status", w.Code, tt.status)
 		})
 	}
 	session.FromContext(t.Context()).Degrade() // without the middleware it does nothing
 }
 
 func TestFailedReloadOfUpdateIsNotOverlooked(t *testing.T) {
-	m, s := newManager(t, nil)
-	v := &visitor{t: t, m: m}
-	v.visit(func(ctx context.Context) { must(t, user.Set(ctx, "ann")) })
-	res := v.visit(func(ctx context.Context) {
-		user.Update(ctx, func(name string) (string, error) {
-			s.onLoad = nil
-			v.clone().visit(func(ctx context.Context) { must(t, user.Set(ctx, "bob")) })
-			s.onLoad = fail
+	m, s := fixture.NewManager(t, nil)
+	v := fixture.NewVisitor(t, m)
+	v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
+	res := v.Visit(func(ctx context.Context) {
+		fixture.User.Update(ctx, func(name string) (string, error) {
+			s.Broken.Mend()
+			v.Clone().Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "bob")) })
+			s.Broken.Fail(fixture.ErrStore, sessiontest.Load)
 			return name + "!", nil
 		})
 	})
-	check(t, "status", res.StatusCode, http.StatusServiceUnavailable)
+	expect.Equal(t, "status", res.StatusCode, http.StatusServiceUnavailable)
 }
 
 // A write that fails leaves a visitor without a session as it was.
@@ -287,20 +290,20 @@ func TestFailedWriteMakesNoSession(t *testing.T) {
 		do   func(ctx context.Context) error
 	}{
 		{"an Update whose function errs", func(ctx context.Context) error {
-			_, err := user.Update(ctx, func(string) (string, error) { return "", errors.New("wrong code") })
+			_, err := fixture.User.Update(ctx, func(string) (string, error) { return "", errors.New("wrong code") })
 			return err
 		}},
 		{"an Update that can't be encoded", func(ctx context.Context) error {
-			_, err := user.Update(ctx, func(string) (string, error) { return "\xff", nil })
+			_, err := fixture.User.Update(ctx, func(string) (string, error) { return "\xff", nil })
 			return err
 		}},
 		{"an Update that is too large", func(ctx context.Context) error {
-			_, err := user.Update(ctx, func(string) (string, error) { return strings.Repeat("x", 100), nil })
+			_, err := fixture.User.Update(ctx, func(string) (string, error) { return strings.Repeat("x", 100), nil })
 			return err
 		}},
-		{"a Set that can't be encoded", func(ctx context.Context) error { return user.Set(ctx, "\xff") }},
-		{"a Set that is too large", func(ctx context.Context) error { return user.Set(ctx, strings.Repeat("x", 100)) }},
-		{"a Set of an invalid name", func(ctx context.Context) error { return user.Sub("").Set(ctx, "x") }},
+		{"a Set that can't be encoded", func(ctx context.Context) error { return fixture.User.Set(ctx, "\xff") }},
+		{"a Set that is too large", func(ctx context.Context) error { return fixture.User.Set(ctx, strings.Repeat("x", 100)) }},
+		{"a Set of an invalid name", func(ctx context.Context) error { return fixture.User.Sub("").Set(ctx, "x") }},
 		{"a counter that is too large", func(ctx context.Context) error {
 			_, err := session.NewCounter(strings.Repeat("x", 100)).Add(ctx, 1)
 			return err
@@ -310,28 +313,28 @@ func TestFailedWriteMakesNoSession(t *testing.T) {
 		{"an invalid lifetime", func(ctx context.Context) error { return session.FromContext(ctx).SetLifetime(-1) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			m, s := newManager(t, &session.Config{MaxBytes: 80})
-			w := newClient(m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			m, s := fixture.NewManager(t, &session.Config{MaxBytes: 80})
+			w := sessiontest.NewClient(m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if tt.do(r.Context()) == nil {
 					t.Error("got no error")
 				}
 				exists, err := session.FromContext(r.Context()).Exists()
-				check(t, "exists", exists, false)
-				must(t, err)
+				expect.Equal(t, "exists", exists, false)
+				expect.OK(t, err)
 				w.WriteHeader(http.StatusUnauthorized)
-			}))).get("/")
-			check(t, "store calls", s.take(), calls{})
-			check(t, "cookies", len(w.Result().Cookies()), 0)
-			check(t, "sessions", s.mem.Len(), 0)
+			}))).Get("/")
+			expect.Equal(t, "store calls", s.Take(), fixture.Calls{})
+			expect.Equal(t, "cookies", len(w.Result().Cookies()), 0)
+			expect.Equal(t, "sessions", s.Mem.Len(), 0)
 		})
 	}
 	t.Run("then one succeeds", func(t *testing.T) {
-		v := newVisitor(t, &session.Config{MaxBytes: 80})
-		v.visit(func(ctx context.Context) {
-			user.Set(ctx, strings.Repeat("x", 100))
-			must(t, user.Set(ctx, "ann"))
+		v := fixture.FirstVisitor(t, &session.Config{MaxBytes: 80})
+		v.Visit(func(ctx context.Context) {
+			fixture.User.Set(ctx, strings.Repeat("x", 100))
+			expect.OK(t, fixture.User.Set(ctx, "ann"))
 		})
-		v.visit(func(ctx context.Context) { wantValue(t, ctx, user, "ann") })
+		v.Visit(func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "ann") })
 	})
 }
 
@@ -349,18 +352,18 @@ func TestError(t *testing.T) {
 		{session.ErrTooLarge, 413},
 		{session.ErrTooLate, 500},
 		{session.ErrNoMiddleware, 500},
-		{&session.ValueError{Name: "color", Err: errStore}, 500},
-		{errStore, 500},
+		{&session.ValueError{Name: "color", Err: fixture.ErrStore}, 500},
+		{fixture.ErrStore, 500},
 	} {
 		t.Run(fmt.Sprint(tt.err), func(t *testing.T) {
 			w := httptest.NewRecorder()
 			r := httptest.NewRequest("GET", "/", nil)
-			m, _ := newManager(t, nil)
+			m, _ := fixture.NewManager(t, nil)
 			m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				session.Error(w, r, fmt.Errorf("user=app host=db.internal: %w", tt.err))
 			})).ServeHTTP(w, r)
-			check(t, "status", w.Code, tt.status)
-			check(t, "Retry-After", w.Header().Get("Retry-After") != "", tt.status == 503)
+			expect.Equal(t, "status", w.Code, tt.status)
+			expect.Equal(t, "Retry-After", w.Header().Get("Retry-After") != "", tt.status == 503)
 			if body := w.Body.String(); body == "" || strings.Contains(body, "db.internal") || strings.Contains(body, tt.err.Error()) {
 				t.Errorf("body: got %q, want a sentence that says nothing of the inside", body)
 			}
@@ -371,38 +374,38 @@ func TestError(t *testing.T) {
 // A counter's additions of one request are sent as one. Where they leave int64 together, nobody else's may be
 // forgotten.
 func TestAdditionsThatLeaveInt64Together(t *testing.T) {
-	v := newVisitor(t, nil)
-	v.visit(func(ctx context.Context) {
-		must(t, session.NewKey[int64]("hits").Set(ctx, -10))
+	v := fixture.FirstVisitor(t, nil)
+	v.Visit(func(ctx context.Context) {
+		expect.OK(t, session.NewKey[int64]("hits").Set(ctx, -10))
 	})
-	v.visit(func(ctx context.Context) {
-		_, err := hits.Add(ctx, 1<<63-1)
-		must(t, err)
-		v.clone().visit(func(ctx context.Context) { hits.Add(ctx, -100) })
+	v.Visit(func(ctx context.Context) {
+		_, err := fixture.Hits.Add(ctx, 1<<63-1)
+		expect.OK(t, err)
+		v.Clone().Visit(func(ctx context.Context) { fixture.Hits.Add(ctx, -100) })
 		var value *session.ValueError
-		if _, err := hits.Add(ctx, 5); !errors.As(err, &value) || !errors.Is(err, store.ErrNotInteger) {
+		if _, err := fixture.Hits.Add(ctx, 5); !errors.As(err, &value) || !errors.Is(err, store.ErrNotInteger) {
 			t.Errorf("an addition that leaves int64 with the one before: got error %v, want a ValueError", err)
 		}
 		session.FromContext(ctx).Degrade()
 	})
-	v.visit(func(ctx context.Context) {
-		n, err := hits.Get(ctx)
-		must(t, err)
-		check(t, "hits", n, 1<<63-1-110)
+	v.Visit(func(ctx context.Context) {
+		n, err := fixture.Hits.Get(ctx)
+		expect.OK(t, err)
+		expect.Equal(t, "hits", n, 1<<63-1-110)
 	})
 }
 
 // A client that has gone is nobody's error.
 func TestClientThatHasGoneIsNoErrorInTheLog(t *testing.T) {
-	var logs logbook
-	m, _ := newManager(t, &session.Config{Logger: logs.logger()})
-	c := newVisitorWith(t, m, "red")
+	var logs fixture.Logbook
+	m, _ := fixture.NewManager(t, &session.Config{Logger: logs.Logger()})
+	c := fixture.NewVisitorWith(t, m, "red")
 	ctx, leave := context.WithCancel(t.Context())
 	leave()
-	c.use(func(w http.ResponseWriter, r *http.Request) {
-		color.Get(r.Context())
+	c.Meet(func(w http.ResponseWriter, r *http.Request) {
+		fixture.Color.Get(r.Context())
 		io.WriteString(w, "hello")
-	}, m).do(c.request("/").WithContext(ctx))
-	check(t, "lines at ERROR", logs.count("level=ERROR"), 0)
-	check(t, "lines of the refusal", logs.count("response refused"), 1)
+	}).Do(c.Request("GET", "/", nil).WithContext(ctx))
+	expect.Equal(t, "lines at ERROR", logs.Count("level=ERROR"), 0)
+	expect.Equal(t, "lines of the refusal", logs.Count("response refused"), 1)
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/lazysession/session"
+	"github.com/lazysession/session/internal/expect"
+	"github.com/lazysession/session/internal/fixture"
 	"github.com/lazysession/session/internal/signed"
 )
 
@@ -23,32 +25,32 @@ func FuzzCookieHeader(f *testing.F) {
 		f.Add(line, "")
 		f.Add("a=b", line)
 	}
-	m, _ := newManager(f, &session.Config{Keys: [][]byte{keyA}})
-	alice, _ := issue(f, m, "alice")
-	bob, _ := issue(f, m, "bob")
+	m, _ := fixture.NewManager(f, &session.Config{Keys: [][]byte{fixture.KeyA}})
+	alice, _ := fixture.Issue(f, m, "alice")
+	bob, _ := fixture.Issue(f, m, "bob")
 	tokens := strings.NewReplacer("ALICE", alice, "BOB", bob)
 
 	f.Fuzz(func(t *testing.T, first, second string) {
 		lines := []string{tokens.Replace(first), tokens.Replace(second)}
-		got, _ := read(m, lines...)
-		checkErr(t, "reading", got.err, nil)
+		got, _ := fixture.Read(m, lines...)
+		expect.Is(t, "reading", got.Err, nil)
 
 		values := underTheName(lines)
 		hasAlice, hasBob := contains(values, alice), contains(values, bob)
 		switch {
 		case hasAlice && hasBob, len(values) > signed.MaxCandidates:
-			check(t, "who, with two tokens or too many", got.who, "")
-		case got.who == "alice":
-			check(t, "alice's token stands under the name", hasAlice || resembles(values, alice), true)
-		case got.who == "bob":
-			check(t, "bob's token stands under the name", hasBob || resembles(values, bob), true)
+			expect.Equal(t, "who, with two tokens or too many", got.Who, "")
+		case got.Who == "alice":
+			expect.Equal(t, "alice's token stands under the name", hasAlice || resembles(values, alice), true)
+		case got.Who == "bob":
+			expect.Equal(t, "bob's token stands under the name", hasBob || resembles(values, bob), true)
 		case hasAlice && !resembles(values, bob), hasBob && !resembles(values, alice):
 			t.Errorf("a valid token stands alone in %q, and was not found", lines)
 		}
 	})
 }
 
-var ourPair = regexp.MustCompile(`(?:^|;)[ \t]*` + regexp.QuoteMeta(cookieName) + `=([^;]*)`)
+var ourPair = regexp.MustCompile(`(?:^|;)[ \t]*` + regexp.QuoteMeta(fixture.CookieName) + `=([^;]*)`)
 
 // underTheName is the naive model of what the Cookie header says (RFC 6265bis, section 4.2.1).
 func underTheName(lines []string) (values []string) {

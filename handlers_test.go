@@ -22,13 +22,16 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/lazysession/session"
+	"github.com/lazysession/session/internal/expect"
+	"github.com/lazysession/session/internal/fixture"
+	"github.com/lazysession/session/sessiontest"
 )
 
 // visit counts a visit, before next does its work.
 func visit(t *testing.T, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, err := visits.Add(r.Context(), 1)
-		must(t, err)
+		_, err := fixture.Visits.Add(r.Context(), 1)
+		expect.OK(t, err)
 		next.ServeHTTP(w, r)
 	})
 }
@@ -36,9 +39,9 @@ func visit(t *testing.T, next http.Handler) http.Handler {
 func TestFileServer(t *testing.T) {
 	dir := t.TempDir()
 	text := strings.Repeat("0123456789", 10_000)
-	must(t, os.WriteFile(filepath.Join(dir, "file.txt"), []byte(text), 0o600))
+	expect.OK(t, os.WriteFile(filepath.Join(dir, "file.txt"), []byte(text), 0o600))
 	modified := time.Date(2024, 2, 29, 12, 0, 0, 0, time.UTC)
-	must(t, os.Chtimes(filepath.Join(dir, "file.txt"), modified, modified))
+	expect.OK(t, os.Chtimes(filepath.Join(dir, "file.txt"), modified, modified))
 	tests := []struct {
 		name   string
 		method string
@@ -54,67 +57,67 @@ func TestFileServer(t *testing.T) {
 		{"range beyond the end", "GET", [2]string{"Range", "bytes=200000-"}, 416, "33", "invalid range: failed to overlap\n"},
 		{"not modified", "GET", [2]string{"If-Modified-Since", modified.Format(http.TimeFormat)}, 304, "", ""},
 	}
-	onBothProtocols(t, func(t *testing.T, proto string) {
+	fixture.OnBothProtocols(t, func(t *testing.T, proto string) {
 		for _, test := range tests {
 			t.Run(test.name, func(t *testing.T) {
-				m, _ := newManager(t, nil)
-				srv, browser := startServer(t, proto, m.Handler(visit(t, http.FileServer(http.Dir(dir)))))
+				m, _ := fixture.NewManager(t, nil)
+				srv, browser := fixture.StartServer(t, proto, m.Handler(visit(t, http.FileServer(http.Dir(dir)))))
 				r, err := http.NewRequest(test.method, srv.URL+"/file.txt", nil)
-				must(t, err)
+				expect.OK(t, err)
 				if test.header[0] != "" {
 					r.Header.Set(test.header[0], test.header[1])
 				}
-				resp, body := roundTrip(t, browser, r)
-				check(t, "status", resp.StatusCode, test.status)
-				check(t, "Content-Length", resp.Header.Get("Content-Length"), test.length)
+				resp, body := fixture.RoundTrip(t, browser, r)
+				expect.Equal(t, "status", resp.StatusCode, test.status)
+				expect.Equal(t, "Content-Length", resp.Header.Get("Content-Length"), test.length)
 				if body != test.body {
 					t.Errorf("body: got %d bytes %.40q, want %d bytes %.40q", len(body), body, len(test.body), test.body)
 				}
-				check(t, "number of cookies", len(resp.Cookies()), 1)
-				check(t, "Vary", resp.Header.Get("Vary"), "Cookie")
+				expect.Equal(t, "number of cookies", len(resp.Cookies()), 1)
+				expect.Equal(t, "Vary", resp.Header.Get("Vary"), "Cookie")
 			})
 		}
 	})
 }
 
 func TestServerSentEvents(t *testing.T) {
-	onBothProtocols(t, func(t *testing.T, proto string) {
-		m, s := newManager(t, nil)
+	fixture.OnBothProtocols(t, func(t *testing.T, proto string) {
+		m, s := fixture.NewManager(t, nil)
 		next, done := make(chan string), make(chan struct{})
-		srv, browser := startServer(t, proto, m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		srv, browser := fixture.StartServer(t, proto, m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			defer close(done)
-			must(t, color.Set(r.Context(), "red"))
+			expect.OK(t, fixture.Color.Set(r.Context(), "red"))
 			w.Header().Set("Content-Type", "text/event-stream")
 			w.(http.Flusher).Flush()
 			for text := range next {
-				must(t, color.Set(r.Context(), text))
+				expect.OK(t, fixture.Color.Set(r.Context(), text))
 				fmt.Fprintf(w, "data: %s\n\n", text)
-				must(t, http.NewResponseController(w).Flush())
+				expect.OK(t, http.NewResponseController(w).Flush())
 			}
-			checkErr(t, "Renew while streaming", session.FromContext(r.Context()).Renew(), session.ErrTooLate)
+			expect.Is(t, "Renew while streaming", session.FromContext(r.Context()).Renew(), session.ErrTooLate)
 		})))
 		resp, err := browser.Get(srv.URL)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer resp.Body.Close()
-		check(t, "cookies with the first flush", len(resp.Cookies()), 1)
-		check(t, "commits with the first flush", s.commits.Load(), 1)
+		expect.Equal(t, "cookies with the first flush", len(resp.Cookies()), 1)
+		expect.Equal(t, "commits with the first flush", s.Commits(), 1)
 		events := bufio.NewReader(resp.Body)
 		for _, text := range []string{"green", "blue"} {
 			next <- text
 			line, err := events.ReadString('\n')
-			must(t, err)
-			check(t, "event", line, "data: "+text+"\n")
+			expect.OK(t, err)
+			expect.Equal(t, "event", line, "data: "+text+"\n")
 			events.ReadString('\n')
 		}
-		check(t, "commits while streaming", s.commits.Load(), 1)
+		expect.Equal(t, "commits while streaming", s.Commits(), 1)
 		close(next)
 		<-done
 		_, err = io.Copy(io.Discard, resp.Body)
-		must(t, err)
-		check(t, "color after the stream", colorOver(t, browser, m, srv), "blue")
-		check(t, "commits in all", s.commits.Load(), 2)
+		expect.OK(t, err)
+		expect.Equal(t, "color after the stream", colorOver(t, browser, m, srv), "blue")
+		expect.Equal(t, "commits in all", s.Commits(), 2)
 	})
 }
 
@@ -122,26 +125,26 @@ func TestServerSentEvents(t *testing.T) {
 func colorOver(t *testing.T, browser *http.Client, m *session.Manager, srv *httptest.Server) string {
 	t.Helper()
 	u, err := url.Parse(srv.URL)
-	must(t, err)
+	expect.OK(t, err)
 	r := httptest.NewRequest("GET", srv.URL, nil)
 	for _, cookie := range browser.Jar.Cookies(u) {
 		r.AddCookie(cookie)
 	}
 	var text string
-	newClient(nil).use(func(w http.ResponseWriter, r *http.Request) {
-		text, err = color.Get(r.Context())
-		must(t, err)
-	}, m).do(r)
+	fixture.NewVisitor(t, m).Meet(func(w http.ResponseWriter, r *http.Request) {
+		text, err = fixture.Color.Get(r.Context())
+		expect.OK(t, err)
+	}).Do(r)
 	return text
 }
 
 func TestFullDuplex(t *testing.T) {
-	onBothProtocols(t, func(t *testing.T, proto string) {
-		m, _ := newManager(t, nil)
-		srv, browser := startServer(t, proto, m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			must(t, color.Set(r.Context(), "red"))
+	fixture.OnBothProtocols(t, func(t *testing.T, proto string) {
+		m, _ := fixture.NewManager(t, nil)
+		srv, browser := fixture.StartServer(t, proto, m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			expect.OK(t, fixture.Color.Set(r.Context(), "red"))
 			c := http.NewResponseController(w)
-			must(t, c.EnableFullDuplex())
+			expect.OK(t, c.EnableFullDuplex())
 			in := bufio.NewReader(r.Body)
 			for {
 				line, err := in.ReadString('\n')
@@ -149,12 +152,12 @@ func TestFullDuplex(t *testing.T) {
 					return
 				}
 				fmt.Fprint(w, strings.ToUpper(line))
-				must(t, c.Flush())
+				expect.OK(t, c.Flush())
 			}
 		})))
 		send, body := net.Pipe()
 		r, err := http.NewRequest("POST", srv.URL, io.NopCloser(body))
-		must(t, err)
+		expect.OK(t, err)
 		words := []string{"one", "two", "three"}
 		go fmt.Fprintln(send, words[0])
 		resp, err := browser.Do(r)
@@ -162,19 +165,19 @@ func TestFullDuplex(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer resp.Body.Close()
-		check(t, "number of cookies", len(resp.Cookies()), 1)
+		expect.Equal(t, "number of cookies", len(resp.Cookies()), 1)
 		out := bufio.NewReader(resp.Body)
 		for i, word := range words {
 			line, err := out.ReadString('\n')
-			must(t, err)
-			check(t, "echo", line, strings.ToUpper(word)+"\n")
+			expect.OK(t, err)
+			expect.Equal(t, "echo", line, strings.ToUpper(word)+"\n")
 			if i+1 < len(words) {
 				fmt.Fprintln(send, words[i+1])
 			}
 		}
 		send.Close()
 		_, err = io.Copy(io.Discard, out) // leaving earlier may fail the last Flush
-		must(t, err)
+		expect.OK(t, err)
 	})
 }
 
@@ -185,11 +188,11 @@ func TestResponseControllerOnAServer(t *testing.T) {
 		do   func(c *http.ResponseController) error
 		want map[string]bool // whether the protocol can do it
 	}{
-		{"Flush", (*http.ResponseController).Flush, map[string]bool{http1: true, http2: true}},
-		{"EnableFullDuplex", (*http.ResponseController).EnableFullDuplex, map[string]bool{http1: true, http2: true}},
-		{"SetReadDeadline", func(c *http.ResponseController) error { return c.SetReadDeadline(past) }, map[string]bool{http1: true, http2: true}},
+		{"Flush", (*http.ResponseController).Flush, map[string]bool{fixture.HTTP1: true, fixture.HTTP2: true}},
+		{"EnableFullDuplex", (*http.ResponseController).EnableFullDuplex, map[string]bool{fixture.HTTP1: true, fixture.HTTP2: true}},
+		{"SetReadDeadline", func(c *http.ResponseController) error { return c.SetReadDeadline(past) }, map[string]bool{fixture.HTTP1: true, fixture.HTTP2: true}},
 		{"SetWriteDeadline", func(c *http.ResponseController) error { return c.SetWriteDeadline(time.Now().Add(time.Hour)) },
-			map[string]bool{http1: true, http2: true}},
+			map[string]bool{fixture.HTTP1: true, fixture.HTTP2: true}},
 		{"Hijack", func(c *http.ResponseController) error {
 			conn, _, err := c.Hijack()
 			if err == nil {
@@ -197,18 +200,18 @@ func TestResponseControllerOnAServer(t *testing.T) {
 				conn.Close()
 			}
 			return err
-		}, map[string]bool{http1: true, http2: false}},
+		}, map[string]bool{fixture.HTTP1: true, fixture.HTTP2: false}},
 	}
-	onBothProtocols(t, func(t *testing.T, proto string) {
+	fixture.OnBothProtocols(t, func(t *testing.T, proto string) {
 		for _, test := range tests {
 			t.Run(test.name, func(t *testing.T) {
-				m, _ := newManager(t, nil)
-				srv, browser := startServer(t, proto, m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				m, _ := fixture.NewManager(t, nil)
+				srv, browser := fixture.StartServer(t, proto, m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					err := test.do(http.NewResponseController(w))
-					check(t, "works", err == nil, test.want[proto])
+					expect.Equal(t, "works", err == nil, test.want[proto])
 				})))
-				resp, _ := fetch(t, browser, srv.URL)
-				check(t, "status", resp.StatusCode, http.StatusOK)
+				resp, _ := fixture.Fetch(t, browser, srv.URL)
+				expect.Equal(t, "status", resp.StatusCode, http.StatusOK)
 			})
 		}
 	})
@@ -216,25 +219,25 @@ func TestResponseControllerOnAServer(t *testing.T) {
 
 // Deadlines that a handler sets are the connection's own.
 func TestReadDeadlineWorks(t *testing.T) {
-	onBothProtocols(t, func(t *testing.T, proto string) {
-		m, _ := newManager(t, nil)
-		srv, browser := startServer(t, proto, m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			must(t, http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)))
+	fixture.OnBothProtocols(t, func(t *testing.T, proto string) {
+		m, _ := fixture.NewManager(t, nil)
+		srv, browser := fixture.StartServer(t, proto, m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			expect.OK(t, http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)))
 			_, err := io.ReadAll(r.Body)
-			checkErr(t, "reading after the deadline", err, os.ErrDeadlineExceeded)
+			expect.Is(t, "reading after the deadline", err, os.ErrDeadlineExceeded)
 			w.Header().Set("Connection", "close")
 			w.WriteHeader(http.StatusRequestTimeout)
 		})))
 		body, send := net.Pipe()
 		defer send.Close()
 		r, err := http.NewRequest("POST", srv.URL, body)
-		must(t, err)
+		expect.OK(t, err)
 		resp, err := browser.Do(r)
 		if err != nil {
 			t.Fatal(err)
 		}
 		resp.Body.Close()
-		check(t, "status", resp.StatusCode, http.StatusRequestTimeout)
+		expect.Equal(t, "status", resp.StatusCode, http.StatusRequestTimeout)
 	})
 }
 
@@ -252,10 +255,10 @@ func echo(t *testing.T) http.Handler {
 			if err != nil {
 				return
 			}
-			_, err = visits.Add(r.Context(), 1)
-			must(t, err)
-			must(t, session.FromContext(r.Context()).Commit(r.Context()))
-			must(t, ws.Write(r.Context(), kind, text))
+			_, err = fixture.Visits.Add(r.Context(), 1)
+			expect.OK(t, err)
+			expect.OK(t, session.FromContext(r.Context()).Commit(r.Context()))
+			expect.OK(t, ws.Write(r.Context(), kind, text))
 		}
 	})
 }
@@ -269,39 +272,39 @@ func say(t *testing.T, browser *http.Client, url string, words ...string) *http.
 	}
 	defer ws.CloseNow()
 	for _, word := range words {
-		must(t, ws.Write(t.Context(), websocket.MessageText, []byte(word)))
+		expect.OK(t, ws.Write(t.Context(), websocket.MessageText, []byte(word)))
 		_, got, err := ws.Read(t.Context())
-		must(t, err)
-		check(t, "echo", string(got), word)
+		expect.OK(t, err)
+		expect.Equal(t, "echo", string(got), word)
 	}
-	must(t, ws.Close(websocket.StatusNormalClosure, ""))
+	expect.OK(t, ws.Close(websocket.StatusNormalClosure, ""))
 	return resp
 }
 
 func TestWebSocket(t *testing.T) {
-	m, s := newManager(t, nil)
-	srv, browser := startServer(t, http1, m.Handler(visit(t, echo(t))))
+	m, s := fixture.NewManager(t, nil)
+	srv, browser := fixture.StartServer(t, fixture.HTTP1, m.Handler(visit(t, echo(t))))
 
 	resp := say(t, browser, srv.URL, "one", "two")
-	check(t, "status of a new visitor", resp.StatusCode, http.StatusSwitchingProtocols)
-	check(t, "cookies with the upgrade of a new visitor", len(resp.Cookies()), 1)
-	check(t, "commits of a new visitor", s.take().commits, 3)
+	expect.Equal(t, "status of a new visitor", resp.StatusCode, http.StatusSwitchingProtocols)
+	expect.Equal(t, "cookies with the upgrade of a new visitor", len(resp.Cookies()), 1)
+	expect.Equal(t, "commits of a new visitor", s.Take().Commits, 3)
 
 	resp = say(t, browser, srv.URL, "three")
-	check(t, "status of a known visitor", resp.StatusCode, http.StatusSwitchingProtocols)
-	check(t, "cookies with the upgrade of a known visitor", len(resp.Cookies()), 0)
-	check(t, "store calls of a known visitor", s.take(), calls{loads: 1, commits: 2})
-	for rec, err := range s.mem.List(t.Context(), session.Filter{All: true}) {
-		must(t, err)
-		count, _ := rec.Values.Get(visits.Name())
-		check(t, "visits and words", count, "5")
+	expect.Equal(t, "status of a known visitor", resp.StatusCode, http.StatusSwitchingProtocols)
+	expect.Equal(t, "cookies with the upgrade of a known visitor", len(resp.Cookies()), 0)
+	expect.Equal(t, "store calls of a known visitor", s.Take(), fixture.Calls{Loads: 1, Commits: 2})
+	for rec, err := range s.Mem.List(t.Context(), session.Filter{All: true}) {
+		expect.OK(t, err)
+		count, _ := rec.Values.Get(fixture.Visits.Name())
+		expect.Equal(t, "visits and words", count, "5")
 	}
 }
 
 func TestWebSocketWhoseCommitFails(t *testing.T) {
-	m, s := newManager(t, nil)
-	s.onCommit = fail
-	srv, browser := startServer(t, http1, m.Handler(visit(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	m, s := fixture.NewManager(t, nil)
+	s.Broken.Fail(fixture.ErrStore, sessiontest.Commit)
+	srv, browser := fixture.StartServer(t, fixture.HTTP1, m.Handler(visit(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, err := websocket.Accept(w, r, nil); err == nil {
 			t.Error("accepting a WebSocket: got no error, want one")
 		}
@@ -310,7 +313,7 @@ func TestWebSocketWhoseCommitFails(t *testing.T) {
 	if err == nil || resp == nil {
 		t.Fatalf("dialling: got response %v and error %v, want a response that refuses", resp, err)
 	}
-	check(t, "status", resp.StatusCode, http.StatusServiceUnavailable)
+	expect.Equal(t, "status", resp.StatusCode, http.StatusServiceUnavailable)
 }
 
 // Gorilla's way to upgrade: the handler takes the connection and writes the response itself, without our headers.
@@ -323,27 +326,27 @@ func TestDirectHijack(t *testing.T) {
 		cookies int // of the response that the handler writes
 	}{
 		{"not used", false, func(*http.Request) error { return nil }, 0},
-		{"read, no session", false, func(r *http.Request) error { _, err := color.Get(r.Context()); return err }, 0},
-		{"new session", false, func(r *http.Request) error { return color.Set(r.Context(), "red") }, 1},
-		{"new session, committed", false, func(r *http.Request) error { return errors.Join(color.Set(r.Context(), "red"), commit(r)) }, 1},
-		{"read", true, func(r *http.Request) error { _, err := color.Get(r.Context()); return err }, 0},
-		{"changed", true, func(r *http.Request) error { return color.Set(r.Context(), "blue") }, 0},
+		{"read, no session", false, func(r *http.Request) error { _, err := fixture.Color.Get(r.Context()); return err }, 0},
+		{"new session", false, func(r *http.Request) error { return fixture.Color.Set(r.Context(), "red") }, 1},
+		{"new session, committed", false, func(r *http.Request) error { return errors.Join(fixture.Color.Set(r.Context(), "red"), commit(r)) }, 1},
+		{"read", true, func(r *http.Request) error { _, err := fixture.Color.Get(r.Context()); return err }, 0},
+		{"changed", true, func(r *http.Request) error { return fixture.Color.Set(r.Context(), "blue") }, 0},
 		{"renewed", true, func(r *http.Request) error { return session.FromContext(r.Context()).Renew() }, 1},
 		{"ended", true, func(r *http.Request) error { return session.FromContext(r.Context()).End() }, 1},
 	}
 	for _, test := range tests {
 		for way, answer := range waysToAnswer {
 			t.Run(test.name+", "+way, func(t *testing.T) {
-				m, _ := newManager(t, nil)
+				m, _ := fixture.NewManager(t, nil)
 				mux := http.NewServeMux()
-				mux.HandleFunc("/login", func(w http.ResponseWriter, r *http.Request) { must(t, color.Set(r.Context(), "red")) })
+				mux.HandleFunc("/login", func(w http.ResponseWriter, r *http.Request) { expect.OK(t, fixture.Color.Set(r.Context(), "red")) })
 				mux.HandleFunc("/exists", func(w http.ResponseWriter, r *http.Request) {
 					ok, err := session.FromContext(r.Context()).Exists()
-					must(t, err)
+					expect.OK(t, err)
 					fmt.Fprint(w, ok)
 				})
 				mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-					must(t, test.do(r))
+					expect.OK(t, test.do(r))
 					conn, rw, err := w.(http.Hijacker).Hijack()
 					if err != nil {
 						t.Errorf("Hijack: %v", err)
@@ -352,16 +355,16 @@ func TestDirectHijack(t *testing.T) {
 					defer conn.Close()
 					answer(t, w.Header(), conn, rw)
 				})
-				srv, browser := startServer(t, http1, m.Handler(mux))
+				srv, browser := fixture.StartServer(t, fixture.HTTP1, m.Handler(mux))
 				if test.known {
-					fetch(t, browser, srv.URL+"/login")
+					fixture.Fetch(t, browser, srv.URL+"/login")
 				}
-				resp, body := fetch(t, browser, srv.URL)
-				check(t, "body", body, "hijacked")
-				check(t, "cookies", len(resp.Cookies()), test.cookies)
-				_, exists := fetch(t, browser, srv.URL+"/exists")
+				resp, body := fixture.Fetch(t, browser, srv.URL)
+				expect.Equal(t, "body", body, "hijacked")
+				expect.Equal(t, "cookies", len(resp.Cookies()), test.cookies)
+				_, exists := fixture.Fetch(t, browser, srv.URL+"/exists")
 				has := (test.known || test.cookies > 0) && test.name != "ended"
-				check(t, "there is a session", exists, fmt.Sprint(has))
+				expect.Equal(t, "there is a session", exists, fmt.Sprint(has))
 			})
 		}
 	}
@@ -371,27 +374,27 @@ func TestDirectHijack(t *testing.T) {
 var waysToAnswer = map[string]func(t *testing.T, h http.Header, conn net.Conn, rw *bufio.ReadWriter){
 	"at once": func(t *testing.T, _ http.Header, conn net.Conn, _ *bufio.ReadWriter) {
 		n, err := io.WriteString(conn, hijackedAnswer)
-		must(t, err)
-		check(t, "bytes", n, len(hijackedAnswer))
+		expect.OK(t, err)
+		expect.Equal(t, "bytes", n, len(hijackedAnswer))
 	},
 	"through the buffer": func(t *testing.T, _ http.Header, _ net.Conn, rw *bufio.ReadWriter) {
 		for line := range strings.Lines(hijackedAnswer) {
 			rw.WriteString(line)
 		}
-		must(t, rw.Flush())
+		expect.OK(t, rw.Flush())
 	},
 	"line by line": func(t *testing.T, _ http.Header, conn net.Conn, _ *bufio.ReadWriter) {
 		for line := range strings.Lines(hijackedAnswer) {
 			_, err := io.WriteString(conn, line)
-			must(t, err)
+			expect.OK(t, err)
 		}
 	},
 	"with our header": func(t *testing.T, h http.Header, _ net.Conn, rw *bufio.ReadWriter) {
 		status, rest, _ := strings.Cut(hijackedAnswer, "\r\n")
 		rw.WriteString(status + "\r\n")
-		must(t, h.Write(rw))
+		expect.OK(t, h.Write(rw))
 		rw.WriteString(rest)
-		must(t, rw.Flush())
+		expect.OK(t, rw.Flush())
 	},
 }
 
@@ -399,9 +402,9 @@ const hijackedAnswer = "HTTP/1.1 200 OK\r\nContent-Length: 8\r\nConnection: clos
 
 // The cookie has nowhere to go, and the handler has to know.
 func TestHijackerThatWritesNoResponse(t *testing.T) {
-	m, _ := newManager(t, nil)
-	srv, browser := startServer(t, http1, m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		must(t, color.Set(r.Context(), "red"))
+	m, _ := fixture.NewManager(t, nil)
+	srv, browser := fixture.StartServer(t, fixture.HTTP1, m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		expect.OK(t, fixture.Color.Set(r.Context(), "red"))
 		conn, _, err := w.(http.Hijacker).Hijack()
 		if err != nil {
 			t.Errorf("Hijack: %v", err)
@@ -410,16 +413,16 @@ func TestHijackerThatWritesNoResponse(t *testing.T) {
 		defer conn.Close()
 		for _, text := range []string{"220 ready\r\n", "HTTP/1.1 20"} {
 			_, err = io.WriteString(conn, text)
-			checkErr(t, "Write", err, session.ErrTooLate)
+			expect.Is(t, "Write", err, session.ErrTooLate)
 		}
 		_, err = io.WriteString(conn, hijackedAnswer)
-		must(t, err)
+		expect.OK(t, err)
 		_, ok := conn.(interface{ NetConn() net.Conn }).NetConn().(*tls.Conn)
-		check(t, "the connection below is the server's", ok, true)
+		expect.Equal(t, "the connection below is the server's", ok, true)
 	})))
-	resp, body := fetch(t, browser, srv.URL)
-	check(t, "body", body, "hijacked")
-	check(t, "cookies", len(resp.Cookies()), 1)
+	resp, body := fixture.Fetch(t, browser, srv.URL)
+	expect.Equal(t, "body", body, "hijacked")
+	expect.Equal(t, "cookies", len(resp.Cookies()), 1)
 }
 
 // startProxy starts a ReverseProxy, behind a Manager, in front of a handler.
@@ -428,19 +431,19 @@ func startProxy(t *testing.T, proto string, m *session.Manager, h http.Handler) 
 	behind := httptest.NewServer(h)
 	t.Cleanup(behind.Close)
 	target, err := url.Parse(behind.URL)
-	must(t, err)
+	expect.OK(t, err)
 	proxy := &httputil.ReverseProxy{
 		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Header.Del("Cookie") },
 		FlushInterval: -1,
 		ErrorLog:      log.New(io.Discard, "", 0),
 	}
-	srv, browser := startServer(t, proto, m.Handler(visit(t, proxy)))
+	srv, browser := fixture.StartServer(t, proto, m.Handler(visit(t, proxy)))
 	return srv.URL, browser
 }
 
 func TestReverseProxy(t *testing.T) {
-	onBothProtocols(t, func(t *testing.T, proto string) {
-		m, s := newManager(t, nil)
+	fixture.OnBothProtocols(t, func(t *testing.T, proto string) {
+		m, s := fixture.NewManager(t, nil)
 		next := make(chan struct{})
 		u, browser := startProxy(t, proto, m, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusEarlyHints)
@@ -460,89 +463,89 @@ func TestReverseProxy(t *testing.T) {
 		defer resp.Body.Close()
 		first := make([]byte, len("first "))
 		_, err = io.ReadFull(resp.Body, first)
-		must(t, err)
-		check(t, "what is flushed", string(first), "first ")
+		expect.OK(t, err)
+		expect.Equal(t, "what is flushed", string(first), "first ")
 		close(next)
 		rest, err := io.ReadAll(resp.Body)
-		must(t, err)
-		check(t, "status", resp.StatusCode, http.StatusTeapot)
-		check(t, "rest", string(rest), "second")
-		check(t, "trailer", resp.Trailer.Get("X-Sum"), "42")
-		check(t, "number of cookies", len(resp.Cookies()), 2)
-		check(t, "store calls", s.take(), calls{commits: 1})
+		expect.OK(t, err)
+		expect.Equal(t, "status", resp.StatusCode, http.StatusTeapot)
+		expect.Equal(t, "rest", string(rest), "second")
+		expect.Equal(t, "trailer", resp.Trailer.Get("X-Sum"), "42")
+		expect.Equal(t, "number of cookies", len(resp.Cookies()), 2)
+		expect.Equal(t, "store calls", s.Take(), fixture.Calls{Commits: 1})
 	})
 }
 
 func TestWebSocketThroughReverseProxy(t *testing.T) {
-	m, _ := newManager(t, nil)
-	other, _ := newManager(t, nil)
-	u, browser := startProxy(t, http1, m, other.Handler(visit(t, echo(t))))
+	m, _ := fixture.NewManager(t, nil)
+	other, _ := fixture.NewManager(t, nil)
+	u, browser := startProxy(t, fixture.HTTP1, m, other.Handler(visit(t, echo(t))))
 	resp := say(t, browser, u, "one", "two")
-	check(t, "status of a new visitor", resp.StatusCode, http.StatusSwitchingProtocols)
-	check(t, "cookies of a new visitor, from here and there", len(resp.Cookies()), 2)
+	expect.Equal(t, "status of a new visitor", resp.StatusCode, http.StatusSwitchingProtocols)
+	expect.Equal(t, "cookies of a new visitor, from here and there", len(resp.Cookies()), 2)
 
 	resp = say(t, browser, u, "one", "two")
-	check(t, "status of a known visitor", resp.StatusCode, http.StatusSwitchingProtocols)
+	expect.Equal(t, "status of a known visitor", resp.StatusCode, http.StatusSwitchingProtocols)
 }
 
 func TestTimeoutHandlerInside(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m, s := newManager(t, nil)
-		c := newVisitorWith(t, m, "red")
+		m, s := fixture.NewManager(t, nil)
+		c := fixture.NewVisitorWith(t, m, "red")
 		finished := make(chan error)
 		h := http.TimeoutHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			must(t, user.Set(r.Context(), "ann"))
+			expect.OK(t, fixture.User.Set(r.Context(), "ann"))
 			if r.URL.Path == "/slow" {
 				<-r.Context().Done()
 				synctest.Wait() // until the response is out
-				finished <- color.Set(r.Context(), "blue")
+				finished <- fixture.Color.Set(r.Context(), "blue")
 				return
 			}
 			fmt.Fprint(w, "fast")
 		}), time.Second, "too slow")
-		c.use(h.ServeHTTP, m)
+		site := c.Meet(h.ServeHTTP)
 
-		s.take()
-		w := c.get("/fast")
-		check(t, "fast: status", w.Code, http.StatusOK)
-		check(t, "fast: body", w.Body.String(), "fast")
-		check(t, "fast: store calls", s.take(), calls{loads: 1, commits: 1})
+		s.Take()
+		w := site.Get("/fast")
+		expect.Equal(t, "fast: status", w.Code, http.StatusOK)
+		expect.Equal(t, "fast: body", w.Body.String(), "fast")
+		expect.Equal(t, "fast: store calls", s.Take(), fixture.Calls{Loads: 1, Commits: 1})
 
 		late := make(chan error, 1)
 		go func() { late <- <-finished }()
-		w = c.get("/slow")
-		check(t, "slow: status", w.Code, http.StatusServiceUnavailable)
-		check(t, "slow: body", w.Body.String(), "too slow")
-		checkErr(t, "slow: change after the response", <-late, session.ErrTooLate)
+		w = site.Get("/slow")
+		expect.Equal(t, "slow: status", w.Code, http.StatusServiceUnavailable)
+		expect.Equal(t, "slow: body", w.Body.String(), "too slow")
+		expect.Is(t, "slow: change after the response", <-late, session.ErrTooLate)
 	})
 }
 
 func TestTimeoutHandlerOutside(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m, _ := newManager(t, nil)
-		c := newClient(nil)
+		m, _ := fixture.NewManager(t, nil)
+		c := fixture.NewVisitor(t, m)
 		handled := make(chan struct{}, 1)
-		c.handler = http.TimeoutHandler(m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		site := c.On(http.TimeoutHandler(m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			defer func() { handled <- struct{}{} }()
-			must(t, color.Set(r.Context(), strings.TrimPrefix(r.URL.Path, "/")))
+			expect.OK(t, fixture.Color.Set(r.Context(), strings.TrimPrefix(r.URL.Path, "/")))
 			if r.URL.Path == "/slow" {
 				<-r.Context().Done()
 				synctest.Wait()
 			}
 			fmt.Fprint(w, "saved")
-		})), time.Second, "too slow")
+		})), time.Second, "too slow"))
 
-		w := c.get("/fast")
-		check(t, "fast: status", w.Code, http.StatusOK)
-		check(t, "fast: body", w.Body.String(), "saved")
-		check(t, "fast: number of cookies", len(w.Result().Cookies()), 1)
+		w := site.Get("/fast")
+		expect.Equal(t, "fast: status", w.Code, http.StatusOK)
+		expect.Equal(t, "fast: body", w.Body.String(), "saved")
+		expect.Equal(t, "fast: number of cookies", len(w.Result().Cookies()), 1)
 		<-handled
 
-		w = c.get("/slow")
-		check(t, "slow: status", w.Code, http.StatusServiceUnavailable)
-		check(t, "slow: body", w.Body.String(), "too slow")
+		w = site.Get("/slow")
+		expect.Equal(t, "slow: status", w.Code, http.StatusServiceUnavailable)
+		expect.Equal(t, "slow: body", w.Body.String(), "too slow")
 		<-handled
 		synctest.Wait()
-		check(t, "color after a change that was too slow to be told of", colorOf(t, c, m), "slow")
+		expect.Equal(t, "color after a change that was too slow to be told of", c.Color(), "slow")
 	})
 }

@@ -14,6 +14,9 @@ import (
 	"time"
 
 	"github.com/lazysession/session"
+	"github.com/lazysession/session/internal/expect"
+	"github.com/lazysession/session/internal/fixture"
+	"github.com/lazysession/session/sessiontest"
 )
 
 // withFive is middleware outside that sets a header before the handler.
@@ -29,13 +32,13 @@ func withFive(next http.Handler) http.Handler {
 // A handler that a TimeoutHandler has given up goes on inside an inner Manager. What that Manager tells its client is
 // nothing for the next visitor, whose request has got the same undo from the pool.
 func TestHostileNobodyGetsTheCookieOfAnother(t *testing.T) {
-	outer, s := newManager(t, nil)
-	inner := newManagerOn(t, newSpy(), &session.Config{Cookie: session.Cookie{Name: "inner"}})
+	outer, s := fixture.NewManager(t, nil)
+	inner := fixture.NewManagerOn(t, fixture.NewStore(), &session.Config{Cookie: session.Cookie{Name: "inner"}})
 	for range 50 {
-		s.onCommit = nil
+		s.Broken.Mend()
 		goOn, done := make(chan bool), make(chan bool)
 		slow := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			must(t, user.Set(r.Context(), "ann"))
+			expect.OK(t, fixture.User.Set(r.Context(), "ann"))
 			<-goOn // it works for longer than it is given
 			fmt.Fprint(w, "hello")
 		})
@@ -47,16 +50,16 @@ func TestHostileNobodyGetsTheCookieOfAnother(t *testing.T) {
 		ann.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/ann", nil))
 		close(goOn)
 		<-done
-		s.onCommit = fail
+		s.Broken.Fail(fixture.ErrStore, sessiontest.Commit)
 		w := httptest.NewRecorder()
 		withFive(outer.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			must(t, color.Set(r.Context(), "red"))
+			expect.OK(t, fixture.Color.Set(r.Context(), "red"))
 		}))).ServeHTTP(w, httptest.NewRequest("GET", "/mallory", nil))
 		for _, c := range w.Result().Cookies() {
 			r := httptest.NewRequest("GET", "/", nil)
 			r.AddCookie(c)
 			inner.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				name, _ := user.Get(r.Context())
+				name, _ := fixture.User.Get(r.Context())
 				t.Fatalf("another visitor got the cookie %s, which opens the session of %q", c.Name, name)
 			})).ServeHTTP(httptest.NewRecorder(), r)
 		}
@@ -66,18 +69,18 @@ func TestHostileNobodyGetsTheCookieOfAnother(t *testing.T) {
 // A request that only reads, and began before a login of the same browser, must not overwrite the login's cookie.
 func TestHostileReaderBesideALoginWithTwoCookies(t *testing.T) {
 	for _, what := range []string{"renewed", "ended"} {
-		m, _ := newManager(t, nil)
-		dead, gone := issue(t, m, "dead")
-		must(t, m.End(t.Context(), gone.ID()))
-		liveToken, _ := issue(t, m, "ann")
-		line := cookieName + "=" + dead + "; " + cookieName + "=" + liveToken
+		m, _ := fixture.NewManager(t, nil)
+		dead, gone := fixture.Issue(t, m, "dead")
+		expect.OK(t, m.End(t.Context(), gone.ID()))
+		liveToken, _ := fixture.Issue(t, m, "ann")
+		line := fixture.CookieName + "=" + dead + "; " + fixture.CookieName + "=" + liveToken
 		w := ask(m, line, func(ctx context.Context) {
-			wantValue(t, ctx, who, "ann")
+			fixture.Holds(t, ctx, fixture.Who, "ann")
 			ask(m, line, func(ctx context.Context) { // meanwhile
 				if what == "renewed" {
-					must(t, session.FromContext(ctx).Renew())
+					expect.OK(t, session.FromContext(ctx).Renew())
 				} else {
-					must(t, session.FromContext(ctx).End())
+					expect.OK(t, session.FromContext(ctx).End())
 				}
 			})
 		})
@@ -104,7 +107,7 @@ func TestHostileOnErrorWithAnInvalidStatus(t *testing.T) {
 	for _, status := range []int{99, 1000, -1, 101} {
 		h, _ := refusing(t, &session.Config{OnError: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(status) }},
 			recovering(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "saved") }))
-		srv, browser := startServer(t, http1, h)
+		srv, browser := fixture.StartServer(t, fixture.HTTP1, h)
 		resp, err := browser.Get(srv.URL)
 		if err != nil {
 			t.Errorf("OnError with status %d: %v", status, err)
@@ -142,11 +145,11 @@ func deferringHandler(next http.Handler) http.Handler {
 // The refusal must not flush past a writer that has not yet written its header: the server would say 200.
 func TestHostileRefusalBelowAWriterThatBuffers(t *testing.T) {
 	h, _ := refusing(t, nil, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "saved") })
-	onBothProtocols(t, func(t *testing.T, proto string) {
-		srv, browser := startServer(t, proto, deferringHandler(h))
-		resp, body := fetch(t, browser, srv.URL)
-		check(t, "status", resp.StatusCode, 503)
-		check(t, "body", body, "Sessions are unavailable. Nothing may have been saved. Try again.\n")
+	fixture.OnBothProtocols(t, func(t *testing.T, proto string) {
+		srv, browser := fixture.StartServer(t, proto, deferringHandler(h))
+		resp, body := fixture.Fetch(t, browser, srv.URL)
+		expect.Equal(t, "status", resp.StatusCode, 503)
+		expect.Equal(t, "body", body, "Sessions are unavailable. Nothing may have been saved. Try again.\n")
 	})
 }
 
@@ -157,26 +160,26 @@ func TestHostileLostChangesAreNotMadeGoodByARetry(t *testing.T) {
 		op   func(ctx context.Context) error
 	}{
 		{"Commit", func(ctx context.Context) error { return session.FromContext(ctx).Commit(ctx) }},
-		{"Next", func(ctx context.Context) error { _, err := hits.Next(ctx); return err }},
+		{"Next", func(ctx context.Context) error { _, err := fixture.Hits.Next(ctx); return err }},
 		{"Update", func(ctx context.Context) error {
-			_, err := color.Update(ctx, func(string) (string, error) { return "blue", nil })
+			_, err := fixture.Color.Update(ctx, func(string) (string, error) { return "blue", nil })
 			return err
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			m, s := newManager(t, nil)
-			v := &visitor{t: t, m: m}
-			v.visit(func(ctx context.Context) { must(t, user.Set(ctx, "ann")) })
-			res := v.visit(func(ctx context.Context) {
-				must(t, user.Set(ctx, "bob"))
-				s.onCommit = fail
-				checkErr(t, tt.name, tt.op(ctx), session.ErrUnavailable)
-				s.onCommit = nil
-				must(t, session.FromContext(ctx).Reload(ctx))
-				must(t, tt.op(ctx))
+			m, s := fixture.NewManager(t, nil)
+			v := fixture.NewVisitor(t, m)
+			v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
+			res := v.Visit(func(ctx context.Context) {
+				expect.OK(t, fixture.User.Set(ctx, "bob"))
+				s.Broken.Fail(fixture.ErrStore, sessiontest.Commit)
+				expect.Is(t, tt.name, tt.op(ctx), session.ErrUnavailable)
+				s.Broken.Mend()
+				expect.OK(t, session.FromContext(ctx).Reload(ctx))
+				expect.OK(t, tt.op(ctx))
 			})
 			var stored string
-			v.visit(func(ctx context.Context) { stored, _ = user.Get(ctx) })
+			v.Visit(func(ctx context.Context) { stored, _ = fixture.User.Get(ctx) })
 			if res.StatusCode < 400 && stored != "bob" {
 				t.Errorf("status %d, %s returned nil at last, and user is %q: want bob or no success", res.StatusCode, tt.name, stored)
 			}
@@ -186,24 +189,24 @@ func TestHostileLostChangesAreNotMadeGoodByARetry(t *testing.T) {
 
 // Another addition does not make good the one that failed, nor another message.
 func TestHostileOtherAdditionsMakeNothingGood(t *testing.T) {
-	v := newVisitor(t, &session.Config{MaxBytes: 200})
-	res := v.visit(func(ctx context.Context) {
+	v := fixture.FirstVisitor(t, &session.Config{MaxBytes: 200})
+	res := v.Visit(func(ctx context.Context) {
 		if flashes.Add(ctx, "error", "your money is gone: "+strings.Repeat("x", 300)) == nil {
 			t.Fatal("was taken")
 		}
-		must(t, flashes.Add(ctx, "info", "ok"))
+		expect.OK(t, flashes.Add(ctx, "info", "ok"))
 	})
 	if res.StatusCode < 400 {
 		t.Errorf("Flash: status %d, one message of two lost", res.StatusCode)
 	}
-	res = v.visit(func(ctx context.Context) {
+	res = v.Visit(func(ctx context.Context) {
 		gone, cancel := context.WithCancel(ctx)
 		cancel()
-		if _, err := hits.Add(gone, 5); err == nil {
+		if _, err := fixture.Hits.Add(gone, 5); err == nil {
 			t.Fatal("was added")
 		}
-		_, err := hits.Add(ctx, 1)
-		must(t, err)
+		_, err := fixture.Hits.Add(ctx, 1)
+		expect.OK(t, err)
 	})
 	if res.StatusCode < 400 {
 		t.Errorf("Counter: status %d, an addition of 5 lost", res.StatusCode)
@@ -221,18 +224,18 @@ func waitForStack(part string) {
 // An operation under way when the response begins fails before it has: the response is no success.
 func TestHostileFailureWhileTheResponseWaits(t *testing.T) {
 	for name, op := range map[string]func(ctx context.Context) error{
-		"Get": func(ctx context.Context) error { _, err := color.Get(ctx); return err },
-		"Set": func(ctx context.Context) error { return color.Set(ctx, "blue") },
+		"Get": func(ctx context.Context) error { _, err := fixture.Color.Get(ctx); return err },
+		"Set": func(ctx context.Context) error { return fixture.Color.Set(ctx, "blue") },
 	} {
-		m, s := newManager(t, nil)
-		c := newVisitorWith(t, m, "red")
+		m, s := fixture.NewManager(t, nil)
+		c := fixture.NewVisitorWith(t, m, "red")
 		loading := make(chan bool)
-		s.onLoad = func() error {
+		s.OnLoad = func() error {
 			close(loading)
 			waitForStack("commitBeforeResponse")
-			return errStore
+			return fixture.ErrStore
 		}
-		w := c.use(func(w http.ResponseWriter, r *http.Request) {
+		w := c.Meet(func(w http.ResponseWriter, r *http.Request) {
 			var wg sync.WaitGroup
 			wg.Go(func() {
 				if op(r.Context()) == nil {
@@ -242,15 +245,15 @@ func TestHostileFailureWhileTheResponseWaits(t *testing.T) {
 			<-loading
 			fmt.Fprint(w, "saved")
 			wg.Wait()
-		}, m).get("/")
-		check(t, name+": status", w.Code, 503)
+		}).Get("/")
+		expect.Equal(t, name+": status", w.Code, 503)
 	}
 }
 
 // Error answers whole, whatever length the handler has announced.
 func TestHostileErrorAfterContentLength(t *testing.T) {
 	for _, accept := range []string{"text/html", "application/json"} {
-		srv, browser := startServer(t, http1, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		srv, browser := fixture.StartServer(t, fixture.HTTP1, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Length", "5")
 			w.Header().Set("Etag", `"1"`)
 			session.Error(w, r, session.ErrEnded)
@@ -266,87 +269,87 @@ func TestHostileErrorAfterContentLength(t *testing.T) {
 		if err != nil || !strings.Contains(string(body), "Load the page again") {
 			t.Errorf("%s: got %q, %v", accept, body, err)
 		}
-		check(t, accept+": nosniff", resp.Header.Get("X-Content-Type-Options"), "nosniff")
+		expect.Equal(t, accept+": nosniff", resp.Header.Get("X-Content-Type-Options"), "nosniff")
 	}
 }
 
 // Two live sessions are refused both; but the visitor can log in.
 func TestHostileLoginWithTwoLiveCookies(t *testing.T) {
-	s := newSpy()
-	before := newManagerOn(t, s, &session.Config{Cookie: session.Cookie{Name: "sid"}})
-	after := newManagerOn(t, s, &session.Config{Cookie: session.Cookie{Name: "sid", Domain: "example.com"}})
+	s := fixture.NewStore()
+	before := fixture.NewManagerOn(t, s, &session.Config{Cookie: session.Cookie{Name: "sid"}})
+	after := fixture.NewManagerOn(t, s, &session.Config{Cookie: session.Cookie{Name: "sid", Domain: "example.com"}})
 	b, other := newScopedJar("https://example.com/"), newScopedJar("https://example.com/")
-	b.visit(before, func(ctx context.Context) { must(t, user.Set(ctx, "old scope")) })
-	other.visit(after, func(ctx context.Context) { must(t, user.Set(ctx, "new scope")) })
+	b.visit(before, func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "old scope")) })
+	other.visit(after, func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "new scope")) })
 	for key, line := range other.lines {
 		b.lines[key] = line
 	}
-	b.visit(after, func(ctx context.Context) { wantValue(t, ctx, user, "") })
+	b.visit(after, func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "") })
 	for range 3 {
 		b.visit(after, func(ctx context.Context) {
-			must(t, session.FromContext(ctx).Renew())
-			must(t, user.Set(ctx, "ann"))
+			expect.OK(t, session.FromContext(ctx).Renew())
+			expect.OK(t, fixture.User.Set(ctx, "ann"))
 		})
 	}
-	b.visit(after, func(ctx context.Context) { wantValue(t, ctx, user, "ann") })
+	b.visit(after, func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "ann") })
 }
 
 // End after a write ends every session that the request has a token of.
 func TestHostileEndAfterAWriteWithTwoLiveCookies(t *testing.T) {
-	m, s := newManager(t, nil)
-	a, _ := issue(t, m, "alice")
-	b, _ := issue(t, m, "bob")
-	w := ask(m, cookieName+"="+a+"; "+cookieName+"="+b, func(ctx context.Context) {
-		must(t, color.Set(ctx, "red"))
-		must(t, session.FromContext(ctx).End())
+	m, s := fixture.NewManager(t, nil)
+	a, _ := fixture.Issue(t, m, "alice")
+	b, _ := fixture.Issue(t, m, "bob")
+	w := ask(m, fixture.CookieName+"="+a+"; "+fixture.CookieName+"="+b, func(ctx context.Context) {
+		expect.OK(t, fixture.Color.Set(ctx, "red"))
+		expect.OK(t, session.FromContext(ctx).End())
 	})
-	check(t, "sessions after End said nil", s.mem.Len(), 0)
-	check(t, "cookies removed", len(w.Result().Cookies()), 1)
+	expect.Equal(t, "sessions after End said nil", s.Mem.Len(), 0)
+	expect.Equal(t, "cookies removed", len(w.Result().Cookies()), 1)
 }
 
 // What OnError sets in a session that was to be made is committed, or Set says that it is not.
 func TestHostileOnErrorSetsInASessionThatWasNotMade(t *testing.T) {
 	var err error
-	m, s := newManager(t, &session.Config{MaxBytes: 50, OnError: func(w http.ResponseWriter, r *http.Request, _ error) {
-		err = color.Set(r.Context(), "red")
+	m, s := fixture.NewManager(t, &session.Config{MaxBytes: 50, OnError: func(w http.ResponseWriter, r *http.Request, _ error) {
+		err = fixture.Color.Set(r.Context(), "red")
 	}})
-	v := &visitor{t: t, m: m}
-	v.visit(func(ctx context.Context) {
-		must(t, user.Set(ctx, "ann"))
-		hits.Sub(strings.Repeat("x", 100)).Add(ctx, 1)
+	v := fixture.NewVisitor(t, m)
+	v.Visit(func(ctx context.Context) {
+		expect.OK(t, fixture.User.Set(ctx, "ann"))
+		fixture.Hits.Sub(strings.Repeat("x", 100)).Add(ctx, 1)
 	})
-	if err == nil && s.mem.Len() == 0 {
+	if err == nil && s.Mem.Len() == 0 {
 		t.Error("Set in OnError returned nil, and nothing is stored")
 	}
 }
 
 // End returned nil: the cookie goes, also when a message after it can't be stored.
 func TestHostileEndThenFlashThenCommitFails(t *testing.T) {
-	m, s := newManager(t, nil)
-	v := &visitor{t: t, m: m}
-	v.visit(func(ctx context.Context) { must(t, user.Set(ctx, "ann")) })
-	res := v.visit(func(ctx context.Context) {
-		must(t, session.FromContext(ctx).End())
+	m, s := fixture.NewManager(t, nil)
+	v := fixture.NewVisitor(t, m)
+	v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
+	res := v.Visit(func(ctx context.Context) {
+		expect.OK(t, session.FromContext(ctx).End())
 		addFlash(t, ctx, "bye")
-		s.onCommit = fail
+		s.Broken.Fail(fixture.ErrStore, sessiontest.Commit)
 	})
-	check(t, "status", res.StatusCode, 503)
-	check(t, "cookie removed", len(res.Cookies()) == 1 && res.Cookies()[0].MaxAge < 0, true)
+	expect.Equal(t, "status", res.StatusCode, 503)
+	expect.Equal(t, "cookie removed", len(res.Cookies()) == 1 && res.Cookies()[0].MaxAge < 0, true)
 }
 
 // After End and Flash.Add, all other changes return ErrEnded.
 func TestHostileChangesAfterEndAndFlash(t *testing.T) {
 	for name, change := range map[string]func(ctx context.Context) error{
-		"Delete": func(ctx context.Context) error { return user.Delete(ctx) },
+		"Delete": func(ctx context.Context) error { return fixture.User.Delete(ctx) },
 		"Clear":  func(ctx context.Context) error { return session.FromContext(ctx).Clear() },
 		"Renew":  func(ctx context.Context) error { return session.FromContext(ctx).Renew() },
 	} {
-		v := newVisitor(t, nil)
-		v.visit(func(ctx context.Context) { must(t, user.Set(ctx, "ann")) })
-		v.visit(func(ctx context.Context) {
-			must(t, session.FromContext(ctx).End())
+		v := fixture.FirstVisitor(t, nil)
+		v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
+		v.Visit(func(ctx context.Context) {
+			expect.OK(t, session.FromContext(ctx).End())
 			addFlash(t, ctx, "bye")
-			checkErr(t, name, change(ctx), session.ErrEnded)
+			expect.Is(t, name, change(ctx), session.ErrEnded)
 			session.FromContext(ctx).Degrade()
 		})
 	}
@@ -354,25 +357,25 @@ func TestHostileChangesAfterEndAndFlash(t *testing.T) {
 
 // Take of a flash leaves alone what is no message.
 func TestHostileFlashTakesMessagesOnly(t *testing.T) {
-	v := newVisitor(t, nil)
+	v := fixture.FirstVisitor(t, nil)
 	cart := session.NewKey[int](flashes.Name()).Sub("42")
-	v.visit(func(ctx context.Context) {
-		must(t, cart.Set(ctx, 7))
-		must(t, session.NewFlash(flashes.Name()+"/sub").Add(ctx, "info", "for another page"))
+	v.Visit(func(ctx context.Context) {
+		expect.OK(t, cart.Set(ctx, 7))
+		expect.OK(t, session.NewFlash(flashes.Name()+"/sub").Add(ctx, "info", "for another page"))
 	})
-	v.visit(func(ctx context.Context) {
+	v.Visit(func(ctx context.Context) {
 		messages, _ := flashes.Take(ctx)
-		check(t, "messages", len(messages), 0)
+		expect.Equal(t, "messages", len(messages), 0)
 		session.FromContext(ctx).Degrade()
 	})
-	v.visit(func(ctx context.Context) { wantValue(t, ctx, cart, 7) })
+	v.Visit(func(ctx context.Context) { fixture.Holds(t, ctx, cart, 7) })
 }
 
 // "Over TLS … what an attacker on a plain connection has planted or read opens nothing there."
 func TestHostileSecureAutoTokenReadInTheClear(t *testing.T) {
 	m := newAuto(t, session.Cookie{})
 	seen := overHTTP.makeSession(t, m, "ann")
-	overTLS.serve(m, func(ctx context.Context) { wantValue(t, ctx, user, "") }, &http.Cookie{Name: "__Host-session", Value: seen.Value})
+	overTLS.serve(m, func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "") }, &http.Cookie{Name: "__Host-session", Value: seen.Value})
 }
 
 // What a handler does to the header's slices in place is undone as well.
@@ -383,12 +386,12 @@ func TestHostileHeaderChangedInPlace(t *testing.T) {
 	})
 	w := httptest.NewRecorder()
 	withFive(h).ServeHTTP(w, httptest.NewRequest("GET", "/a", nil))
-	check(t, "X-One", w.Header().Get("X-One"), "/a")
+	expect.Equal(t, "X-One", w.Header().Get("X-One"), "/a")
 }
 
 // A handler that kept the header's map sends no trailer after a refusal.
 func TestHostileTrailerOfARefusedResponse(t *testing.T) {
-	onBothProtocols(t, func(t *testing.T, proto string) {
+	fixture.OnBothProtocols(t, func(t *testing.T, proto string) {
 		h, _ := refusing(t, nil, func(w http.ResponseWriter, r *http.Request) {
 			header := w.Header()
 			header.Set("Trailer", "Declared")
@@ -397,27 +400,27 @@ func TestHostileTrailerOfARefusedResponse(t *testing.T) {
 			header.Set("Declared", "saved")
 			w.Header().Set(http.TrailerPrefix+"Second", "saved")
 		})
-		srv, browser := startServer(t, proto, h)
-		resp, body := fetch(t, browser, srv.URL)
+		srv, browser := fixture.StartServer(t, proto, h)
+		resp, body := fixture.Fetch(t, browser, srv.URL)
 		wantRefusal(t, resp, body)
-		check(t, "trailers", len(resp.Trailer), 0)
+		expect.Equal(t, "trailers", len(resp.Trailer), 0)
 	})
 }
 
 // An inner Manager whose handler outlives a TimeoutHandler begins its response while the outer one refuses its own.
 func TestHostileInnerBeginsWhileOuterRefuses(t *testing.T) {
-	outer, s := newManager(t, nil)
-	inner := newManagerOn(t, newSpy(), &session.Config{Cookie: session.Cookie{Name: "inner"}})
-	s.onCommit = fail
+	outer, s := fixture.NewManager(t, nil)
+	inner := fixture.NewManagerOn(t, fixture.NewStore(), &session.Config{Cookie: session.Cookie{Name: "inner"}})
+	s.Broken.Fail(fixture.ErrStore, sessiontest.Commit)
 	for range 200 {
 		done := make(chan bool)
 		h := withFive(outer.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			must(t, color.Set(r.Context(), "red"))
+			expect.OK(t, fixture.Color.Set(r.Context(), "red"))
 			ctx, cancel := context.WithCancel(r.Context())
 			http.TimeoutHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				defer close(done)
 				inner.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					must(t, user.Set(r.Context(), "ann"))
+					expect.OK(t, fixture.User.Set(r.Context(), "ann"))
 					cancel()
 					fmt.Fprint(w, "hello")
 				})).ServeHTTP(w, r)
@@ -430,8 +433,8 @@ func TestHostileInnerBeginsWhileOuterRefuses(t *testing.T) {
 
 // A goroutine of a handler that asks for the header after the request reads what is now another request's.
 func TestHostileWriterAfterTheRequest(t *testing.T) {
-	m, s := newManager(t, nil)
-	s.onCommit = fail
+	m, s := fixture.NewManager(t, nil)
+	s.Broken.Fail(fixture.ErrStore, sessiontest.Commit)
 	var wg sync.WaitGroup
 	for range 200 {
 		w := &discards{header: http.Header{"X-One": {"1"}}}
@@ -445,7 +448,7 @@ func TestHostileWriterAfterTheRequest(t *testing.T) {
 		})).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 		w2 := &discards{header: http.Header{"X-One": {"1"}}}
 		m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			must(t, color.Set(r.Context(), "red"))
+			expect.OK(t, fixture.Color.Set(r.Context(), "red"))
 		})).ServeHTTP(w2, httptest.NewRequest("GET", "/", nil))
 	}
 	wg.Wait()
@@ -461,39 +464,39 @@ func (d *discards) Write(b []byte) (int, error) { return len(b), nil }
 
 // What OnError changes is committed: also where it ends the session, the cookie goes.
 func TestHostileOnErrorEnds(t *testing.T) {
-	m, _ := newManager(t, &session.Config{MaxBytes: 60, OnError: func(w http.ResponseWriter, r *http.Request, err error) {
-		must(t, session.FromContext(r.Context()).End())
+	m, _ := fixture.NewManager(t, &session.Config{MaxBytes: 60, OnError: func(w http.ResponseWriter, r *http.Request, err error) {
+		expect.OK(t, session.FromContext(r.Context()).End())
 		http.Redirect(w, r, "/login", http.StatusSeeOther)
 	}})
-	v := &visitor{t: t, m: m}
-	v.visit(func(ctx context.Context) { must(t, user.Set(ctx, "ann")) })
-	res := v.visit(func(ctx context.Context) { user.Set(ctx, strings.Repeat("x", 100)) })
-	check(t, "status", res.StatusCode, 303)
-	check(t, "cookie removed", len(res.Cookies()) == 1, true)
+	v := fixture.NewVisitor(t, m)
+	v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
+	res := v.Visit(func(ctx context.Context) { fixture.User.Set(ctx, strings.Repeat("x", 100)) })
+	expect.Equal(t, "status", res.StatusCode, 303)
+	expect.Equal(t, "cookie removed", len(res.Cookies()) == 1, true)
 }
 
 // A response that sets the cookie is never storable by a shared cache, whatever OnError says of caching.
 func TestHostileOnErrorCaching(t *testing.T) {
-	m, s := newManager(t, &session.Config{OnError: func(w http.ResponseWriter, r *http.Request, err error) {
+	m, s := fixture.NewManager(t, &session.Config{OnError: func(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Cache-Control", "public, max-age=600")
 		w.WriteHeader(404)
 	}})
-	v := &visitor{t: t, m: m}
-	v.visit(func(ctx context.Context) { must(t, user.Set(ctx, "ann")) })
-	res := v.visit(func(ctx context.Context) {
-		must(t, session.FromContext(ctx).Renew())
-		must(t, session.FromContext(ctx).Commit(ctx))
-		must(t, user.Set(ctx, "bob"))
-		s.onCommit = fail
+	v := fixture.NewVisitor(t, m)
+	v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
+	res := v.Visit(func(ctx context.Context) {
+		expect.OK(t, session.FromContext(ctx).Renew())
+		expect.OK(t, session.FromContext(ctx).Commit(ctx))
+		expect.OK(t, fixture.User.Set(ctx, "bob"))
+		s.Broken.Fail(fixture.ErrStore, sessiontest.Commit)
 	})
-	check(t, "cookies", len(res.Cookies()), 1)
+	expect.Equal(t, "cookies", len(res.Cookies()), 1)
 	if cc := res.Header.Get("Cache-Control"); strings.Contains(cc, "public") {
 		t.Errorf("Cache-Control of a response with a token: %q", cc)
 	}
 }
 
 func TestHostileTrustedProxyMapped(t *testing.T) {
-	m, err := session.New(newSpy(), &session.Config{Keys: [][]byte{make([]byte, 32)}, Cookie: session.Cookie{Secure: session.SecureAuto},
+	m, err := session.New(fixture.NewStore(), &session.Config{Keys: [][]byte{make([]byte, 32)}, Cookie: session.Cookie{Secure: session.SecureAuto},
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("::ffff:10.0.0.0/104")}})
 	if err != nil {
 		return // told
@@ -503,7 +506,7 @@ func TestHostileTrustedProxyMapped(t *testing.T) {
 	r.RemoteAddr = "10.1.2.3:5"
 	r.Header.Set("X-Forwarded-Proto", "https")
 	w := httptest.NewRecorder()
-	m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { user.Set(r.Context(), "x") })).ServeHTTP(w, r)
+	m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fixture.User.Set(r.Context(), "x") })).ServeHTTP(w, r)
 	if !w.Result().Cookies()[0].Secure {
 		t.Error("a prefix in IPv4-mapped form is taken by New and never matches")
 	}
@@ -511,16 +514,17 @@ func TestHostileTrustedProxyMapped(t *testing.T) {
 
 // A stream below two Managers that both refuse: the client is told to leave the connection.
 func TestHostileStreamBelowTwoThatRefuse(t *testing.T) {
-	outer, so := newManager(t, nil)
-	inner, si := newManager(t, &session.Config{Cookie: session.Cookie{Name: "inner"}})
-	so.onCommit, si.onCommit = fail, fail
-	srv, browser := startServer(t, http1, outer.Handler(inner.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		must(t, user.Set(r.Context(), "ann"))
-		must(t, outer.Session(r.Context()).SetOwner("ann"))
+	outer, so := fixture.NewManager(t, nil)
+	inner, si := fixture.NewManager(t, &session.Config{Cookie: session.Cookie{Name: "inner"}})
+	so.Broken.Fail(fixture.ErrStore, sessiontest.Commit)
+	si.Broken.Fail(fixture.ErrStore, sessiontest.Commit)
+	srv, browser := fixture.StartServer(t, fixture.HTTP1, outer.Handler(inner.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		expect.OK(t, fixture.User.Set(r.Context(), "ann"))
+		expect.OK(t, outer.Session(r.Context()).SetOwner("ann"))
 		w.Header().Set("Content-Type", "text/event-stream")
 		fmt.Fprint(w, "data: 1\n\n")
 	}))))
-	resp, body := fetch(t, browser, srv.URL)
+	resp, body := fixture.Fetch(t, browser, srv.URL)
 	wantRefusal(t, resp, body)
-	check(t, "the connection is to be closed", resp.Close, true)
+	expect.Equal(t, "the connection is to be closed", resp.Close, true)
 }

@@ -24,16 +24,19 @@ import (
 	"time"
 
 	"github.com/lazysession/session"
+	"github.com/lazysession/session/internal/expect"
+	"github.com/lazysession/session/internal/fixture"
+	"github.com/lazysession/session/sessiontest"
 	"github.com/lazysession/session/store"
 )
 
 func TestOutsideNothingPrintsASession(t *testing.T) {
-	v := newVisitor(t, nil)
-	v.visit(func(ctx context.Context) { must(t, user.Set(ctx, "ann")) })
-	v.visit(func(ctx context.Context) {
-		wantValue(t, ctx, user, "ann")
+	v := fixture.FirstVisitor(t, nil)
+	v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
+	v.Visit(func(ctx context.Context) {
+		fixture.Holds(t, ctx, fixture.User, "ann")
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
-			if strings.Contains(fmt.Sprintf(verb, session.FromContext(ctx)), v.cookie.Value) {
+			if strings.Contains(fmt.Sprintf(verb, session.FromContext(ctx)), v.Cookie().Value) {
 				t.Errorf("%s of a Session prints its token", verb)
 			}
 		}
@@ -41,13 +44,13 @@ func TestOutsideNothingPrintsASession(t *testing.T) {
 }
 
 func TestOutsidePoolKeepsHeadersApart(t *testing.T) {
-	m, s := newManager(t, nil)
-	s.onCommit = fail
+	m, s := fixture.NewManager(t, nil)
+	s.Broken.Fail(fixture.ErrStore, sessiontest.Commit)
 	h := withFive(m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-One", "handler")
 		w.Header().Set("X-Mine", r.URL.Path)
 		if strings.HasSuffix(r.URL.Path, "0") {
-			must(t, color.Set(r.Context(), "red"))
+			expect.OK(t, fixture.Color.Set(r.Context(), "red"))
 		}
 		fmt.Fprint(w, "saved")
 	})))
@@ -81,31 +84,31 @@ func TestOutsideFiveHeadersCostNothing(t *testing.T) {
 	if underRace {
 		t.Skip("the race detector drops from pools")
 	}
-	m, _ := newManager(t, nil)
+	m, _ := fixture.NewManager(t, nil)
 	hello := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {})
 	h := m.Handler(hello)
 	w := httptest.NewRecorder()
 	for i := range 5 {
 		w.Header().Set(fmt.Sprint("X-", i), "1")
 	}
-	check(t, "allocations", allocsOver(hello, h, w, httptest.NewRequest("GET", "/", nil)), 1)
+	expect.Equal(t, "allocations", allocsOver(hello, h, w, httptest.NewRequest("GET", "/", nil)), 1)
 }
 
 // Goroutines that outlive their handler use the session in every way while the response is refused and after.
 func TestOutsideGoroutinesOutliveARefusedHandler(t *testing.T) {
-	m, s := newManager(t, &session.Config{OnError: func(w http.ResponseWriter, r *http.Request, err error) {
+	m, s := fixture.NewManager(t, &session.Config{OnError: func(w http.ResponseWriter, r *http.Request, err error) {
 		flashes.Add(r.Context(), "error", "sorry")
 		session.Error(w, r, err)
 	}})
-	c := newVisitorWith(t, m, "red")
+	c := fixture.NewVisitorWith(t, m, "red")
 	before := runtime.NumGoroutine()
 	var wg sync.WaitGroup
 	for i := range 200 {
-		s.onCommit = nil
+		s.Broken.Mend()
 		if i%2 == 0 {
-			s.onCommit = fail
+			s.Broken.Fail(fixture.ErrStore, sessiontest.Commit)
 		}
-		tab := c.tab().use(func(w http.ResponseWriter, r *http.Request) {
+		tab := c.Meet(func(w http.ResponseWriter, r *http.Request) {
 			ctx := r.Context()
 			started := make(chan bool, 6)
 			for g := range 6 {
@@ -115,13 +118,13 @@ func TestOutsideGoroutinesOutliveARefusedHandler(t *testing.T) {
 					for range 5 {
 						switch g {
 						case 0:
-							color.Get(ctx)
-							color.Set(ctx, "x")
+							fixture.Color.Get(ctx)
+							fixture.Color.Set(ctx, "x")
 						case 1:
 							x.Degrade()
-							hits.Add(ctx, 1)
+							fixture.Hits.Add(ctx, 1)
 						case 2:
-							hits.Next(ctx)
+							fixture.Hits.Next(ctx)
 						case 3:
 							flashes.Add(ctx, "a", "b")
 							flashes.Take(ctx)
@@ -129,9 +132,9 @@ func TestOutsideGoroutinesOutliveARefusedHandler(t *testing.T) {
 						case 4:
 							x.Reload(ctx)
 							x.Commit(ctx)
-							user.Sub("").Get(ctx)
+							fixture.User.Sub("").Get(ctx)
 						case 5:
-							color.Update(ctx, func(string) (string, error) { return "y", nil })
+							fixture.Color.Update(ctx, func(string) (string, error) { return "y", nil })
 							x.Token()
 							x.ID()
 						}
@@ -142,13 +145,13 @@ func TestOutsideGoroutinesOutliveARefusedHandler(t *testing.T) {
 				<-started
 			}
 			fmt.Fprint(w, "saved")
-		}, m)
-		w := tab.get("/")
+		})
+		w := tab.Get("/")
 		if w.Code != 200 && w.Code != 503 && w.Code != 409 && w.Code != 500 {
 			t.Fatal(w.Code)
 		}
 		wg.Wait()
-		s.onCommit = nil
+		s.Broken.Mend()
 	}
 	for range 100 {
 		if runtime.NumGoroutine() <= before {
@@ -161,29 +164,29 @@ func TestOutsideGoroutinesOutliveARefusedHandler(t *testing.T) {
 
 // Two Managers, both orders, each refusing, both: the answer is one whole 503, and who was told of a token keeps it.
 func TestOutsideNestedManagers(t *testing.T) {
-	onBothProtocols(t, func(t *testing.T, proto string) {
+	fixture.OnBothProtocols(t, func(t *testing.T, proto string) {
 		for _, tt := range []struct{ outer, inner bool }{{true, false}, {false, true}, {true, true}, {false, false}} {
-			outer, so := newManager(t, nil)
-			inner, si := newManager(t, &session.Config{Cookie: session.Cookie{Name: "inner"}})
+			outer, so := fixture.NewManager(t, nil)
+			inner, si := fixture.NewManager(t, &session.Config{Cookie: session.Cookie{Name: "inner"}})
 			if tt.outer {
-				so.onCommit = fail
+				so.Broken.Fail(fixture.ErrStore, sessiontest.Commit)
 			}
 			if tt.inner {
-				si.onCommit = fail
+				si.Broken.Fail(fixture.ErrStore, sessiontest.Commit)
 			}
-			srv, browser := startServer(t, proto, withFive(outer.Handler(inner.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				must(t, user.Set(r.Context(), "ann"))
-				must(t, outer.Session(r.Context()).SetOwner("ann"))
+			srv, browser := fixture.StartServer(t, proto, withFive(outer.Handler(inner.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				expect.OK(t, fixture.User.Set(r.Context(), "ann"))
+				expect.OK(t, outer.Session(r.Context()).SetOwner("ann"))
 				w.Header().Set("X-One", "saved")
 				w.Header().Set("Content-Length", "5")
 				fmt.Fprint(w, "saved")
 			})))))
-			resp, body := fetch(t, browser, srv.URL+"/p")
+			resp, body := fixture.Fetch(t, browser, srv.URL+"/p")
 			if tt.outer || tt.inner {
 				wantRefusal(t, resp, body)
-				check(t, "X-One", resp.Header.Get("X-One"), "/p")
+				expect.Equal(t, "X-One", resp.Header.Get("X-One"), "/p")
 			} else {
-				check(t, "body", body, "saved")
+				expect.Equal(t, "body", body, "saved")
 			}
 			got := ""
 			for _, c := range resp.Cookies() {
@@ -194,9 +197,9 @@ func TestOutsideNestedManagers(t *testing.T) {
 				want += "inner "
 			}
 			if !tt.outer {
-				want += cookieName + " "
+				want += fixture.CookieName + " "
 			}
-			check(t, fmt.Sprint(tt, " cookies"), got, want)
+			expect.Equal(t, fmt.Sprint(tt, " cookies"), got, want)
 		}
 	})
 }
@@ -286,14 +289,14 @@ func TestOutsideOnServers(t *testing.T) {
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			onBothProtocols(t, func(t *testing.T, proto string) {
-				if proto == http2 && tt.name == "101" {
+			fixture.OnBothProtocols(t, func(t *testing.T, proto string) {
+				if proto == fixture.HTTP2 && tt.name == "101" {
 					t.Skip()
 				}
 				h, _ := refusing(t, nil, tt.do)
-				srv, browser := startServer(t, proto, withFive(tt.outside(h)))
-				for _, expect := range []bool{false, true} {
-					if expect && (tt.method != "POST" || tt.name == "full duplex") {
+				srv, browser := fixture.StartServer(t, proto, withFive(tt.outside(h)))
+				for _, continues := range []bool{false, true} {
+					if continues && (tt.method != "POST" || tt.name == "full duplex") {
 						continue
 					}
 					var body io.Reader
@@ -301,7 +304,7 @@ func TestOutsideOnServers(t *testing.T) {
 						body = strings.NewReader(strings.Repeat("x", 5000))
 					}
 					r, _ := http.NewRequest(tt.method, srv.URL+"/p", body)
-					if expect {
+					if continues {
 						r.Header.Set("Expect", "100-continue")
 						browser.Transport.(*http.Transport).ExpectContinueTimeout = 5 * time.Second
 					}
@@ -311,21 +314,21 @@ func TestOutsideOnServers(t *testing.T) {
 						t.Fatal(err)
 					}
 					text, err := io.ReadAll(resp.Body)
-					must(t, err)
+					expect.OK(t, err)
 					resp.Body.Close()
-					check(t, "status", resp.StatusCode, 503)
-					check(t, "X-One", resp.Header.Get("X-One"), "/p")
+					expect.Equal(t, "status", resp.StatusCode, 503)
+					expect.Equal(t, "X-One", resp.Header.Get("X-One"), "/p")
 					if resp.Header.Get("Content-Encoding") == "gzip" {
 						z, err := gzip.NewReader(bytes.NewReader(text))
-						must(t, err)
+						expect.OK(t, err)
 						text, err = io.ReadAll(z)
-						must(t, err)
+						expect.OK(t, err)
 					}
 					if tt.method != "HEAD" && !strings.HasPrefix(string(text), "Sessions are unavailable.") {
 						t.Errorf("body %q", text)
 					}
 					for _, name := range []string{"Link", "Location", "Etag", "Last-Modified", "Accept-Ranges"} {
-						check(t, name, resp.Header.Get(name), "")
+						expect.Equal(t, name, resp.Header.Get(name), "")
 					}
 				}
 			})
@@ -335,7 +338,7 @@ func TestOutsideOnServers(t *testing.T) {
 
 // SSE through a proxy inside that goes on for ever: the client has the 503, and the handler ends.
 func TestOutsideProxiedStream(t *testing.T) {
-	onBothProtocols(t, func(t *testing.T, proto string) {
+	fixture.OnBothProtocols(t, func(t *testing.T, proto string) {
 		upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "text/event-stream")
 			for r.Context().Err() == nil {
@@ -352,8 +355,8 @@ func TestOutsideProxiedStream(t *testing.T) {
 			defer func() { ended <- true }()
 			proxy.ServeHTTP(w, r)
 		})
-		srv, browser := startServer(t, proto, h)
-		resp, body := fetch(t, browser, srv.URL)
+		srv, browser := fixture.StartServer(t, proto, h)
+		resp, body := fixture.Fetch(t, browser, srv.URL)
 		wantRefusal(t, resp, body)
 		<-ended
 	})
@@ -381,41 +384,41 @@ func TestOutsideOnErrorMoods(t *testing.T) {
 			s := session.FromContext(r.Context())
 			s.Degrade()
 			s.Reload(r.Context())
-			color.Set(r.Context(), "green")
+			fixture.Color.Set(r.Context(), "green")
 			s.Commit(r.Context())
 			s.Renew()
 			s.Remember(time.Hour)
-			color.Update(r.Context(), func(string) (string, error) { return "x", nil })
-			hits.Next(r.Context())
+			fixture.Color.Update(r.Context(), func(string) (string, error) { return "x", nil })
+			fixture.Hits.Next(r.Context())
 		},
 		"serves an app of the same Manager": func(w http.ResponseWriter, r *http.Request, err error) {
 			m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				color.Get(r.Context())
+				fixture.Color.Get(r.Context())
 				w.WriteHeader(500)
 			})).ServeHTTP(w, r)
 		},
 		"panics with ErrAbortHandler": func(w http.ResponseWriter, r *http.Request, err error) { panic(http.ErrAbortHandler) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			var s *spy
-			m, s = newManager(t, &session.Config{OnError: onError})
-			s.onCommit = fail
+			var s *fixture.Store
+			m, s = fixture.NewManager(t, &session.Config{OnError: onError})
+			s.Broken.Fail(fixture.ErrStore, sessiontest.Commit)
 			h := m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				color.Set(r.Context(), "red")
+				fixture.Color.Set(r.Context(), "red")
 				fmt.Fprint(w, "saved")
 			}))
-			srv, browser := startServer(t, http1, h)
+			srv, browser := fixture.StartServer(t, fixture.HTTP1, h)
 			browser.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 			resp, err := browser.Get(srv.URL)
 			if err != nil {
 				t.Fatal(err)
 			}
 			body, err := io.ReadAll(resp.Body)
-			must(t, err)
+			expect.OK(t, err)
 			if resp.StatusCode < 300 || strings.Contains(string(body), "saved\x00") {
 				t.Errorf("%d %q", resp.StatusCode, body)
 			}
-			check(t, "length", resp.ContentLength, int64(len(body)))
+			expect.Equal(t, "length", resp.ContentLength, int64(len(body)))
 		})
 	}
 }
@@ -436,29 +439,29 @@ func TestOutsideStatesAndMethods(t *testing.T) {
 	}{
 		{"Flash.Add", func(ctx context.Context, _ *session.Session) error { return flashes.Add(ctx, "i", "x") }},
 		{"Flash.Take", func(ctx context.Context, _ *session.Session) error { _, err := flashes.Take(ctx); return err }},
-		{"Next", func(ctx context.Context, _ *session.Session) error { _, err := hits.Next(ctx); return err }},
+		{"Next", func(ctx context.Context, _ *session.Session) error { _, err := fixture.Hits.Next(ctx); return err }},
 		{"Remember", func(_ context.Context, s *session.Session) error { return s.Remember(time.Hour) }},
 		{"Commit", func(ctx context.Context, s *session.Session) error { return s.Commit(ctx) }},
 		{"Reload", func(ctx context.Context, s *session.Session) error { return s.Reload(ctx) }},
 	}...)
 	for _, op := range ops {
 		for i, state := range []string{"retired", "ended elsewhere", "ended here", "absent"} {
-			v := newVisitor(t, nil)
+			v := fixture.FirstVisitor(t, nil)
 			if state != "absent" {
-				v.visit(func(ctx context.Context) { must(t, user.Set(ctx, "ann")) })
+				v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
 			}
-			tab := v.clone()
+			tab := v.Clone()
 			switch state {
 			case "retired":
-				v.visit(func(ctx context.Context) { must(t, session.FromContext(ctx).Renew()) })
+				v.Visit(func(ctx context.Context) { expect.OK(t, session.FromContext(ctx).Renew()) })
 			case "ended elsewhere":
-				v.visit(func(ctx context.Context) { must(t, session.FromContext(ctx).End()) })
+				v.Visit(func(ctx context.Context) { expect.OK(t, session.FromContext(ctx).End()) })
 			}
-			cookies := len(tab.visit(func(ctx context.Context) {
+			cookies := len(tab.Visit(func(ctx context.Context) {
 				s := session.FromContext(ctx)
 				s.Exists() // the state is known
 				if state == "ended here" {
-					must(t, s.End())
+					expect.OK(t, s.End())
 				}
 				err := op.do(ctx, s)
 				if op.name == "ID" {
@@ -472,7 +475,7 @@ func TestOutsideStatesAndMethods(t *testing.T) {
 				if w[i] == "E" {
 					wantErr = session.ErrEnded
 				}
-				checkErr(t, state+": "+op.name, err, wantErr)
+				expect.Is(t, state+": "+op.name, err, wantErr)
 			}).Cookies())
 			if state == "retired" && cookies > 0 {
 				t.Errorf("%s: %s sets a cookie", state, op.name)
@@ -491,27 +494,35 @@ func TestOutsideLostReplies(t *testing.T) {
 	}
 	get := session.FromContext
 	ops := []op{
-		{"creation", false, func(ctx context.Context) error { return user.Set(ctx, "bob") }, false},
-		{"creation by Next", false, func(ctx context.Context) error { user.Set(ctx, "bob"); _, err := hits.Next(ctx); return err }, false},
+		{"creation", false, func(ctx context.Context) error { return fixture.User.Set(ctx, "bob") }, false},
+		{"creation by Next", false, func(ctx context.Context) error {
+			fixture.User.Set(ctx, "bob")
+			_, err := fixture.Hits.Next(ctx)
+			return err
+		}, false},
 		{"creation by Flash", false, func(ctx context.Context) error { return flashes.Add(ctx, "i", "x") }, false},
 		{"creation by Update", false, func(ctx context.Context) error {
-			_, err := user.Update(ctx, func(string) (string, error) { return "bob", nil })
+			_, err := fixture.User.Update(ctx, func(string) (string, error) { return "bob", nil })
 			return err
 		}, false},
-		{"creation by Remember", false, func(ctx context.Context) error { user.Set(ctx, "bob"); return get(ctx).Remember(time.Hour) }, false},
-		{"renewal", true, func(ctx context.Context) error { user.Set(ctx, "bob"); return get(ctx).Renew() }, false},
-		{"renewal by Next", true, func(ctx context.Context) error { get(ctx).Renew(); _, err := hits.Next(ctx); return err }, false},
+		{"creation by Remember", false, func(ctx context.Context) error { fixture.User.Set(ctx, "bob"); return get(ctx).Remember(time.Hour) }, false},
+		{"renewal", true, func(ctx context.Context) error { fixture.User.Set(ctx, "bob"); return get(ctx).Renew() }, false},
+		{"renewal by Next", true, func(ctx context.Context) error { get(ctx).Renew(); _, err := fixture.Hits.Next(ctx); return err }, false},
 		{"renewal by Update", true, func(ctx context.Context) error {
 			get(ctx).Renew()
-			_, err := user.Update(ctx, func(string) (string, error) { return "bob", nil })
+			_, err := fixture.User.Update(ctx, func(string) (string, error) { return "bob", nil })
 			return err
 		}, false},
-		{"renewal by Commit", true, func(ctx context.Context) error { user.Set(ctx, "bob"); get(ctx).Renew(); return get(ctx).Commit(ctx) }, false},
-		{"change", true, func(ctx context.Context) error { hits.Add(ctx, 1); return user.Set(ctx, "bob") }, false},
-		{"Next", true, func(ctx context.Context) error { _, err := hits.Next(ctx); return err }, false},
+		{"renewal by Commit", true, func(ctx context.Context) error {
+			fixture.User.Set(ctx, "bob")
+			get(ctx).Renew()
+			return get(ctx).Commit(ctx)
+		}, false},
+		{"change", true, func(ctx context.Context) error { fixture.Hits.Add(ctx, 1); return fixture.User.Set(ctx, "bob") }, false},
+		{"Next", true, func(ctx context.Context) error { _, err := fixture.Hits.Next(ctx); return err }, false},
 		{"Update", true, func(ctx context.Context) error {
-			hits.Add(ctx, 1)
-			_, err := user.Update(ctx, func(string) (string, error) { return "bob", nil })
+			fixture.Hits.Add(ctx, 1)
+			_, err := fixture.User.Update(ctx, func(string) (string, error) { return "bob", nil })
 			return err
 		}, false},
 		{"Flash", true, func(ctx context.Context) error { return flashes.Add(ctx, "i", "x") }, false},
@@ -521,18 +532,18 @@ func TestOutsideLostReplies(t *testing.T) {
 	}
 	for _, op := range ops {
 		for _, applied := range []bool{true, false} {
-			for _, load := range []error{nil, errStore} {
+			for _, load := range []error{nil, fixture.ErrStore} {
 				for _, degrade := range []bool{false, true} {
 					name := fmt.Sprintf("%s, applied %v, load %v, degrade %v", op.name, applied, load, degrade)
-					m, s := newManager(t, nil)
-					v := &visitor{t: t, m: m}
+					m, s := fixture.NewManager(t, nil)
+					v := fixture.NewVisitor(t, m)
 					if op.had {
-						v.visit(func(ctx context.Context) { must(t, user.Set(ctx, "ann")); hits.Add(ctx, 1) })
+						v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")); fixture.Hits.Add(ctx, 1) })
 					}
 					lossy := &losesReply{Store: s.Store, applies: applied, thenLoad: load}
 					ends := &losesEnd{losesReply: lossy}
 					var opErr error
-					res := v.visit(func(ctx context.Context) {
+					res := v.Visit(func(ctx context.Context) {
 						session.FromContext(ctx).Exists()
 						s.Store = ends
 						opErr = op.do(ctx)
@@ -545,18 +556,18 @@ func TestOutsideLostReplies(t *testing.T) {
 					var count int64
 					var who string
 					var exists bool
-					status := v.visit(func(ctx context.Context) {
-						count, _ = hits.Get(ctx)
-						who, _ = user.Get(ctx)
+					status := v.Visit(func(ctx context.Context) {
+						count, _ = fixture.Hits.Get(ctx)
+						who, _ = fixture.User.Get(ctx)
 						exists, _ = session.FromContext(ctx).Exists()
 					}).StatusCode
 					// can the visitor get in?
-					login := v.visit(func(ctx context.Context) {
-						must(t, session.FromContext(ctx).Renew())
-						user.Set(ctx, "carol")
+					login := v.Visit(func(ctx context.Context) {
+						expect.OK(t, session.FromContext(ctx).Renew())
+						fixture.User.Set(ctx, "carol")
 					}).StatusCode
 					var in string
-					v.visit(func(ctx context.Context) { in, _ = user.Get(ctx) })
+					v.Visit(func(ctx context.Context) { in, _ = fixture.User.Get(ctx) })
 					if login != 200 || in != "carol" {
 						t.Errorf("%s: the visitor can't log in: %d %q", name, login, in)
 					}
@@ -579,20 +590,20 @@ func (s *losesEnd) End(ctx context.Context, id store.ID, why store.Reason) error
 	if s.applies {
 		s.Store.End(ctx, id, why)
 	}
-	return errStore
+	return fixture.ErrStore
 }
 
 func TestOutsideNextBesideDelete(t *testing.T) {
-	v := newVisitor(t, nil)
-	v.visit(func(ctx context.Context) { must(t, user.Set(ctx, "ann")) })
+	v := fixture.FirstVisitor(t, nil)
+	v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
 	var wg sync.WaitGroup
 	for range 4 {
-		tab := v.clone()
+		tab := v.Clone()
 		wg.Go(func() {
 			for range 100 {
-				tab.visit(func(ctx context.Context) {
-					n, err := hits.Next(ctx)
-					must(t, err)
+				tab.Visit(func(ctx context.Context) {
+					n, err := fixture.Hits.Next(ctx)
+					expect.OK(t, err)
 					if n < 1 {
 						t.Error("number", n)
 					}
@@ -600,12 +611,12 @@ func TestOutsideNextBesideDelete(t *testing.T) {
 			}
 		})
 	}
-	tab := v.clone()
+	tab := v.Clone()
 	wg.Go(func() {
 		for range 100 {
-			tab.visit(func(ctx context.Context) {
-				must(t, session.NewKey[int](hits.Name()).Delete(ctx))
-				if n, _ := hits.Next(ctx); n != 1 {
+			tab.Visit(func(ctx context.Context) {
+				expect.OK(t, session.NewKey[int](fixture.Hits.Name()).Delete(ctx))
+				if n, _ := fixture.Hits.Next(ctx); n != 1 {
 					t.Error("after its own Delete:", n)
 				}
 			})
@@ -640,23 +651,23 @@ func TestOutsideParseKeysPrintsNothing(t *testing.T) {
 }
 
 func TestOutsideRememberBeyondLimits(t *testing.T) {
-	v := newVisitor(t, nil)
+	v := fixture.FirstVisitor(t, nil)
 	for _, d := range []time.Duration{0, -1, 1, 999, 101 * 365 * 24 * time.Hour, 1<<63 - 1, -1 << 63} {
-		res := v.visit(func(ctx context.Context) {
+		res := v.Visit(func(ctx context.Context) {
 			if session.FromContext(ctx).Remember(d) == nil {
 				t.Errorf("%v was taken", d)
 			}
 		})
-		check(t, "status", res.StatusCode, 500)
-		check(t, "cookies", len(res.Cookies()), 0)
+		expect.Equal(t, "status", res.StatusCode, 500)
+		expect.Equal(t, "cookies", len(res.Cookies()), 0)
 	}
-	v.visit(func(ctx context.Context) {
-		must(t, session.FromContext(ctx).Remember(100*365*24*time.Hour))
-		must(t, user.Set(ctx, "ann"))
+	v.Visit(func(ctx context.Context) {
+		expect.OK(t, session.FromContext(ctx).Remember(100*365*24*time.Hour))
+		expect.OK(t, fixture.User.Set(ctx, "ann"))
 	})
 	for range 3 {
-		v.visit(func(ctx context.Context) { must(t, session.FromContext(ctx).Remember(100*365*24*time.Hour)) })
-		v.visit(func(ctx context.Context) { wantValue(t, ctx, user, "ann") })
+		v.Visit(func(ctx context.Context) { expect.OK(t, session.FromContext(ctx).Remember(100*365*24*time.Hour)) })
+		v.Visit(func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "ann") })
 	}
 }
 
@@ -669,12 +680,12 @@ func TestOutsideClientGoneAtARefusal(t *testing.T) {
 		<-r.Context().Done()
 		fmt.Fprint(w, "saved")
 	})
-	srv, _ := startServer(t, http1, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	srv, _ := fixture.StartServer(t, fixture.HTTP1, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer close(ended)
 		h.ServeHTTP(w, r)
 	}))
 	c, err := net.Dial("tcp", srv.Listener.Addr().String())
-	must(t, err)
+	expect.OK(t, err)
 	c.Close()
 	r, _ := http.NewRequest("GET", srv.URL, nil)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -685,14 +696,14 @@ func TestOutsideClientGoneAtARefusal(t *testing.T) {
 
 // Both Managers tell the client of their tokens where the connection is hijacked.
 func TestOutsideHijackBelowTwo(t *testing.T) {
-	outer, _ := newManager(t, nil)
-	inner, _ := newManager(t, &session.Config{Cookie: session.Cookie{Name: "inner"}})
+	outer, _ := fixture.NewManager(t, nil)
+	inner, _ := fixture.NewManager(t, &session.Config{Cookie: session.Cookie{Name: "inner"}})
 	for _, way := range []string{"conn", "bufio", "lines"} {
-		srv, _ := startServer(t, http1, outer.Handler(inner.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			must(t, user.Set(r.Context(), "ann"))
-			must(t, outer.Session(r.Context()).SetOwner("ann"))
+		srv, _ := fixture.StartServer(t, fixture.HTTP1, outer.Handler(inner.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			expect.OK(t, fixture.User.Set(r.Context(), "ann"))
+			expect.OK(t, outer.Session(r.Context()).SetOwner("ann"))
 			conn, rw, err := w.(http.Hijacker).Hijack()
-			must(t, err)
+			expect.OK(t, err)
 			defer conn.Close()
 			const answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi"
 			switch way {
@@ -704,8 +715,8 @@ func TestOutsideHijackBelowTwo(t *testing.T) {
 			case "lines":
 				for line := range strings.Lines(answer) {
 					n, err := io.WriteString(conn, line)
-					must(t, err)
-					check(t, "n", n, len(line))
+					expect.OK(t, err)
+					expect.Equal(t, "n", n, len(line))
 				}
 			}
 		}))))
@@ -714,12 +725,12 @@ func TestOutsideHijackBelowTwo(t *testing.T) {
 			t.Fatal(err)
 		}
 		body, _ := io.ReadAll(resp.Body)
-		check(t, way+": body", string(body), "hi")
+		expect.Equal(t, way+": body", string(body), "hi")
 		names := ""
 		for _, c := range resp.Cookies() {
 			names += c.Name + " "
 		}
-		if !strings.Contains(names, "inner") || !strings.Contains(names, cookieName) || len(resp.Cookies()) != 2 {
+		if !strings.Contains(names, "inner") || !strings.Contains(names, fixture.CookieName) || len(resp.Cookies()) != 2 {
 			t.Errorf("%s: cookies %s", way, names)
 		}
 	}
@@ -727,18 +738,18 @@ func TestOutsideHijackBelowTwo(t *testing.T) {
 
 // An OnError that answers by a panic inside a nested Manager, and what the outer one then says.
 func TestOutsideNestedOnErrorPanics(t *testing.T) {
-	outer, _ := newManager(t, nil)
-	inner, si := newManager(t, &session.Config{Cookie: session.Cookie{Name: "inner"}, OnError: func(http.ResponseWriter, *http.Request, error) { panic("x") }})
-	si.onCommit = fail
+	outer, _ := fixture.NewManager(t, nil)
+	inner, si := fixture.NewManager(t, &session.Config{Cookie: session.Cookie{Name: "inner"}, OnError: func(http.ResponseWriter, *http.Request, error) { panic("x") }})
+	si.Broken.Fail(fixture.ErrStore, sessiontest.Commit)
 	w := httptest.NewRecorder()
 	h := outer.Handler(inner.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		must(t, user.Set(r.Context(), "ann"))
-		must(t, outer.Session(r.Context()).SetOwner("ann"))
+		expect.OK(t, fixture.User.Set(r.Context(), "ann"))
+		expect.OK(t, outer.Session(r.Context()).SetOwner("ann"))
 		fmt.Fprint(w, "saved")
 	})))
-	check(t, "panic", caught(func() { h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil)) }), any("x"))
+	expect.Equal(t, "panic", expect.Panic(func() { h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil)) }), any("x"))
 	wantRefusal(t, w.Result(), w.Body.String())
-	check(t, "cookies", len(w.Result().Cookies()), 1)
+	expect.Equal(t, "cookies", len(w.Result().Cookies()), 1)
 }
 
 // Raw HTTP/1.1: an answer to Expect: 100-continue, unread body, and the next request on the connection if it stays.
@@ -747,11 +758,11 @@ func TestOutsideRawExpect(t *testing.T) {
 	srv := httptest.NewServer(h)
 	defer srv.Close()
 	c, err := net.Dial("tcp", srv.Listener.Addr().String())
-	must(t, err)
+	expect.OK(t, err)
 	defer c.Close()
 	fmt.Fprint(c, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
 	resp, err := http.ReadResponse(bufio.NewReader(c), &http.Request{Method: "POST"})
-	must(t, err)
+	expect.OK(t, err)
 	body, _ := io.ReadAll(resp.Body)
 	wantRefusal(t, resp, string(body))
 }

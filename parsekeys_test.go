@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/lazysession/session"
+	"github.com/lazysession/session/internal/expect"
+	"github.com/lazysession/session/internal/fixture"
 )
 
 func TestParseKeys(t *testing.T) {
@@ -66,29 +68,19 @@ func TestParseKeysTellsMistakes(t *testing.T) {
 
 func wantKeyError(t *testing.T, err error, want string) {
 	t.Helper()
-	wantText(t, err, want, "openssl rand -base64 32")
+	expect.Text(t, err, want, "openssl rand -base64 32")
 }
 
 func TestNewSaysHowToMakeAKey(t *testing.T) {
-	_, err := session.New(newSpy(), nil) // which is not volatile
+	_, err := session.New(fixture.NewStore(), nil) // which is not volatile
 	wantKeyError(t, err, "no Keys")
-	_, err = session.New(newSpy(), &session.Config{Keys: [][]byte{[]byte("short and secret")}})
+	_, err = session.New(fixture.NewStore(), &session.Config{Keys: [][]byte{[]byte("short and secret")}})
 	wantKeyError(t, err, "Keys[0] has 16 bytes: want at least 32")
 	if strings.Contains(err.Error(), "secret") {
 		t.Errorf("the error shows a key: %v", err)
 	}
-	_, err = session.New(newSpy(), &session.Config{Keys: [][]byte{make([]byte, 32)}, MaxBytes: -1})
+	_, err = session.New(fixture.NewStore(), &session.Config{Keys: [][]byte{make([]byte, 32)}, MaxBytes: -1})
 	if strings.Contains(err.Error(), "openssl") {
 		t.Errorf("the error of another mistake speaks of keys: %v", err)
-	}
-}
-
-// wantText checks that an error says each of some texts.
-func wantText(t *testing.T, err error, parts ...string) {
-	t.Helper()
-	for _, part := range parts {
-		if err == nil || !strings.Contains(err.Error(), part) {
-			t.Errorf("error: got %v, want it to say %q", err, part)
-		}
 	}
 }

@@ -6,6 +6,9 @@ import (
 	"net/http/httptest"
 	"testing"
 	"time"
+
+	"github.com/lazysession/session/internal/expect"
+	"github.com/lazysession/session/internal/fixture"
 )
 
 // A passing is a writer that keeps what its optional methods get, and answers them with an error of its own.
@@ -31,17 +34,17 @@ func (p *passing) SetReadDeadline(t time.Time) error {
 }
 
 func TestAbilitiesPassOnWhatTheyGet(t *testing.T) {
-	m, _ := newManager(t, nil)
+	m, _ := fixture.NewManager(t, nil)
 	below := &passing{base: newBase(), err: errors.New("below"), closed: make(chan bool)}
 	opts := &http.PushOptions{Method: "HEAD"}
 	m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		checkErr(t, "FlushError", w.(interface{ FlushError() error }).FlushError(), below.err)
-		checkErr(t, "Push", w.(http.Pusher).Push("/style.css", opts), below.err)
+		expect.Is(t, "FlushError", w.(interface{ FlushError() error }).FlushError(), below.err)
+		expect.Is(t, "Push", w.(http.Pusher).Push("/style.css", opts), below.err)
 		//lint:ignore SA1019 handlers that still use it keep working
-		check(t, "CloseNotify", w.(http.CloseNotifier).CloseNotify(), (<-chan bool)(below.closed))
-		checkErr(t, "SetReadDeadline", http.NewResponseController(w).SetReadDeadline(time.Unix(7, 0)), below.err)
+		expect.Equal(t, "CloseNotify", w.(http.CloseNotifier).CloseNotify(), (<-chan bool)(below.closed))
+		expect.Is(t, "SetReadDeadline", http.NewResponseController(w).SetReadDeadline(time.Unix(7, 0)), below.err)
 	})).ServeHTTP(below, httptest.NewRequest("GET", "/", nil))
-	check(t, "target of Push", below.target, "/style.css")
-	check(t, "options of Push", below.opts, opts)
-	check(t, "read deadline", below.deadline, time.Unix(7, 0))
+	expect.Equal(t, "target of Push", below.target, "/style.css")
+	expect.Equal(t, "options of Push", below.opts, opts)
+	expect.Equal(t, "read deadline", below.deadline, time.Unix(7, 0))
 }

@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/lazysession/session"
+	"github.com/lazysession/session/internal/expect"
+	"github.com/lazysession/session/internal/fixture"
+	"github.com/lazysession/session/sessiontest"
 	"github.com/lazysession/session/store"
 )
 
@@ -20,26 +23,29 @@ type pinger struct {
 func (p pinger) Ping(ctx context.Context) error { return p.ping(ctx) }
 
 func TestPing(t *testing.T) {
-	s := newSpy()
-	failing := func(context.Context) error { return errStore }
+	s := fixture.NewStore()
+	failing := func(context.Context) error { return fixture.ErrStore }
 	for _, tt := range []struct {
 		name  string
 		store store.Store
-		load  func() error
+		load  error
 		want  error
 	}{
-		{"by a store that can", pinger{s, func(context.Context) error { return nil }}, fail, nil},
-		{"by a store that can, and fails", pinger{s, failing}, nil, errStore},
+		{"by a store that can", pinger{s, func(context.Context) error { return nil }}, fixture.ErrStore, nil},
+		{"by a store that can, and fails", pinger{s, failing}, nil, fixture.ErrStore},
 		{"by a load", s, nil, nil},
 		{"by a load, behind a store that only might", pinger{s, func(context.Context) error { return errors.ErrUnsupported }}, nil, nil},
-		{"by a load that fails", s, fail, errStore},
+		{"by a load that fails", s, fixture.ErrStore, fixture.ErrStore},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s.onLoad = tt.load
-			err := newManagerOn(t, tt.store, nil).Ping(t.Context())
-			checkErr(t, "Ping", err, tt.want)
+			s.Broken.Mend()
+			if tt.load != nil {
+				s.Broken.Fail(tt.load, sessiontest.Load)
+			}
+			err := fixture.NewManagerOn(t, tt.store, nil).Ping(t.Context())
+			expect.Is(t, "Ping", err, tt.want)
 			if tt.want != nil {
-				checkErr(t, "Ping", err, session.ErrUnavailable)
+				expect.Is(t, "Ping", err, session.ErrUnavailable)
 			}
 		})
 	}
@@ -47,15 +53,15 @@ func TestPing(t *testing.T) {
 
 func TestPingEndsWithTheStoreTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hanging := pinger{newSpy(), func(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) }}
-		m := newManagerOn(t, hanging, &session.Config{StoreTimeout: 3 * time.Second})
+		hanging := pinger{fixture.NewStore(), func(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) }}
+		m := fixture.NewManagerOn(t, hanging, &session.Config{StoreTimeout: 3 * time.Second})
 		start := time.Now()
 		err := m.Ping(t.Context())
-		check(t, "waited", time.Since(start), 3*time.Second)
-		checkErr(t, "Ping", err, context.DeadlineExceeded)
-		checkErr(t, "Ping", err, session.ErrUnavailable)
+		expect.Equal(t, "waited", time.Since(start), 3*time.Second)
+		expect.Is(t, "Ping", err, context.DeadlineExceeded)
+		expect.Is(t, "Ping", err, session.ErrUnavailable)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		check(t, "Ping with a context that is done ends", errors.Is(m.Ping(ctx), context.Canceled), true)
+		expect.Equal(t, "Ping with a context that is done ends", errors.Is(m.Ping(ctx), context.Canceled), true)
 	})
 }

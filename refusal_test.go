@@ -18,15 +18,18 @@ import (
 	"time"
 
 	"github.com/lazysession/session"
+	"github.com/lazysession/session/internal/expect"
+	"github.com/lazysession/session/internal/fixture"
+	"github.com/lazysession/session/sessiontest"
 )
 
 // refusing returns a handler that changes its session and then does what a test wants. The store refuses the commit.
-func refusing(t *testing.T, cfg *session.Config, next http.HandlerFunc) (http.Handler, *spy) {
+func refusing(t *testing.T, cfg *session.Config, next http.HandlerFunc) (http.Handler, *fixture.Store) {
 	t.Helper()
-	m, s := newManager(t, cfg)
-	s.onCommit = fail
+	m, s := fixture.NewManager(t, cfg)
+	s.Broken.Fail(fixture.ErrStore, sessiontest.Commit)
 	return m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		must(t, color.Set(r.Context(), "red"))
+		expect.OK(t, fixture.Color.Set(r.Context(), "red"))
 		next(w, r)
 	})), s
 }
@@ -34,15 +37,15 @@ func refusing(t *testing.T, cfg *session.Config, next http.HandlerFunc) (http.Ha
 // wantRefusal checks that a response is the standard answer, complete and with its length.
 func wantRefusal(t *testing.T, resp *http.Response, body string) {
 	t.Helper()
-	check(t, "status", resp.StatusCode, http.StatusServiceUnavailable)
-	check(t, "body", body, "Sessions are unavailable. Nothing may have been saved. Try again.\n")
-	check(t, "Content-Length", resp.ContentLength, int64(len(body)))
+	expect.Equal(t, "status", resp.StatusCode, http.StatusServiceUnavailable)
+	expect.Equal(t, "body", body, "Sessions are unavailable. Nothing may have been saved. Try again.\n")
+	expect.Equal(t, "Content-Length", resp.ContentLength, int64(len(body)))
 }
 
 // A proxy inside takes a write that fails for a reason to abort: the client gets the answer all the same, and goes on
 // with the connection.
 func TestRefusalBehindAProxy(t *testing.T) {
-	onBothProtocols(t, func(t *testing.T, proto string) {
+	fixture.OnBothProtocols(t, func(t *testing.T, proto string) {
 		upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			for range 100 {
 				fmt.Fprintln(w, strings.Repeat("saved", 1000))
@@ -50,19 +53,19 @@ func TestRefusalBehindAProxy(t *testing.T) {
 		}))
 		t.Cleanup(upstream.Close)
 		target, err := url.Parse(upstream.URL)
-		must(t, err)
+		expect.OK(t, err)
 		proxy := httputil.NewSingleHostReverseProxy(target)
 		proxy.ErrorLog = log.New(io.Discard, "", 0)
 		proxy.FlushInterval = -1
 		h, _ := refusing(t, nil, proxy.ServeHTTP)
 		var connections atomic.Int64
-		srv, browser := startServer(t, proto, h)
+		srv, browser := fixture.StartServer(t, proto, h)
 		browser.Transport.(*http.Transport).DialContext = counting(&connections, browser.Transport.(*http.Transport).DialContext)
 		for range 3 {
-			resp, body := fetch(t, browser, srv.URL)
+			resp, body := fixture.Fetch(t, browser, srv.URL)
 			wantRefusal(t, resp, body)
 		}
-		check(t, "connections", connections.Load(), 1)
+		expect.Equal(t, "connections", connections.Load(), 1)
 	})
 }
 
@@ -83,17 +86,17 @@ func TestRefusalOfAStreamingHandler(t *testing.T) {
 				begin.do(w)
 				<-answered
 			})
-			srv, browser := startServer(t, http1, h)
+			srv, browser := fixture.StartServer(t, fixture.HTTP1, h)
 			r, err := http.NewRequest("GET", srv.URL, nil)
-			must(t, err)
+			expect.OK(t, err)
 			resp, err := browser.Do(r)
 			if err != nil {
 				t.Fatal(err)
 			}
 			body, err := io.ReadAll(resp.Body)
-			must(t, err)
+			expect.OK(t, err)
 			wantRefusal(t, resp, string(body))
-			check(t, "Content-Type", resp.Header.Get("Content-Type"), "text/plain; charset=utf-8")
+			expect.Equal(t, "Content-Type", resp.Header.Get("Content-Type"), "text/plain; charset=utf-8")
 			close(answered)
 		})
 	}
@@ -121,11 +124,11 @@ func TestRefusedHandlerThatStreamsOnIsLeft(t *testing.T) {
 			mux := http.NewServeMux()
 			mux.Handle("/stream", h)
 			mux.HandleFunc("/next", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Context().Err()) })
-			srv, browser := startServer(t, http1, mux)
-			resp, body := fetch(t, browser, srv.URL+"/stream")
+			srv, browser := fixture.StartServer(t, fixture.HTTP1, mux)
+			resp, body := fixture.Fetch(t, browser, srv.URL+"/stream")
 			wantRefusal(t, resp, body)
-			_, body = fetch(t, browser, srv.URL+"/next")
-			check(t, "context of the next request", body, "<nil>")
+			_, body = fixture.Fetch(t, browser, srv.URL+"/next")
+			expect.Equal(t, "context of the next request", body, "<nil>")
 			<-stopped
 		})
 	}
@@ -138,8 +141,8 @@ func TestPanicAfterARefusalPasses(t *testing.T) {
 		panic("boom")
 	})
 	w := httptest.NewRecorder()
-	check(t, "panic", caught(func() { h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil)) }), any("boom"))
-	check(t, "status", w.Code, http.StatusServiceUnavailable)
+	expect.Equal(t, "panic", expect.Panic(func() { h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil)) }), any("boom"))
+	expect.Equal(t, "status", w.Code, http.StatusServiceUnavailable)
 }
 
 // What stood in the header before the handler stays, what the handler has set goes, however it is spelled.
@@ -178,7 +181,7 @@ func TestHeaderOfARefusedResponse(t *testing.T) {
 	want["X-Content-Type-Options"] = []string{"nosniff"}
 	want["Retry-After"] = []string{"2"}
 	for name := range want {
-		checkLines(t, name, w.Result().Header[name], headerLines(want[name]))
+		expect.Lines(t, name, w.Result().Header[name], []string(want[name]))
 	}
 	for name := range w.Result().Header {
 		if want[name] == nil {
@@ -200,14 +203,14 @@ func TestRefusalUnderCompression(t *testing.T) {
 	})
 	w := httptest.NewRecorder()
 	compress(h).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
-	check(t, "Content-Encoding", w.Header().Get("Content-Encoding"), "gzip")
+	expect.Equal(t, "Content-Encoding", w.Header().Get("Content-Encoding"), "gzip")
 	zipped, err := gzip.NewReader(w.Body)
 	if err != nil {
 		t.Fatalf("the body is no gzip: %v", err)
 	}
 	body, err := io.ReadAll(zipped)
-	must(t, err)
-	check(t, "body", string(body), "Sessions are unavailable. Nothing may have been saved. Try again.\n")
+	expect.OK(t, err)
+	expect.Equal(t, "body", string(body), "Sessions are unavailable. Nothing may have been saved. Try again.\n")
 }
 
 // compress is compression as gorilla/handlers does it: the header is set before the handler runs.
@@ -233,30 +236,30 @@ func (c *compressed) Write(b []byte) (int, error) { return c.zip.Write(b) }
 
 // The cookie of a Manager further in is its visitor's only way back in.
 func TestRefusalKeepsTheCookieOfAnInnerManager(t *testing.T) {
-	outer, s := newManager(t, nil)
-	middle := newManagerOn(t, newSpy(), &session.Config{Cookie: session.Cookie{Name: "middle"}})
-	inner := newManagerOn(t, newSpy(), &session.Config{Cookie: session.Cookie{Name: "inner"}})
+	outer, s := fixture.NewManager(t, nil)
+	middle := fixture.NewManagerOn(t, fixture.NewStore(), &session.Config{Cookie: session.Cookie{Name: "middle"}})
+	inner := fixture.NewManagerOn(t, fixture.NewStore(), &session.Config{Cookie: session.Cookie{Name: "inner"}})
 	page := func(w http.ResponseWriter, r *http.Request) {
-		must(t, user.Set(r.Context(), "ann"))
-		must(t, inner.Session(r.Context()).Renew())
-		must(t, outer.Session(r.Context()).SetOwner("ann"))
+		expect.OK(t, fixture.User.Set(r.Context(), "ann"))
+		expect.OK(t, inner.Session(r.Context()).Renew())
+		expect.OK(t, outer.Session(r.Context()).SetOwner("ann"))
 		w.Header().Add("Set-Cookie", "saved=1")
 		fmt.Fprint(w, "saved")
 	}
-	c := newClient(outer.Handler(middle.Handler(inner.Handler(http.HandlerFunc(page)))))
-	c.get("/")
-	s.onCommit = fail
-	w := c.get("/")
-	check(t, "status", w.Code, http.StatusServiceUnavailable)
+	c := sessiontest.NewClient(outer.Handler(middle.Handler(inner.Handler(http.HandlerFunc(page)))))
+	c.Get("/")
+	s.Broken.Fail(fixture.ErrStore, sessiontest.Commit)
+	w := c.Get("/")
+	expect.Equal(t, "status", w.Code, http.StatusServiceUnavailable)
 	var names []string
 	for _, cookie := range w.Result().Cookies() {
 		names = append(names, cookie.Name)
 	}
-	check(t, "cookies", strings.Join(names, " "), "inner")
-	c.handler = inner.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		wantValue(t, r.Context(), user, "ann")
-	}))
-	check(t, "status after it", c.get("/").Code, http.StatusOK)
+	expect.Equal(t, "cookies", strings.Join(names, " "), "inner")
+	c = c.On(inner.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		fixture.Holds(t, r.Context(), fixture.User, "ann")
+	})))
+	expect.Equal(t, "status after it", c.Get("/").Code, http.StatusOK)
 }
 
 // OnError that panics leaves the standard answer, also where a recoverer inside swallows the panic.
@@ -269,7 +272,7 @@ func TestOnErrorThatPanics(t *testing.T) {
 		}}, func(w http.ResponseWriter, r *http.Request) {
 			defer func() {
 				if recovers {
-					check(t, "panic inside", recover(), any("template"))
+					expect.Equal(t, "panic inside", recover(), any("template"))
 					w.WriteHeader(http.StatusInternalServerError)
 				}
 			}()
@@ -280,7 +283,7 @@ func TestOnErrorThatPanics(t *testing.T) {
 		if recovers {
 			want = nil
 		}
-		check(t, "panic", caught(func() { h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil)) }), want)
+		expect.Equal(t, "panic", expect.Panic(func() { h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil)) }), want)
 		wantRefusal(t, w.Result(), w.Body.String())
 	}
 }
@@ -305,8 +308,8 @@ func TestOnErrorAnswers(t *testing.T) {
 				func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "saved") })
 			w := httptest.NewRecorder()
 			h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
-			check(t, "status", w.Code, tt.status)
-			check(t, "Content-Length", w.Header().Get("Content-Length"), tt.length)
+			expect.Equal(t, "status", w.Code, tt.status)
+			expect.Equal(t, "Content-Length", w.Header().Get("Content-Length"), tt.length)
 		})
 	}
 }
@@ -314,49 +317,49 @@ func TestOnErrorAnswers(t *testing.T) {
 // net/http panics at such a status. Nothing is committed for it.
 func TestInvalidStatusCommitsNothing(t *testing.T) {
 	for _, status := range []int{0, 99, 1000, -1} {
-		m, s := newManager(t, nil)
-		c := newVisitorWith(t, m, "red")
-		s.take()
-		panicked := caught(func() {
-			c.use(func(w http.ResponseWriter, r *http.Request) {
-				must(t, color.Set(r.Context(), "blue"))
+		m, s := fixture.NewManager(t, nil)
+		c := fixture.NewVisitorWith(t, m, "red")
+		s.Take()
+		panicked := expect.Panic(func() {
+			c.Meet(func(w http.ResponseWriter, r *http.Request) {
+				expect.OK(t, fixture.Color.Set(r.Context(), "blue"))
 				w.WriteHeader(status)
-			}, m).get("/")
+			}).Get("/")
 		})
-		check(t, fmt.Sprint("status ", status, " panics"), panicked != nil, true)
-		check(t, "store calls", s.take(), calls{loads: 1})
-		check(t, "color", colorOf(t, c, m), "red")
+		expect.Equal(t, fmt.Sprint("status ", status, " panics"), panicked != nil, true)
+		expect.Equal(t, "store calls", s.Take(), fixture.Calls{Loads: 1})
+		expect.Equal(t, "color", c.Color(), "red")
 	}
 }
 
 // After a refusal the session takes no changes: nothing would say what has become of them.
 func TestNothingIsCommittedAfterARefusal(t *testing.T) {
-	m, s := newManager(t, nil)
-	c := newVisitorWith(t, m, "red")
-	c.use(func(w http.ResponseWriter, r *http.Request) {
-		must(t, color.Set(r.Context(), "blue"))
-		s.onCommit = fail
+	m, s := fixture.NewManager(t, nil)
+	c := fixture.NewVisitorWith(t, m, "red")
+	c.Meet(func(w http.ResponseWriter, r *http.Request) {
+		expect.OK(t, fixture.Color.Set(r.Context(), "blue"))
+		s.Broken.Fail(fixture.ErrStore, sessiontest.Commit)
 		if err := http.NewResponseController(w).Flush(); err == nil {
 			t.Error("Flush: got no error")
 		}
-		s.onCommit = nil
+		s.Broken.Mend()
 		session := session.FromContext(r.Context())
 		for name, err := range map[string]error{
-			"Set": color.Set(r.Context(), "green"), "SetOwner": session.SetOwner("ann"), "Commit": session.Commit(r.Context()),
+			"Set": fixture.Color.Set(r.Context(), "green"), "SetOwner": session.SetOwner("ann"), "Commit": session.Commit(r.Context()),
 			"Reload": session.Reload(r.Context()), "End": session.End(),
 		} {
-			checkErr(t, name, err, errStore)
+			expect.Is(t, name, err, fixture.ErrStore)
 		}
-	}, m).get("/")
-	check(t, "color", colorOf(t, c, m), "red")
+	}).Get("/")
+	expect.Equal(t, "color", c.Color(), "red")
 }
 
 // A Carrier that logs with its request's context, by a log handler that asks for the session, would wait for the lock.
 func TestCarrierMayLog(t *testing.T) {
 	logger := slog.New(contextLogger{slog.DiscardHandler})
-	m, _ := newManager(t, &session.Config{Logger: logger, Carrier: loggingCarrier{session.BearerHeader(), logger}})
-	v := &visitor{t: t, m: m}
-	v.visit(func(ctx context.Context) { must(t, user.Set(ctx, "ann")) })
+	m, _ := fixture.NewManager(t, &session.Config{Logger: logger, Carrier: loggingCarrier{session.BearerHeader(), logger}})
+	v := fixture.NewVisitor(t, m)
+	v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
 }
 
 type loggingCarrier struct {
@@ -384,37 +387,37 @@ type dialer = func(ctx context.Context, network, addr string) (net.Conn, error)
 
 // Nothing of a refused response is left for the next one, which has headers from outside as well.
 func TestResponseAfterARefusal(t *testing.T) {
-	m, s := newManager(t, nil)
+	m, s := fixture.NewManager(t, nil)
 	h := m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		must(t, color.Set(r.Context(), "red"))
+		expect.OK(t, fixture.Color.Set(r.Context(), "red"))
 		fmt.Fprint(w, "saved")
 		fmt.Fprint(w, " and said")
 	}))
 	for i := range 50 {
-		s.onCommit = nil
+		s.Broken.Mend()
 		if i%2 == 0 {
-			s.onCommit = fail
+			s.Broken.Fail(fixture.ErrStore, sessiontest.Commit)
 		}
 		w := httptest.NewRecorder()
 		w.Header().Set("X-Request-Id", fmt.Sprint(i))
 		h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
-		check(t, "status", w.Code, map[bool]int{true: 503, false: 200}[i%2 == 0])
-		check(t, "X-Request-Id", w.Header().Get("X-Request-Id"), fmt.Sprint(i))
-		check(t, "said", strings.Contains(w.Body.String(), "said"), i%2 == 1)
+		expect.Equal(t, "status", w.Code, map[bool]int{true: 503, false: 200}[i%2 == 0])
+		expect.Equal(t, "X-Request-Id", w.Header().Get("X-Request-Id"), fmt.Sprint(i))
+		expect.Equal(t, "said", strings.Contains(w.Body.String(), "said"), i%2 == 1)
 	}
 }
 
 // A store that has just failed is not asked to note that the session was used.
 func TestRefusedRequestDoesNotTouch(t *testing.T) {
-	m, s := newManager(t, nil)
-	c := newVisitorWith(t, m, "red")
-	s.advance(15 * time.Minute)
-	s.take()
-	c.use(func(w http.ResponseWriter, r *http.Request) {
-		user.Sub("").Get(r.Context()) // fails
-		color.Get(r.Context())
+	m, s := fixture.NewManager(t, nil)
+	c := fixture.NewVisitorWith(t, m, "red")
+	s.Clock.Advance(15 * time.Minute)
+	s.Take()
+	c.Meet(func(w http.ResponseWriter, r *http.Request) {
+		fixture.User.Sub("").Get(r.Context()) // fails
+		fixture.Color.Get(r.Context())
 		fmt.Fprint(w, "hello")
-		color.Get(r.Context())
-	}, m).get("/")
-	check(t, "store calls", s.take(), calls{loads: 1})
+		fixture.Color.Get(r.Context())
+	}).Get("/")
+	expect.Equal(t, "store calls", s.Take(), fixture.Calls{Loads: 1})
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/lazysession/session"
+	"github.com/lazysession/session/internal/expect"
+	"github.com/lazysession/session/internal/fixture"
 	"github.com/lazysession/session/store/mem"
 )
 
@@ -30,66 +32,66 @@ func TestRemember(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				m, _ := newManager(t, nil) // on a store that needs no sweeping
-				v := &visitor{t: t, m: m}
+				m, _ := fixture.NewManager(t, nil) // on a store that needs no sweeping
+				v := fixture.NewVisitor(t, m)
 				if tt.age > 0 || tt.before != nil {
-					v.visit(func(ctx context.Context) { must(t, user.Set(ctx, "ann")) })
+					v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
 				}
 				if tt.before != nil {
-					v.visit(func(ctx context.Context) { must(t, tt.before(session.FromContext(ctx))) })
+					v.Visit(func(ctx context.Context) { expect.OK(t, tt.before(session.FromContext(ctx))) })
 				}
 				for slept := time.Duration(0); slept < tt.age; slept += 20 * time.Minute {
 					time.Sleep(min(20*time.Minute, tt.age-slept))
 					if tt.visited {
-						v.visit(func(ctx context.Context) { wantValue(t, ctx, user, "ann") })
+						v.Visit(func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "ann") })
 					}
 				}
-				res := v.visit(func(ctx context.Context) {
-					must(t, user.Set(ctx, "ann"))
-					must(t, session.FromContext(ctx).Remember(30*day))
+				res := v.Visit(func(ctx context.Context) {
+					expect.OK(t, fixture.User.Set(ctx, "ann"))
+					expect.OK(t, session.FromContext(ctx).Remember(30*day))
 				})
 				if len(res.Cookies()) != 1 || res.Cookies()[0].MaxAge != int((30*day).Seconds()) {
 					t.Errorf("cookies: got %v, want one for 30 days", res.Cookies())
 				}
 				time.Sleep(30*day - time.Second)
-				v.clone().visit(func(ctx context.Context) { wantValue(t, ctx, user, "ann") })
+				v.Clone().Visit(func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "ann") })
 				time.Sleep(2 * time.Second)
-				v.clone().visit(func(ctx context.Context) { wantValue(t, ctx, user, "") })
+				v.Clone().Visit(func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "") })
 			})
 		})
 	}
 }
 
 func TestRememberRefuses(t *testing.T) {
-	v := newVisitor(t, nil)
+	v := fixture.FirstVisitor(t, nil)
 	for _, d := range []time.Duration{0, -day, 101 * 365 * day} {
-		v.visit(func(ctx context.Context) {
+		v.Visit(func(ctx context.Context) {
 			if session.FromContext(ctx).Remember(d) == nil {
 				t.Errorf("Remember(%v): got no error", d)
 			}
 		})
 	}
-	must(t, noCookie(v))
-	v.visit(func(ctx context.Context) { must(t, user.Set(ctx, "ann")) })
-	v.stream(func(ctx context.Context, begin func()) {
+	expect.OK(t, noCookie(v))
+	v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
+	v.Stream(func(ctx context.Context, begin func()) {
 		begin()
-		checkErr(t, "Remember after the response began", session.FromContext(ctx).Remember(day), session.ErrTooLate)
+		expect.Is(t, "Remember after the response began", session.FromContext(ctx).Remember(day), session.ErrTooLate)
 		info, err := session.FromContext(ctx).Info()
-		must(t, err)
-		check(t, "idle timeout", info.IdleTimeout, 30*time.Minute)
+		expect.OK(t, err)
+		expect.Equal(t, "idle timeout", info.IdleTimeout, 30*time.Minute)
 	})
-	v.visit(func(ctx context.Context) { must(t, session.FromContext(ctx).End()) })
-	v.visit(func(ctx context.Context) {
+	v.Visit(func(ctx context.Context) { expect.OK(t, session.FromContext(ctx).End()) })
+	v.Visit(func(ctx context.Context) {
 		s := session.FromContext(ctx)
-		must(t, errors.Join(s.Remember(100*365*day), s.Commit(ctx), s.Remember(100*365*day), s.Commit(ctx)))
+		expect.OK(t, errors.Join(s.Remember(100*365*day), s.Commit(ctx), s.Remember(100*365*day), s.Commit(ctx)))
 		info, err := s.Info()
-		must(t, err)
-		check(t, "lifetime", info.Lifetime, 100*365*day)
+		expect.OK(t, err)
+		expect.Equal(t, "lifetime", info.Lifetime, 100*365*day)
 	})
 }
 
-func noCookie(v *visitor) error {
-	if v.cookie != nil {
+func noCookie(v *fixture.Visitor) error {
+	if v.Cookie() != nil {
 		return errors.New("a session was made")
 	}
 	return nil
@@ -111,16 +113,16 @@ func TestNewTellsOfAnIdleTimeoutBeyondTheLifetime(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			m, err := session.New(mem.New(nil), &session.Config{IdleTimeout: tt.idle, Lifetime: tt.lifetime})
 			if tt.says != "" {
-				wantText(t, err, tt.says)
+				expect.Text(t, err, tt.says)
 				return
 			}
-			must(t, err)
+			expect.OK(t, err)
 			defer m.Close()
 			s, err := m.Create(t.Context())
-			must(t, err)
+			expect.OK(t, err)
 			info, err := s.Info()
-			must(t, err)
-			check(t, "idle timeout", info.IdleTimeout, tt.wantIdle)
+			expect.OK(t, err)
+			expect.Equal(t, "idle timeout", info.IdleTimeout, tt.wantIdle)
 		})
 	}
 }

@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"github.com/lazysession/session"
+	"github.com/lazysession/session/internal/expect"
+	"github.com/lazysession/session/internal/fixture"
+	"github.com/lazysession/session/sessiontest"
 	"github.com/lazysession/session/store"
 )
 
@@ -22,27 +25,27 @@ func TestLostReplyOfARenewal(t *testing.T) {
 	}{
 		{"applied, found by its new token", true, nil, 200, true, "bob"},
 		{"not applied: the old token lives", false, nil, 503, false, "ann"},
-		{"applied, and the load fails", true, errStore, 503, true, "bob"},
-		{"not applied, and the load fails: the visitor logs in again", false, errStore, 503, true, ""},
+		{"applied, and the load fails", true, fixture.ErrStore, 503, true, "bob"},
+		{"not applied, and the load fails: the visitor logs in again", false, fixture.ErrStore, 503, true, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			m, s := newManager(t, nil)
-			v := &visitor{t: t, m: m}
-			v.visit(func(ctx context.Context) { must(t, user.Set(ctx, "ann")) })
+			m, s := fixture.NewManager(t, nil)
+			v := fixture.NewVisitor(t, m)
+			v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
 			lossy := &losesReply{Store: s.Store, applies: tt.applied, thenLoad: tt.load}
-			s.take()
-			res := v.visit(func(ctx context.Context) {
-				must(t, session.FromContext(ctx).Renew())
-				must(t, user.Set(ctx, "bob"))
+			s.Take()
+			res := v.Visit(func(ctx context.Context) {
+				expect.OK(t, session.FromContext(ctx).Renew())
+				expect.OK(t, fixture.User.Set(ctx, "bob"))
 				s.Store = lossy
 			})
 			s.Store = lossy.Store
-			check(t, "status", res.StatusCode, tt.status)
-			check(t, "cookies", len(res.Cookies()) == 1, tt.cookie)
-			check(t, "store calls", s.take(), calls{loads: 2, commits: 1})
-			v.visit(func(ctx context.Context) { wantValue(t, ctx, user, tt.after) })
-			v.visit(func(ctx context.Context) { must(t, user.Set(ctx, "carol")) })
-			v.visit(func(ctx context.Context) { wantValue(t, ctx, user, "carol") })
+			expect.Equal(t, "status", res.StatusCode, tt.status)
+			expect.Equal(t, "cookies", len(res.Cookies()) == 1, tt.cookie)
+			expect.Equal(t, "store calls", s.Take(), fixture.Calls{Loads: 2, Commits: 1})
+			v.Visit(func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, tt.after) })
+			v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "carol")) })
+			v.Visit(func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "carol") })
 		})
 	}
 }
@@ -76,29 +79,29 @@ func (s *losesReply) Load(ctx context.Context, token store.Token) (*store.Record
 // A handler that commits by itself may reload, and goes on with the token that turns out to be live.
 func TestReloadAfterALostRenewal(t *testing.T) {
 	for _, applied := range []bool{true, false} {
-		m, s := newManager(t, nil)
-		v := &visitor{t: t, m: m}
-		v.visit(func(ctx context.Context) { must(t, user.Set(ctx, "ann")) })
-		lossy := &losesReply{Store: s.Store, applies: applied, thenLoad: errStore}
-		res := v.visit(func(ctx context.Context) {
+		m, s := fixture.NewManager(t, nil)
+		v := fixture.NewVisitor(t, m)
+		v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
+		lossy := &losesReply{Store: s.Store, applies: applied, thenLoad: fixture.ErrStore}
+		res := v.Visit(func(ctx context.Context) {
 			request := session.FromContext(ctx)
-			must(t, request.Renew())
-			must(t, user.Set(ctx, "bob"))
+			expect.OK(t, request.Renew())
+			expect.OK(t, fixture.User.Set(ctx, "bob"))
 			s.Store = lossy
-			checkErr(t, "Commit", request.Commit(ctx), session.ErrUnavailable)
-			checkErr(t, "Reload while loads fail", request.Reload(ctx), session.ErrUnavailable)
+			expect.Is(t, "Commit", request.Commit(ctx), session.ErrUnavailable)
+			expect.Is(t, "Reload while loads fail", request.Reload(ctx), session.ErrUnavailable)
 			s.Store = lossy.Store
-			must(t, request.Reload(ctx))
-			wantValue(t, ctx, user, map[bool]string{true: "bob", false: "ann"}[applied])
+			expect.OK(t, request.Reload(ctx))
+			fixture.Holds(t, ctx, fixture.User, map[bool]string{true: "bob", false: "ann"}[applied])
 			if !applied {
-				must(t, request.Renew())
-				must(t, user.Set(ctx, "bob"))
-				must(t, request.Commit(ctx))
+				expect.OK(t, request.Renew())
+				expect.OK(t, fixture.User.Set(ctx, "bob"))
+				expect.OK(t, request.Commit(ctx))
 			}
 		})
-		check(t, "status", res.StatusCode, http.StatusOK)
-		check(t, "cookies", len(res.Cookies()), 1)
-		v.visit(func(ctx context.Context) { wantValue(t, ctx, user, "bob") })
+		expect.Equal(t, "status", res.StatusCode, http.StatusOK)
+		expect.Equal(t, "cookies", len(res.Cookies()), 1)
+		v.Visit(func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "bob") })
 	}
 }
 
@@ -113,56 +116,56 @@ func TestEndedMeanwhileIsNotBroughtBack(t *testing.T) {
 		{"Renew", func(_ context.Context, s *session.Session) error { return s.Renew() }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			m, _ := newManager(t, nil)
-			v := &visitor{t: t, m: m}
-			v.visit(func(ctx context.Context) { must(t, user.Set(ctx, "ann")) })
+			m, _ := fixture.NewManager(t, nil)
+			v := fixture.NewVisitor(t, m)
+			v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
 			for _, ends := range []bool{false, true} {
-				res := v.clone().visit(func(ctx context.Context) {
+				res := v.Clone().Visit(func(ctx context.Context) {
 					request := session.FromContext(ctx)
-					must(t, tt.do(ctx, request))
-					_, err := user.Update(ctx, func(string) (string, error) { return "bob", nil })
-					must(t, err)
+					expect.OK(t, tt.do(ctx, request))
+					_, err := fixture.User.Update(ctx, func(string) (string, error) { return "bob", nil })
+					expect.OK(t, err)
 					if ends {
-						must(t, m.End(ctx, request.ID()))
+						expect.OK(t, m.End(ctx, request.ID()))
 					} else {
 						token, err := request.Token()
-						must(t, err)
-						v.cookie = &http.Cookie{Name: v.cookie.Name, Value: token}
+						expect.OK(t, err)
+						v.Receive(&http.Cookie{Name: v.Cookie().Name, Value: token})
 					}
 				})
-				check(t, "status", res.StatusCode, http.StatusOK)
-				check(t, "cookies", len(res.Cookies()), map[bool]int{false: 1, true: 0}[ends])
+				expect.Equal(t, "status", res.StatusCode, http.StatusOK)
+				expect.Equal(t, "cookies", len(res.Cookies()), map[bool]int{false: 1, true: 0}[ends])
 			}
 		})
 	}
 	t.Run("a store that does not answer keeps the visitor in", func(t *testing.T) {
-		m, s := newManager(t, nil)
-		v := &visitor{t: t, m: m}
-		v.visit(func(ctx context.Context) { must(t, user.Set(ctx, "ann")) })
-		res := v.visit(func(ctx context.Context) {
-			must(t, session.FromContext(ctx).Renew())
-			must(t, session.FromContext(ctx).Commit(ctx))
-			s.onLoad = fail
+		m, s := fixture.NewManager(t, nil)
+		v := fixture.NewVisitor(t, m)
+		v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
+		res := v.Visit(func(ctx context.Context) {
+			expect.OK(t, session.FromContext(ctx).Renew())
+			expect.OK(t, session.FromContext(ctx).Commit(ctx))
+			s.Broken.Fail(fixture.ErrStore, sessiontest.Load)
 		})
-		s.onLoad = nil
-		check(t, "cookies", len(res.Cookies()), 1)
-		v.visit(func(ctx context.Context) { wantValue(t, ctx, user, "ann") })
+		s.Broken.Mend()
+		expect.Equal(t, "cookies", len(res.Cookies()), 1)
+		v.Visit(func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "ann") })
 	})
 }
 
 // A login that shortens the idle time of an old session does not end it: the new time counts from now.
 func TestShorterIdleTimeoutCountsFromNow(t *testing.T) {
-	m, s := newManager(t, &session.Config{IdleTimeout: 24 * time.Hour})
-	v := &visitor{t: t, m: m}
-	v.visit(func(ctx context.Context) { must(t, user.Set(ctx, "ann")) })
-	s.advance(time.Hour)
-	v.visit(func(ctx context.Context) {
-		must(t, session.FromContext(ctx).Renew())
-		must(t, session.FromContext(ctx).SetIdleTimeout(15*time.Minute))
+	m, s := fixture.NewManager(t, &session.Config{IdleTimeout: 24 * time.Hour})
+	v := fixture.NewVisitor(t, m)
+	v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
+	s.Clock.Advance(time.Hour)
+	v.Visit(func(ctx context.Context) {
+		expect.OK(t, session.FromContext(ctx).Renew())
+		expect.OK(t, session.FromContext(ctx).SetIdleTimeout(15*time.Minute))
 	})
-	v.visit(func(ctx context.Context) { wantValue(t, ctx, user, "ann") })
-	s.advance(14 * time.Minute)
-	v.visit(func(ctx context.Context) { wantValue(t, ctx, user, "ann") })
-	s.advance(16 * time.Minute)
-	v.visit(func(ctx context.Context) { wantValue(t, ctx, user, "") })
+	v.Visit(func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "ann") })
+	s.Clock.Advance(14 * time.Minute)
+	v.Visit(func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "ann") })
+	s.Clock.Advance(16 * time.Minute)
+	v.Visit(func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "") })
 }

@@ -7,75 +7,20 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log"
 	"net/http"
-	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/http/httptrace"
 	"net/textproto"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/lazysession/session"
+	"github.com/lazysession/session/internal/expect"
+	"github.com/lazysession/session/internal/fixture"
+	"github.com/lazysession/session/sessiontest"
 	"github.com/lazysession/session/store"
 )
-
-// startServer starts a TLS server of HTTP/1.1 or HTTP/2 and returns it with a browser that keeps cookies. The test does
-// not end before its handlers: net/http recovers the panic of a handler that fails a test that is over, and the failure
-// would be lost or, as a data race, be found in the next test.
-func startServer(t *testing.T, proto string, h http.Handler) (*httptest.Server, *http.Client) {
-	t.Helper()
-	var open sync.RWMutex
-	t.Cleanup(open.Lock) // waits for those inside; later ones find it shut
-	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if open.TryRLock() {
-			defer open.RUnlock()
-			h.ServeHTTP(w, r)
-		}
-	}))
-	srv.EnableHTTP2 = proto == http2
-	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
-	srv.StartTLS()
-	t.Cleanup(srv.Close)
-	browser := srv.Client()
-	browser.Timeout = 20 * time.Second  // a test that hangs should say where
-	browser.Jar, _ = cookiejar.New(nil) // never fails
-	return srv, browser
-}
-
-const (
-	http1 = "HTTP/1.1"
-	http2 = "HTTP/2.0"
-)
-
-// onBothProtocols runs a test on a server of each.
-func onBothProtocols(t *testing.T, test func(t *testing.T, proto string)) {
-	for _, proto := range []string{http1, http2} {
-		t.Run(strings.ReplaceAll(proto, "/", ""), func(t *testing.T) { test(t, proto) })
-	}
-}
-
-// fetch returns a response with its body read.
-func fetch(t *testing.T, browser *http.Client, url string) (*http.Response, string) {
-	t.Helper()
-	r, err := http.NewRequest("GET", url, nil)
-	must(t, err)
-	return roundTrip(t, browser, r)
-}
-
-func roundTrip(t *testing.T, browser *http.Client, r *http.Request) (*http.Response, string) {
-	t.Helper()
-	resp, err := browser.Do(r)
-	if err != nil {
-		t.Fatalf("%s %s: %v", r.Method, r.URL.Path, err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	must(t, err)
-	return resp, string(body)
-}
 
 // beginnings are the ways in which a handler begins its response.
 var beginnings = []struct {
@@ -127,12 +72,12 @@ var beginnings = []struct {
 func TestCommitBeforeFirstByte(t *testing.T) {
 	for _, begin := range beginnings {
 		t.Run(begin.name, func(t *testing.T) {
-			m, s := newManager(t, nil)
+			m, s := fixture.NewManager(t, nil)
 			b := newBase()
-			s.onCommit = func() error { b.note("commit"); return nil }
+			s.OnCommit = func() error { b.note("commit"); return nil }
 			m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				must(t, color.Set(r.Context(), "red"))
-				must(t, begin.do(t, w, r))
+				expect.OK(t, fixture.Color.Set(r.Context(), "red"))
+				expect.OK(t, begin.do(t, w, r))
 			})).ServeHTTP(combinations(b)["FHRC"], httptest.NewRequest("GET", "/", nil))
 			if first := cmp.Or(b.log...); first != "commit" {
 				t.Errorf("first call: got %q of %q, want the commit", first, b.log)
@@ -142,22 +87,22 @@ func TestCommitBeforeFirstByte(t *testing.T) {
 }
 
 func TestRedirectSeesTheWrite(t *testing.T) {
-	onBothProtocols(t, func(t *testing.T, proto string) {
-		m, _ := newManager(t, nil)
+	fixture.OnBothProtocols(t, func(t *testing.T, proto string) {
+		m, _ := fixture.NewManager(t, nil)
 		mux := http.NewServeMux()
 		mux.HandleFunc("/set/{color}", func(w http.ResponseWriter, r *http.Request) {
-			must(t, color.Set(r.Context(), r.PathValue("color")))
+			expect.OK(t, fixture.Color.Set(r.Context(), r.PathValue("color")))
 			http.Redirect(w, r, "/get", http.StatusSeeOther)
 		})
 		mux.HandleFunc("/get", func(w http.ResponseWriter, r *http.Request) {
-			text, err := color.Get(r.Context())
+			text, err := fixture.Color.Get(r.Context())
 			fmt.Fprint(w, text, err)
 		})
-		srv, browser := startServer(t, proto, m.Handler(mux))
+		srv, browser := fixture.StartServer(t, proto, m.Handler(mux))
 		for _, text := range []string{"red", "green", "blue"} {
-			resp, body := fetch(t, browser, srv.URL+"/set/"+text)
-			check(t, "protocol", resp.Proto, proto)
-			check(t, "color after the redirect", body, text+"<nil>")
+			resp, body := fixture.Fetch(t, browser, srv.URL+"/set/"+text)
+			expect.Equal(t, "protocol", resp.Proto, proto)
+			expect.Equal(t, "color after the redirect", body, text+"<nil>")
 		}
 	})
 }
@@ -167,58 +112,58 @@ func TestStoreCallsOfARequest(t *testing.T) {
 	tests := []struct {
 		name      string
 		do        handler
-		anonymous calls // of a visitor without a session
-		known     calls // of one with a session
+		anonymous fixture.Calls // of a visitor without a session
+		known     fixture.Calls // of one with a session
 	}{
-		{"nothing", func(*testing.T, http.ResponseWriter, *http.Request) {}, calls{}, calls{}},
-		{"only output", func(t *testing.T, w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "hello") }, calls{}, calls{}},
-		{"FromContext", func(t *testing.T, w http.ResponseWriter, r *http.Request) { session.FromContext(r.Context()) }, calls{}, calls{}},
+		{"nothing", func(*testing.T, http.ResponseWriter, *http.Request) {}, fixture.Calls{}, fixture.Calls{}},
+		{"only output", func(t *testing.T, w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "hello") }, fixture.Calls{}, fixture.Calls{}},
+		{"FromContext", func(t *testing.T, w http.ResponseWriter, r *http.Request) { session.FromContext(r.Context()) }, fixture.Calls{}, fixture.Calls{}},
 		{"reads", func(t *testing.T, w http.ResponseWriter, r *http.Request) {
-			color.Get(r.Context())
-			visits.Get(r.Context())
+			fixture.Color.Get(r.Context())
+			fixture.Visits.Get(r.Context())
 			session.FromContext(r.Context()).Names()
 			fmt.Fprint(w, "hello")
-		}, calls{}, calls{loads: 1}},
+		}, fixture.Calls{}, fixture.Calls{Loads: 1}},
 		{"a write", func(t *testing.T, w http.ResponseWriter, r *http.Request) {
-			must(t, color.Set(r.Context(), "blue"))
+			expect.OK(t, fixture.Color.Set(r.Context(), "blue"))
 			fmt.Fprint(w, "hello")
-		}, calls{commits: 1}, calls{loads: 1, commits: 1}},
+		}, fixture.Calls{Commits: 1}, fixture.Calls{Loads: 1, Commits: 1}},
 		{"reads and writes, much output", func(t *testing.T, w http.ResponseWriter, r *http.Request) {
-			color.Get(r.Context())
-			must(t, color.Set(r.Context(), "blue"))
-			visits.Add(r.Context(), 1)
-			must(t, session.FromContext(r.Context()).SetOwner("ann"))
-			must(t, session.FromContext(r.Context()).SetLabel("device", "a phone"))
-			color.Get(r.Context())
+			fixture.Color.Get(r.Context())
+			expect.OK(t, fixture.Color.Set(r.Context(), "blue"))
+			fixture.Visits.Add(r.Context(), 1)
+			expect.OK(t, session.FromContext(r.Context()).SetOwner("ann"))
+			expect.OK(t, session.FromContext(r.Context()).SetLabel("device", "a phone"))
+			fixture.Color.Get(r.Context())
 			for range 10 {
 				fmt.Fprint(w, "hello")
 			}
-		}, calls{commits: 1}, calls{loads: 1, commits: 1}},
+		}, fixture.Calls{Commits: 1}, fixture.Calls{Loads: 1, Commits: 1}},
 		{"login", func(t *testing.T, w http.ResponseWriter, r *http.Request) {
-			must(t, session.FromContext(r.Context()).Renew())
-			must(t, color.Set(r.Context(), "blue"))
+			expect.OK(t, session.FromContext(r.Context()).Renew())
+			expect.OK(t, fixture.Color.Set(r.Context(), "blue"))
 			http.Redirect(w, r, "/", http.StatusSeeOther)
-		}, calls{commits: 1}, calls{loads: 1, commits: 1}},
+		}, fixture.Calls{Commits: 1}, fixture.Calls{Loads: 1, Commits: 1}},
 		{"Commit by hand", func(t *testing.T, w http.ResponseWriter, r *http.Request) {
-			must(t, color.Set(r.Context(), "blue"))
-			must(t, session.FromContext(r.Context()).Commit(r.Context()))
+			expect.OK(t, fixture.Color.Set(r.Context(), "blue"))
+			expect.OK(t, session.FromContext(r.Context()).Commit(r.Context()))
 			fmt.Fprint(w, "hello")
-		}, calls{commits: 1}, calls{loads: 1, commits: 1}},
+		}, fixture.Calls{Commits: 1}, fixture.Calls{Loads: 1, Commits: 1}},
 		{"logout", func(t *testing.T, w http.ResponseWriter, r *http.Request) {
-			must(t, session.FromContext(r.Context()).End())
+			expect.OK(t, session.FromContext(r.Context()).End())
 			fmt.Fprint(w, "bye")
-		}, calls{}, calls{loads: 1, ends: 1}},
+		}, fixture.Calls{}, fixture.Calls{Loads: 1, Ends: 1}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			m, s := newManager(t, nil)
+			m, s := fixture.NewManager(t, nil)
 			f := func(w http.ResponseWriter, r *http.Request) { test.do(t, w, r) }
-			newClient(nil).use(f, m).get("/")
-			check(t, "store calls without a session", s.take(), test.anonymous)
-			known := newVisitorWith(t, m, "red")
-			s.take()
-			known.use(f, m).get("/")
-			check(t, "store calls with a session", s.take(), test.known)
+			fixture.NewVisitor(t, m).Meet(f).Get("/")
+			expect.Equal(t, "store calls without a session", s.Take(), test.anonymous)
+			known := fixture.NewVisitorWith(t, m, "red")
+			s.Take()
+			known.Meet(f).Get("/")
+			expect.Equal(t, "store calls with a session", s.Take(), test.known)
 		})
 	}
 }
@@ -226,40 +171,40 @@ func TestStoreCallsOfARequest(t *testing.T) {
 func TestReadingTouchesOncePerTenth(t *testing.T) {
 	t.Run("before the response", func(t *testing.T) {
 		touchesOncePerTenth(t, func(w http.ResponseWriter, r *http.Request) {
-			color.Get(r.Context())
+			fixture.Color.Get(r.Context())
 			fmt.Fprint(w, "hello")
 		})
 	})
 	t.Run("once it has begun", func(t *testing.T) {
 		touchesOncePerTenth(t, func(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprint(w, "hello")
-			color.Get(r.Context())
+			fixture.Color.Get(r.Context())
 		})
 	})
 }
 
 func touchesOncePerTenth(t *testing.T, read http.HandlerFunc) {
 	const idle = 10 * time.Minute
-	m, s := newManager(t, &session.Config{IdleTimeout: idle})
-	c := newVisitorWith(t, m, "red").use(read, m)
+	m, s := fixture.NewManager(t, &session.Config{IdleTimeout: idle})
+	c := fixture.NewVisitorWith(t, m, "red").Meet(read)
 	steps := []struct {
 		after time.Duration
-		want  calls
+		want  fixture.Calls
 	}{
-		{0, calls{loads: 1}},
-		{idle/10 - time.Second, calls{loads: 1}},
-		{2 * time.Second, calls{loads: 1, commits: 1}},
-		{idle/10 - time.Second, calls{loads: 1}},
-		{2 * time.Second, calls{loads: 1, commits: 1}},
-		{9 * time.Minute, calls{loads: 1, commits: 1}},
+		{0, fixture.Calls{Loads: 1}},
+		{idle/10 - time.Second, fixture.Calls{Loads: 1}},
+		{2 * time.Second, fixture.Calls{Loads: 1, Commits: 1}},
+		{idle/10 - time.Second, fixture.Calls{Loads: 1}},
+		{2 * time.Second, fixture.Calls{Loads: 1, Commits: 1}},
+		{9 * time.Minute, fixture.Calls{Loads: 1, Commits: 1}},
 	}
-	s.take()
+	s.Take()
 	for _, step := range steps {
-		s.advance(step.after)
-		w := c.get("/")
-		check(t, fmt.Sprintf("store calls %v later", step.after), s.take(), step.want)
-		check(t, "number of cookies", len(w.Result().Cookies()), 0)
-		if change := s.lastChange(); step.want.commits > 0 && (!change.Touched || change.Mutates()) {
+		s.Clock.Advance(step.after)
+		w := c.Get("/")
+		expect.Equal(t, fmt.Sprintf("store calls %v later", step.after), s.Take(), step.want)
+		expect.Equal(t, "number of cookies", len(w.Result().Cookies()), 0)
+		if change := s.LastChange(); step.want.Commits > 0 && (!change.Touched || change.Mutates()) {
 			t.Errorf("change %v later: got %+v, want nothing but a touch", step.after, change)
 		}
 	}
@@ -270,25 +215,25 @@ func TestFailingTouchSpoilsNothing(t *testing.T) {
 		name string
 		err  error
 	}{
-		{"store fails", errStore},
+		{"store fails", fixture.ErrStore},
 		{"session ended meanwhile", store.ErrNotFound},
 		{"session renewed meanwhile", store.ErrRetired},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			m, s := newManager(t, nil)
-			c := newVisitorWith(t, m, "red")
-			s.advance(15 * time.Minute)
-			s.onCommit = func() error { return test.err }
-			s.take()
-			w := c.use(func(w http.ResponseWriter, r *http.Request) {
-				text, err := color.Get(r.Context())
+			m, s := fixture.NewManager(t, nil)
+			c := fixture.NewVisitorWith(t, m, "red")
+			s.Clock.Advance(15 * time.Minute)
+			s.Broken.Fail(test.err, sessiontest.Commit)
+			s.Take()
+			w := c.Meet(func(w http.ResponseWriter, r *http.Request) {
+				text, err := fixture.Color.Get(r.Context())
 				fmt.Fprint(w, text, err)
-			}, m).get("/")
-			check(t, "store calls", s.take(), calls{loads: 1, commits: 1})
-			check(t, "status", w.Code, http.StatusOK)
-			check(t, "body", w.Body.String(), "red<nil>")
-			check(t, "number of cookies", len(w.Result().Cookies()), 0)
+			}).Get("/")
+			expect.Equal(t, "store calls", s.Take(), fixture.Calls{Loads: 1, Commits: 1})
+			expect.Equal(t, "status", w.Code, http.StatusOK)
+			expect.Equal(t, "body", w.Body.String(), "red<nil>")
+			expect.Equal(t, "number of cookies", len(w.Result().Cookies()), 0)
 		})
 	}
 }
@@ -302,16 +247,16 @@ var describing = []string{
 func TestFailedCommitThrowsOutputAway(t *testing.T) {
 	for _, begin := range beginnings {
 		t.Run(begin.name, func(t *testing.T) {
-			onBothProtocols(t, func(t *testing.T, proto string) {
+			fixture.OnBothProtocols(t, func(t *testing.T, proto string) {
 				var got error
-				m, s := newManager(t, &session.Config{OnError: func(w http.ResponseWriter, r *http.Request, err error) {
+				m, s := fixture.NewManager(t, &session.Config{OnError: func(w http.ResponseWriter, r *http.Request, err error) {
 					got = err
 					w.Header().Set("Content-Type", "text/plain")
 					w.WriteHeader(http.StatusServiceUnavailable)
 					fmt.Fprint(w, "not ")
 					fmt.Fprint(w, "saved")
 				}})
-				s.onCommit = fail
+				s.Broken.Fail(fixture.ErrStore, sessiontest.Commit)
 				handler := m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					for _, name := range describing {
 						w.Header().Set(name, "saved")
@@ -319,29 +264,29 @@ func TestFailedCommitThrowsOutputAway(t *testing.T) {
 					w.Header().Set("Content-Type", "image/png")
 					w.Header().Set("Content-Length", "5")
 					w.Header().Set("Cache-Control", "public, max-age=600")
-					must(t, color.Set(r.Context(), "red"))
+					expect.OK(t, fixture.Color.Set(r.Context(), "red"))
 					begin.do(t, w, r)
 				}))
-				srv, browser := startServer(t, proto, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				srv, browser := fixture.StartServer(t, proto, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					w.Header().Set("X-Request-Id", "42")
 					w.Header().Set("Content-Security-Policy", "default-src 'self'")
 					handler.ServeHTTP(w, r)
 				}))
-				resp, body := fetch(t, browser, srv.URL)
-				check(t, "status", resp.StatusCode, http.StatusServiceUnavailable)
-				check(t, "body", body, "not saved")
-				checkErr(t, "OnError", got, session.ErrUnavailable)
-				checkErr(t, "OnError", got, errStore)
-				check(t, "Content-Type", resp.Header.Get("Content-Type"), "text/plain")
-				check(t, "Content-Length", resp.Header.Get("Content-Length"), "9")
+				resp, body := fixture.Fetch(t, browser, srv.URL)
+				expect.Equal(t, "status", resp.StatusCode, http.StatusServiceUnavailable)
+				expect.Equal(t, "body", body, "not saved")
+				expect.Is(t, "OnError", got, session.ErrUnavailable)
+				expect.Is(t, "OnError", got, fixture.ErrStore)
+				expect.Equal(t, "Content-Type", resp.Header.Get("Content-Type"), "text/plain")
+				expect.Equal(t, "Content-Length", resp.Header.Get("Content-Length"), "9")
 				for _, name := range describing {
-					check(t, name, resp.Header.Get(name), "")
+					expect.Equal(t, name, resp.Header.Get(name), "")
 				}
-				check(t, "Cache-Control", resp.Header.Get("Cache-Control"), "no-store")
-				check(t, "Vary", resp.Header.Get("Vary"), "Cookie")
-				check(t, "X-Request-Id", resp.Header.Get("X-Request-Id"), "42")
-				check(t, "Content-Security-Policy", resp.Header.Get("Content-Security-Policy"), "default-src 'self'")
-				check(t, "commits", s.take().commits, 1)
+				expect.Equal(t, "Cache-Control", resp.Header.Get("Cache-Control"), "no-store")
+				expect.Equal(t, "Vary", resp.Header.Get("Vary"), "Cookie")
+				expect.Equal(t, "X-Request-Id", resp.Header.Get("X-Request-Id"), "42")
+				expect.Equal(t, "Content-Security-Policy", resp.Header.Get("Content-Security-Policy"), "default-src 'self'")
+				expect.Equal(t, "commits", s.Take().Commits, 1)
 			})
 		})
 	}
@@ -360,23 +305,23 @@ func TestAfterAFailedCommitNothingIsWritten(t *testing.T) {
 	}
 	for first := range writes {
 		t.Run(first, func(t *testing.T) {
-			m, s := newManager(t, &session.Config{OnError: func(w http.ResponseWriter, r *http.Request, err error) {
+			m, s := fixture.NewManager(t, &session.Config{OnError: func(w http.ResponseWriter, r *http.Request, err error) {
 				w.WriteHeader(http.StatusServiceUnavailable)
 			}})
-			s.onCommit = fail
+			s.Broken.Fail(fixture.ErrStore, sessiontest.Commit)
 			b := newBase()
 			m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				must(t, color.Set(r.Context(), "red"))
-				checkErr(t, first, writes[first](w), session.ErrUnavailable)
+				expect.OK(t, fixture.Color.Set(r.Context(), "red"))
+				expect.Is(t, first, writes[first](w), session.ErrUnavailable)
 				w.WriteHeader(http.StatusEarlyHints)
 				w.WriteHeader(http.StatusOK)
 				for name, write := range writes {
-					checkErr(t, name+" after it", write(w), session.ErrUnavailable)
+					expect.Is(t, name+" after it", write(w), session.ErrUnavailable)
 				}
 				w.(http.Flusher).Flush()
 			})).ServeHTTP(combinations(b)["FHRC"], httptest.NewRequest("GET", "/", nil))
-			check(t, "what reaches the server", strings.Join(b.log, ", "), "status 503, flush")
-			check(t, "commits", s.take().commits, 1)
+			expect.Equal(t, "what reaches the server", strings.Join(b.log, ", "), "status 503, flush")
+			expect.Equal(t, "commits", s.Take().Commits, 1)
 		})
 	}
 }
@@ -395,10 +340,10 @@ func TestDefaultAnswerToAFailedCommit(t *testing.T) {
 		contentType string
 		message     string
 	}{
-		{"store fails", errStore, "", 503, text, unavailable},
-		{"store fails, a browser", errStore, "text/html,application/json;q=0.9,*/*;q=0.8", 503, text, unavailable},
-		{"store fails, an API client", errStore, "application/json", 503, "application/json", unavailable},
-		{"store fails, an API client with a type of its own", errStore, "application/problem+json", 503, "application/json", unavailable},
+		{"store fails", fixture.ErrStore, "", 503, text, unavailable},
+		{"store fails, a browser", fixture.ErrStore, "text/html,application/json;q=0.9,*/*;q=0.8", 503, text, unavailable},
+		{"store fails, an API client", fixture.ErrStore, "application/json", 503, "application/json", unavailable},
+		{"store fails, an API client with a type of its own", fixture.ErrStore, "application/problem+json", 503, "application/json", unavailable},
 		{"ended meanwhile", store.ErrNotFound, "", 409, text, ended},
 		{"ended meanwhile, an API client", store.ErrNotFound, "application/json", 409, "application/json", ended},
 		{"renewed meanwhile", store.ErrRetired, "", 409, text, ended},
@@ -407,29 +352,29 @@ func TestDefaultAnswerToAFailedCommit(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			var logs logbook
-			m, s := newManager(t, &session.Config{Logger: logs.logger()})
-			c := newVisitorWith(t, m, "red")
-			s.onCommit = func() error { return test.err }
-			c.use(func(w http.ResponseWriter, r *http.Request) {
-				must(t, color.Set(r.Context(), "blue"))
+			var logs fixture.Logbook
+			m, s := fixture.NewManager(t, &session.Config{Logger: logs.Logger()})
+			c := fixture.NewVisitorWith(t, m, "red")
+			s.Broken.Fail(test.err, sessiontest.Commit)
+			site := c.Meet(func(w http.ResponseWriter, r *http.Request) {
+				expect.OK(t, fixture.Color.Set(r.Context(), "blue"))
 				http.Redirect(w, r, "/saved", http.StatusSeeOther)
-			}, m)
+			})
 			r := httptest.NewRequest("GET", "https://example.com/save", nil)
 			r.Header.Set("Accept", test.accept)
-			w := c.do(r)
-			check(t, "status", w.Code, test.status)
-			check(t, "Content-Type", w.Header().Get("Content-Type"), test.contentType)
-			check(t, "message", messageOf(t, w), test.message)
-			check(t, "Location", w.Header().Get("Location"), "")
-			check(t, "number of cookies", len(w.Result().Cookies()), 0)
+			w := site.Do(r)
+			expect.Equal(t, "status", w.Code, test.status)
+			expect.Equal(t, "Content-Type", w.Header().Get("Content-Type"), test.contentType)
+			expect.Equal(t, "message", messageOf(t, w), test.message)
+			expect.Equal(t, "Location", w.Header().Get("Location"), "")
+			expect.Equal(t, "number of cookies", len(w.Result().Cookies()), 0)
 			level := "ERROR"
 			if test.status < 500 { // a client's own conflict is nobody's error
 				level = "INFO"
 			}
-			check(t, "log lines of the refusal", logs.count(fmt.Sprintf("level=%s msg=\"session: response refused\" status=%d method=GET path=/save", level, test.status)), 1)
-			check(t, "log lines at ERROR", logs.count("level=ERROR") > 0, test.status >= 500)
-			check(t, "Retry-After", w.Header().Get("Retry-After") != "", test.status == 503)
+			expect.Equal(t, "log lines of the refusal", logs.Count(fmt.Sprintf("level=%s msg=\"session: response refused\" status=%d method=GET path=/save", level, test.status)), 1)
+			expect.Equal(t, "log lines at ERROR", logs.Count("level=ERROR") > 0, test.status >= 500)
+			expect.Equal(t, "Retry-After", w.Header().Get("Retry-After") != "", test.status == 503)
 		})
 	}
 }
@@ -441,33 +386,33 @@ func messageOf(t *testing.T, w *httptest.ResponseRecorder) string {
 		return strings.TrimSuffix(w.Body.String(), "\n")
 	}
 	var answer struct{ Error string }
-	must(t, json.Unmarshal(w.Body.Bytes(), &answer))
+	expect.OK(t, json.Unmarshal(w.Body.Bytes(), &answer))
 	return answer.Error
 }
 
 // A store that can't be reached is an error to the handler, never an anonymous visitor, and costs one call.
 func TestFailingLoadIsNotAnonymous(t *testing.T) {
-	m, s := newManager(t, nil)
-	c := newVisitorWith(t, m, "red")
-	s.onLoad = fail
-	s.take()
-	w := c.use(func(w http.ResponseWriter, r *http.Request) {
-		_, err := color.Get(r.Context())
-		checkErr(t, "Get", err, session.ErrUnavailable)
+	m, s := fixture.NewManager(t, nil)
+	c := fixture.NewVisitorWith(t, m, "red")
+	s.Broken.Fail(fixture.ErrStore, sessiontest.Load)
+	s.Take()
+	w := c.Meet(func(w http.ResponseWriter, r *http.Request) {
+		_, err := fixture.Color.Get(r.Context())
+		expect.Is(t, "Get", err, session.ErrUnavailable)
 		_, err = session.FromContext(r.Context()).Exists()
-		checkErr(t, "Exists", err, session.ErrUnavailable)
-		checkErr(t, "Set", color.Set(r.Context(), "blue"), session.ErrUnavailable)
+		expect.Is(t, "Exists", err, session.ErrUnavailable)
+		expect.Is(t, "Set", fixture.Color.Set(r.Context(), "blue"), session.ErrUnavailable)
 		http.Error(w, "sorry", http.StatusServiceUnavailable)
-	}, m).get("/")
-	check(t, "store calls", s.take(), calls{loads: 1})
-	check(t, "status", w.Code, http.StatusServiceUnavailable)
-	check(t, "body", w.Body.String(), "sorry\n")
-	check(t, "number of cookies", len(w.Result().Cookies()), 0)
+	}).Get("/")
+	expect.Equal(t, "store calls", s.Take(), fixture.Calls{Loads: 1})
+	expect.Equal(t, "status", w.Code, http.StatusServiceUnavailable)
+	expect.Equal(t, "body", w.Body.String(), "sorry\n")
+	expect.Equal(t, "number of cookies", len(w.Result().Cookies()), 0)
 }
 
 func TestChangesAfterTheFirstByte(t *testing.T) {
 	type change func(r *http.Request) error
-	set := func(r *http.Request) error { return color.Set(r.Context(), "late") }
+	set := func(r *http.Request) error { return fixture.Color.Set(r.Context(), "late") }
 	of := func(f func(s *session.Session) error) change {
 		return func(r *http.Request) error { return f(session.FromContext(r.Context())) }
 	}
@@ -482,10 +427,10 @@ func TestChangesAfterTheFirstByte(t *testing.T) {
 	}{
 		{"set", true, nil, set, nil, 1},
 		{"set after reading", true, of(func(s *session.Session) error { _, err := s.Exists(); return err }), set, nil, 1},
-		{"set after setting", true, func(r *http.Request) error { return user.Set(r.Context(), "ann") }, set, nil, 2},
-		{"set in a new session", false, func(r *http.Request) error { return user.Set(r.Context(), "ann") }, set, nil, 2},
-		{"delete", true, nil, func(r *http.Request) error { return color.Delete(r.Context()) }, nil, 1},
-		{"count", true, nil, func(r *http.Request) error { _, err := visits.Add(r.Context(), 1); return err }, nil, 1},
+		{"set after setting", true, func(r *http.Request) error { return fixture.User.Set(r.Context(), "ann") }, set, nil, 2},
+		{"set in a new session", false, func(r *http.Request) error { return fixture.User.Set(r.Context(), "ann") }, set, nil, 2},
+		{"delete", true, nil, func(r *http.Request) error { return fixture.Color.Delete(r.Context()) }, nil, 1},
+		{"count", true, nil, func(r *http.Request) error { _, err := fixture.Visits.Add(r.Context(), 1); return err }, nil, 1},
 		{"owner", true, nil, of(func(s *session.Session) error { return s.SetOwner("ann") }), nil, 1},
 		{"label", true, nil, of(func(s *session.Session) error { return s.SetLabel("device", "a phone") }), nil, 1},
 		{"clear", true, nil, of((*session.Session).Clear), nil, 1},
@@ -493,8 +438,8 @@ func TestChangesAfterTheFirstByte(t *testing.T) {
 		{"end", true, nil, of((*session.Session).End), nil, 0},
 
 		{"create by set", false, nil, set, session.ErrTooLate, 0},
-		{"create by set after reading", false, func(r *http.Request) error { _, err := color.Get(r.Context()); return err }, set, session.ErrTooLate, 0},
-		{"create by count", false, nil, func(r *http.Request) error { _, err := visits.Add(r.Context(), 1); return err }, session.ErrTooLate, 0},
+		{"create by set after reading", false, func(r *http.Request) error { _, err := fixture.Color.Get(r.Context()); return err }, set, session.ErrTooLate, 0},
+		{"create by count", false, nil, func(r *http.Request) error { _, err := fixture.Visits.Add(r.Context(), 1); return err }, session.ErrTooLate, 0},
 		{"create by owner", false, nil, of(func(s *session.Session) error { return s.SetOwner("ann") }), session.ErrTooLate, 0},
 		{"renew", true, nil, renew, session.ErrTooLate, 0},
 		{"renew after reading", true, of(func(s *session.Session) error { _, err := s.Exists(); return err }), renew, session.ErrTooLate, 0},
@@ -503,41 +448,41 @@ func TestChangesAfterTheFirstByte(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			m, s := newManager(t, nil)
-			c := newClient(nil)
+			m, s := fixture.NewManager(t, nil)
+			c := fixture.NewVisitor(t, m)
 			if test.known {
-				c = newVisitorWith(t, m, "red")
+				c = fixture.NewVisitorWith(t, m, "red")
 			}
-			s.take()
-			w := c.use(func(w http.ResponseWriter, r *http.Request) {
+			s.Take()
+			w := c.Meet(func(w http.ResponseWriter, r *http.Request) {
 				if test.before != nil {
-					must(t, test.before(r))
+					expect.OK(t, test.before(r))
 				}
 				fmt.Fprint(w, "hello")
-				checkErr(t, "late change", test.late(r), test.want)
-			}, m).get("/")
-			check(t, "commits", s.take().commits, test.commits)
-			check(t, "body", w.Body.String(), "hello")
+				expect.Is(t, "late change", test.late(r), test.want)
+			}).Get("/")
+			expect.Equal(t, "commits", s.Take().Commits, test.commits)
+			expect.Equal(t, "body", w.Body.String(), "hello")
 			if test.name == "set" || strings.HasPrefix(test.name, "set ") {
-				check(t, "color at the next request", colorOf(t, c, m), "late")
+				expect.Equal(t, "color at the next request", c.Color(), "late")
 			}
 		})
 	}
 }
 
 func TestLateCommitThatFailsIsLogged(t *testing.T) {
-	var logs logbook
-	m, s := newManager(t, &session.Config{Logger: logs.logger()})
-	c := newVisitorWith(t, m, "red")
-	s.onCommit = fail
-	w := c.use(func(w http.ResponseWriter, r *http.Request) {
+	var logs fixture.Logbook
+	m, s := fixture.NewManager(t, &session.Config{Logger: logs.Logger()})
+	c := fixture.NewVisitorWith(t, m, "red")
+	s.Broken.Fail(fixture.ErrStore, sessiontest.Commit)
+	w := c.Meet(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, "hello")
-		must(t, color.Set(r.Context(), "blue"))
-	}, m).get("/")
-	check(t, "status", w.Code, http.StatusOK)
-	check(t, "body", w.Body.String(), "hello")
-	check(t, "log lines of the loss", logs.count("level=ERROR msg=\"session: changes made after the response began are lost\""), 1)
-	check(t, "log lines with the cause", logs.count(errStore.Error()), 2)
+		expect.OK(t, fixture.Color.Set(r.Context(), "blue"))
+	}).Get("/")
+	expect.Equal(t, "status", w.Code, http.StatusOK)
+	expect.Equal(t, "body", w.Body.String(), "hello")
+	expect.Equal(t, "log lines of the loss", logs.Count("level=ERROR msg=\"session: changes made after the response began are lost\""), 1)
+	expect.Equal(t, "log lines with the cause", logs.Count(fixture.ErrStore.Error()), 2)
 }
 
 func TestWhichStatusesCommit(t *testing.T) {
@@ -557,49 +502,49 @@ func TestWhichStatusesCommit(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(fmt.Sprint(test.status), func(t *testing.T) {
-			m, s := newManager(t, nil)
+			m, s := fixture.NewManager(t, nil)
 			b := newBase()
-			s.onCommit = func() error { b.note("commit"); return nil }
+			s.OnCommit = func() error { b.note("commit"); return nil }
 			m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				must(t, color.Set(r.Context(), "red"))
+				expect.OK(t, fixture.Color.Set(r.Context(), "red"))
 				w.WriteHeader(test.status)
 				w.WriteHeader(http.StatusOK)
 			})).ServeHTTP(b, httptest.NewRequest("GET", "/", nil))
-			check(t, "order", strings.Join(b.log, ", "), test.want)
+			expect.Equal(t, "order", strings.Join(b.log, ", "), test.want)
 		})
 	}
 }
 
 func TestEarlyHintsReachTheClient(t *testing.T) {
-	onBothProtocols(t, func(t *testing.T, proto string) {
-		m, s := newManager(t, nil)
-		srv, browser := startServer(t, proto, m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			must(t, color.Set(r.Context(), "red"))
+	fixture.OnBothProtocols(t, func(t *testing.T, proto string) {
+		m, s := fixture.NewManager(t, nil)
+		srv, browser := fixture.StartServer(t, proto, m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			expect.OK(t, fixture.Color.Set(r.Context(), "red"))
 			w.Header().Set("Link", "</style.css>; rel=preload")
 			w.WriteHeader(http.StatusEarlyHints)
-			check(t, "commits after the hint", s.commits.Load(), 0)
-			must(t, color.Set(r.Context(), "blue"))
+			expect.Equal(t, "commits after the hint", s.Commits(), 0)
+			expect.OK(t, fixture.Color.Set(r.Context(), "blue"))
 			fmt.Fprint(w, "hello")
 		})))
 		var hints []http.Header
 		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
 			Got1xxResponse: func(status int, header textproto.MIMEHeader) error {
-				check(t, "early status", status, http.StatusEarlyHints)
+				expect.Equal(t, "early status", status, http.StatusEarlyHints)
 				hints = append(hints, http.Header(header))
 				return nil
 			},
 		})
 		r, err := http.NewRequestWithContext(ctx, "GET", srv.URL, nil)
-		must(t, err)
-		resp, body := roundTrip(t, browser, r)
-		check(t, "body", body, "hello")
-		check(t, "number of cookies", len(resp.Cookies()), 1)
-		check(t, "number of hints", len(hints), 1)
+		expect.OK(t, err)
+		resp, body := fixture.RoundTrip(t, browser, r)
+		expect.Equal(t, "body", body, "hello")
+		expect.Equal(t, "number of cookies", len(resp.Cookies()), 1)
+		expect.Equal(t, "number of hints", len(hints), 1)
 		for _, h := range hints {
-			check(t, "Link of the hint", h.Get("Link"), "</style.css>; rel=preload")
-			check(t, "Set-Cookie of the hint", h.Get("Set-Cookie"), "")
+			expect.Equal(t, "Link of the hint", h.Get("Link"), "</style.css>; rel=preload")
+			expect.Equal(t, "Set-Cookie of the hint", h.Get("Set-Cookie"), "")
 		}
-		check(t, "commits", s.commits.Load(), 1)
+		expect.Equal(t, "commits", s.Commits(), 1)
 	})
 }
 
@@ -607,16 +552,16 @@ func TestEarlyHintsReachTheClient(t *testing.T) {
 func TestClientGoneDoesNotCancelTheCommit(t *testing.T) {
 	for _, begin := range beginnings {
 		t.Run(begin.name, func(t *testing.T) {
-			m, _ := newManager(t, nil)
-			c := newVisitorWith(t, m, "red")
+			m, _ := fixture.NewManager(t, nil)
+			c := fixture.NewVisitorWith(t, m, "red")
 			ctx, leave := context.WithCancel(t.Context())
-			c.use(func(w http.ResponseWriter, r *http.Request) {
-				must(t, color.Set(r.Context(), "blue"))
+			c.Meet(func(w http.ResponseWriter, r *http.Request) {
+				expect.OK(t, fixture.Color.Set(r.Context(), "blue"))
 				leave()
-				checkErr(t, "context of the request", r.Context().Err(), context.Canceled)
+				expect.Is(t, "context of the request", r.Context().Err(), context.Canceled)
 				begin.do(t, w, r)
-			}, m).do(c.request("/").WithContext(ctx))
-			check(t, "color at the next request", colorOf(t, c, m), "blue")
+			}).Do(c.Request("GET", "/", nil).WithContext(ctx))
+			expect.Equal(t, "color at the next request", c.Color(), "blue")
 		})
 	}
 }
@@ -640,21 +585,21 @@ func TestWarningOfASecureCookieOverPlainHTTP(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			var logs logbook
-			test.cfg.Logger = logs.logger()
-			m, _ := newManager(t, &test.cfg)
+			var logs fixture.Logbook
+			test.cfg.Logger = logs.Logger()
+			m, _ := fixture.NewManager(t, &test.cfg)
 			const text = "level=WARN msg=\"session: a Secure cookie was issued over plain http"
 			ask := func(f http.HandlerFunc) {
 				r := httptest.NewRequest("GET", test.target, nil)
 				r.Header.Set(cmp.Or(test.header[0], "X-None"), test.header[1])
-				newClient(nil).use(f, m).do(r)
+				fixture.NewVisitor(t, m).Meet(f).Do(r)
 			}
-			ask(func(w http.ResponseWriter, r *http.Request) { color.Get(r.Context()) })
-			check(t, "warnings where no cookie was issued", logs.count(text), 0)
+			ask(func(w http.ResponseWriter, r *http.Request) { fixture.Color.Get(r.Context()) })
+			expect.Equal(t, "warnings where no cookie was issued", logs.Count(text), 0)
 			for range 3 {
-				ask(func(w http.ResponseWriter, r *http.Request) { must(t, color.Set(r.Context(), "red")) })
+				ask(func(w http.ResponseWriter, r *http.Request) { expect.OK(t, fixture.Color.Set(r.Context(), "red")) })
 			}
-			check(t, "warnings after three cookies", logs.count(text), test.want)
+			expect.Equal(t, "warnings after three cookies", logs.Count(text), test.want)
 		})
 	}
 }
@@ -662,20 +607,20 @@ func TestWarningOfASecureCookieOverPlainHTTP(t *testing.T) {
 // What a handler writes is the whole response, with a commit as without one.
 func TestBodyAndStatusPass(t *testing.T) {
 	big := bytes.Repeat([]byte("0123456789"), 100_000)
-	onBothProtocols(t, func(t *testing.T, proto string) {
-		m, _ := newManager(t, nil)
-		srv, browser := startServer(t, proto, m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			must(t, color.Set(r.Context(), "red"))
+	fixture.OnBothProtocols(t, func(t *testing.T, proto string) {
+		m, _ := fixture.NewManager(t, nil)
+		srv, browser := fixture.StartServer(t, proto, m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			expect.OK(t, fixture.Color.Set(r.Context(), "red"))
 			w.WriteHeader(http.StatusTeapot)
 			n, err := w.Write(big)
-			must(t, err)
-			check(t, "bytes of Write", n, len(big))
+			expect.OK(t, err)
+			expect.Equal(t, "bytes of Write", n, len(big))
 			copied, err := io.Copy(w, struct{ io.Reader }{bytes.NewReader(big)})
-			must(t, err)
-			check(t, "bytes of Copy", copied, int64(len(big)))
+			expect.OK(t, err)
+			expect.Equal(t, "bytes of Copy", copied, int64(len(big)))
 		})))
-		resp, body := fetch(t, browser, srv.URL)
-		check(t, "status", resp.StatusCode, http.StatusTeapot)
+		resp, body := fixture.Fetch(t, browser, srv.URL)
+		expect.Equal(t, "status", resp.StatusCode, http.StatusTeapot)
 		if want := string(big) + string(big); body != want {
 			t.Errorf("body: got %d bytes, want %d others", len(body), len(want))
 		}

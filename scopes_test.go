@@ -9,7 +9,10 @@ import (
 	"testing"
 
 	"github.com/lazysession/session"
+	"github.com/lazysession/session/internal/expect"
+	"github.com/lazysession/session/internal/fixture"
 	"github.com/lazysession/session/internal/signed"
+	"github.com/lazysession/session/sessiontest"
 )
 
 // A deploy that changes the cookie's scope leaves browsers with a cookie of each. The live one counts, and the browser
@@ -26,140 +29,140 @@ func TestChangedScopeOfTheCookie(t *testing.T) {
 		{"Path narrowed", session.Cookie{Name: "sid"}, session.Cookie{Name: "sid", Path: "/app"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s := newSpy()
-			before := newManagerOn(t, s, &session.Config{Cookie: tt.before})
-			after := newManagerOn(t, s, &session.Config{Cookie: tt.after})
+			s := fixture.NewStore()
+			before := fixture.NewManagerOn(t, s, &session.Config{Cookie: tt.before})
+			after := fixture.NewManagerOn(t, s, &session.Config{Cookie: tt.after})
 			b := newScopedJar(host + "/app/")
-			b.visit(before, func(ctx context.Context) { must(t, user.Set(ctx, "ann")) })
+			b.visit(before, func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
 			b.visit(after, func(ctx context.Context) {
-				must(t, session.FromContext(ctx).Renew())
-				must(t, session.FromContext(ctx).SetOwner("ann"))
+				expect.OK(t, session.FromContext(ctx).Renew())
+				expect.OK(t, session.FromContext(ctx).SetOwner("ann"))
 			})
-			check(t, "cookies after the login", len(b.lines), 2)
-			s.take()
-			b.visit(after, func(ctx context.Context) { wantValue(t, ctx, user, "ann") })
-			check(t, "store calls with both, and to confirm", s.take(), calls{loads: 3})
-			check(t, "cookies once both were seen", len(b.lines), 1)
-			check(t, "the last line of them sets the cookie", b.last.MaxAge >= 0, true) // for clients that can't tell scopes apart
-			s.take()
-			b.visit(after, func(ctx context.Context) { wantValue(t, ctx, user, "ann") })
-			check(t, "store calls with one", s.take(), calls{loads: 1})
+			expect.Equal(t, "cookies after the login", len(b.lines), 2)
+			s.Take()
+			b.visit(after, func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "ann") })
+			expect.Equal(t, "store calls with both, and to confirm", s.Take(), fixture.Calls{Loads: 3})
+			expect.Equal(t, "cookies once both were seen", len(b.lines), 1)
+			expect.Equal(t, "the last line of them sets the cookie", b.last.MaxAge >= 0, true) // for clients that can't tell scopes apart
+			s.Take()
+			b.visit(after, func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "ann") })
+			expect.Equal(t, "store calls with one", s.Take(), fixture.Calls{Loads: 1})
 		})
 	}
 }
 
 // The live session may be in the cookie with the old scope: it moves to the new one.
 func TestLiveSessionOfTheOldScopeMoves(t *testing.T) {
-	s := newSpy()
-	before := newManagerOn(t, s, &session.Config{Cookie: session.Cookie{Name: "sid"}})
-	after := newManagerOn(t, s, &session.Config{Cookie: session.Cookie{Name: "sid", Domain: "example.com"}})
+	s := fixture.NewStore()
+	before := fixture.NewManagerOn(t, s, &session.Config{Cookie: session.Cookie{Name: "sid"}})
+	after := fixture.NewManagerOn(t, s, &session.Config{Cookie: session.Cookie{Name: "sid", Domain: "example.com"}})
 	b := newScopedJar("https://example.com/")
 	var id session.ID
 	b.visit(after, func(ctx context.Context) {
-		must(t, user.Set(ctx, "dead soon"))
+		expect.OK(t, fixture.User.Set(ctx, "dead soon"))
 		id = session.FromContext(ctx).ID()
 	})
 	both := b.lines
 	b.lines = nil
-	b.visit(before, func(ctx context.Context) { must(t, user.Set(ctx, "ann")) })
+	b.visit(before, func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
 	for key, line := range both {
 		b.lines[key] = line
 	}
-	must(t, before.End(t.Context(), id))
-	check(t, "cookies", len(b.lines), 2)
+	expect.OK(t, before.End(t.Context(), id))
+	expect.Equal(t, "cookies", len(b.lines), 2)
 	for range 2 {
-		b.visit(after, func(ctx context.Context) { wantValue(t, ctx, user, "ann") })
+		b.visit(after, func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "ann") })
 	}
-	check(t, "cookies of the new scope", strings.HasPrefix(b.only(t), "example.com"), true)
+	expect.Equal(t, "cookies of the new scope", strings.HasPrefix(b.only(t), "example.com"), true)
 }
 
 // Two live sessions are refused both; to log out ends both.
 func TestTwoLiveSessionsAreRefusedBoth(t *testing.T) {
-	m, s := newManager(t, nil)
-	a, _ := issue(t, m, "alice")
-	b, _ := issue(t, m, "bob")
-	line := cookieName + "=" + a + "; " + cookieName + "=" + b
-	got, w := read(m, line)
-	check(t, "got", got, nothing)
-	check(t, "cookies", len(w.Result().Cookies()), 0)
-	ask(m, line, func(ctx context.Context) { must(t, session.FromContext(ctx).End()) })
-	check(t, "sessions", s.mem.Len(), 0)
+	m, s := fixture.NewManager(t, nil)
+	a, _ := fixture.Issue(t, m, "alice")
+	b, _ := fixture.Issue(t, m, "bob")
+	line := fixture.CookieName + "=" + a + "; " + fixture.CookieName + "=" + b
+	got, w := fixture.Read(m, line)
+	expect.Equal(t, "got", got, fixture.Nothing)
+	expect.Equal(t, "cookies", len(w.Result().Cookies()), 0)
+	ask(m, line, func(ctx context.Context) { expect.OK(t, session.FromContext(ctx).End()) })
+	expect.Equal(t, "sessions", s.Mem.Len(), 0)
 }
 
 func TestRetiredAndDeadTokensTogether(t *testing.T) {
-	m, _ := newManager(t, nil)
-	dead, ended := issue(t, m, "alice")
-	must(t, m.End(t.Context(), ended.ID()))
-	retired, renewed := issue(t, m, "bob")
-	must(t, renewed.Renew())
-	must(t, renewed.Commit(t.Context()))
-	w := ask(m, cookieName+"="+dead+"; "+cookieName+"="+retired, func(ctx context.Context) {
-		wantValue(t, ctx, who, "")
-		checkErr(t, "Set", who.Set(ctx, "x"), session.ErrEnded)
+	m, _ := fixture.NewManager(t, nil)
+	dead, ended := fixture.Issue(t, m, "alice")
+	expect.OK(t, m.End(t.Context(), ended.ID()))
+	retired, renewed := fixture.Issue(t, m, "bob")
+	expect.OK(t, renewed.Renew())
+	expect.OK(t, renewed.Commit(t.Context()))
+	w := ask(m, fixture.CookieName+"="+dead+"; "+fixture.CookieName+"="+retired, func(ctx context.Context) {
+		fixture.Holds(t, ctx, fixture.Who, "")
+		expect.Is(t, "Set", fixture.Who.Set(ctx, "x"), session.ErrEnded)
 	})
-	check(t, "status", w.Code, http.StatusConflict)
-	check(t, "cookies", len(w.Result().Cookies()), 0)
+	expect.Equal(t, "status", w.Code, http.StatusConflict)
+	expect.Equal(t, "cookies", len(w.Result().Cookies()), 0)
 }
 
 func TestSeveralTokensWhileTheStoreIsDown(t *testing.T) {
-	m, s := newManager(t, nil)
-	a, _ := issue(t, m, "alice")
-	b, second := issue(t, m, "bob")
-	must(t, m.End(t.Context(), second.ID()))
-	s.onLoad = fail
-	line := cookieName + "=" + a + "; " + cookieName + "=" + b
+	m, s := fixture.NewManager(t, nil)
+	a, _ := fixture.Issue(t, m, "alice")
+	b, second := fixture.Issue(t, m, "bob")
+	expect.OK(t, m.End(t.Context(), second.ID()))
+	s.Broken.Fail(fixture.ErrStore, sessiontest.Load)
+	line := fixture.CookieName + "=" + a + "; " + fixture.CookieName + "=" + b
 	w := ask(m, line, func(ctx context.Context) {
-		_, err := who.Get(ctx)
-		checkErr(t, "Get", err, session.ErrUnavailable)
-		s.onLoad = nil
-		must(t, session.FromContext(ctx).Reload(ctx))
-		wantValue(t, ctx, who, "alice")
+		_, err := fixture.Who.Get(ctx)
+		expect.Is(t, "Get", err, session.ErrUnavailable)
+		s.Broken.Mend()
+		expect.OK(t, session.FromContext(ctx).Reload(ctx))
+		fixture.Holds(t, ctx, fixture.Who, "alice")
 	})
-	check(t, "status", w.Code, http.StatusOK)
+	expect.Equal(t, "status", w.Code, http.StatusOK)
 }
 
 // Logging out with more cookies than are looked at ends every session that they open, or says that it did not.
 func TestEndWithManyTokens(t *testing.T) {
-	m, s := newManager(t, nil)
-	a, _ := issue(t, m, "alice")
-	line := strings.Repeat(cookieName+"=forged; ", signed.MaxCandidates) + cookieName + "=" + a
-	w := ask(m, line, func(ctx context.Context) { must(t, session.FromContext(ctx).End()) })
-	check(t, "status", w.Code, http.StatusOK)
-	check(t, "sessions after End", s.mem.Len(), 0)
+	m, s := fixture.NewManager(t, nil)
+	a, _ := fixture.Issue(t, m, "alice")
+	line := strings.Repeat(fixture.CookieName+"=forged; ", signed.MaxCandidates) + fixture.CookieName + "=" + a
+	w := ask(m, line, func(ctx context.Context) { expect.OK(t, session.FromContext(ctx).End()) })
+	expect.Equal(t, "status", w.Code, http.StatusOK)
+	expect.Equal(t, "sessions after End", s.Mem.Len(), 0)
 
 	line = ""
 	for i := range signed.MaxCandidates + 1 {
-		token, _ := issue(t, m, fmt.Sprint(i))
-		line += cookieName + "=" + token + "; "
+		token, _ := fixture.Issue(t, m, fmt.Sprint(i))
+		line += fixture.CookieName + "=" + token + "; "
 	}
 	w = ask(m, line, func(ctx context.Context) {
-		checkErr(t, "End of too many", session.FromContext(ctx).End(), session.ErrConflict)
+		expect.Is(t, "End of too many", session.FromContext(ctx).End(), session.ErrConflict)
 	})
-	check(t, "status", w.Code, http.StatusConflict)
-	check(t, "sessions", s.mem.Len(), signed.MaxCandidates+1)
+	expect.Equal(t, "status", w.Code, http.StatusConflict)
+	expect.Equal(t, "sessions", s.Mem.Len(), signed.MaxCandidates+1)
 }
 
 // A logout with two cookies whose store calls fail has logged nobody out.
 func TestEndWithTwoTokensFails(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
-		breaks func(s *spy)
+		breaks func(s *fixture.Store)
 	}{
-		{"load", func(s *spy) { s.onLoad = fail }},
-		{"end", func(s *spy) { s.onEnd = fail }},
+		{"load", func(s *fixture.Store) { s.Broken.Fail(fixture.ErrStore, sessiontest.Load) }},
+		{"end", func(s *fixture.Store) { s.Broken.Fail(fixture.ErrStore, sessiontest.End) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			m, s := newManager(t, nil)
-			a, _ := issue(t, m, "alice")
-			b, _ := issue(t, m, "bob")
-			w := ask(m, cookieName+"="+a+"; "+cookieName+"="+b, func(ctx context.Context) {
-				wantValue(t, ctx, who, "")
+			m, s := fixture.NewManager(t, nil)
+			a, _ := fixture.Issue(t, m, "alice")
+			b, _ := fixture.Issue(t, m, "bob")
+			w := ask(m, fixture.CookieName+"="+a+"; "+fixture.CookieName+"="+b, func(ctx context.Context) {
+				fixture.Holds(t, ctx, fixture.Who, "")
 				tt.breaks(s)
-				checkErr(t, "End", session.FromContext(ctx).End(), session.ErrUnavailable)
+				expect.Is(t, "End", session.FromContext(ctx).End(), session.ErrUnavailable)
 			})
-			check(t, "status", w.Code, http.StatusServiceUnavailable)
-			check(t, "cookies", len(w.Result().Cookies()), 0)
-			check(t, "sessions", s.mem.Len(), 2)
+			expect.Equal(t, "status", w.Code, http.StatusServiceUnavailable)
+			expect.Equal(t, "cookies", len(w.Result().Cookies()), 0)
+			expect.Equal(t, "sessions", s.Mem.Len(), 2)
 		})
 	}
 }
@@ -205,7 +208,7 @@ func (b *scopedJar) visit(m *session.Manager, do func(ctx context.Context)) {
 // only returns where the browser's one cookie is kept.
 func (b *scopedJar) only(t *testing.T) (key string) {
 	t.Helper()
-	check(t, "cookies", len(b.lines), 1)
+	expect.Equal(t, "cookies", len(b.lines), 1)
 	for key = range b.lines {
 	}
 	return key

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/lazysession/session"
+	"github.com/lazysession/session/internal/expect"
+	"github.com/lazysession/session/internal/fixture"
 	"github.com/lazysession/session/service"
 	"github.com/lazysession/session/store/mem"
 )
@@ -27,30 +29,30 @@ func within(outer func(context.Context) context.Context, do func(ctx context.Con
 func registryWith(t *testing.T, parent *service.Registry, name string) *service.Registry {
 	t.Helper()
 	r := service.NewRegistry(parent)
-	must(t, service.Provide(r, &mailer{name}))
+	expect.OK(t, service.Provide(r, &mailer{name}))
 	return r
 }
 
 func wantServices(t *testing.T, ctx context.Context, m *session.Manager, mail string) {
 	t.Helper()
 	manager, err := service.Query[*session.Manager](ctx)
-	must(t, err)
-	check(t, "Manager", manager, m)
+	expect.OK(t, err)
+	expect.Equal(t, "Manager", manager, m)
 	got, err := service.Query[*mailer](ctx)
 	if mail == "" {
-		checkErr(t, "Query", err, service.ErrNotProvided)
+		expect.Is(t, "Query", err, service.ErrNotProvided)
 		return
 	}
-	must(t, err)
+	expect.OK(t, err)
 	if got != nil {
-		check(t, "mailer", got.name, mail)
+		expect.Equal(t, "mailer", got.name, mail)
 	}
 }
 
 func TestRegistryOfTheContextIsFound(t *testing.T) {
-	m, other := newManagerOn(t, mem.New(nil), nil), newManagerOn(t, mem.New(nil), nil)
-	given := newManagerOn(t, mem.New(nil), &session.Config{Services: registryWith(t, nil, "given")})
-	empty := newManagerOn(t, mem.New(nil), &session.Config{Services: service.NewRegistry(nil)})
+	m, other := fixture.NewManagerOn(t, mem.New(nil), nil), fixture.NewManagerOn(t, mem.New(nil), nil)
+	given := fixture.NewManagerOn(t, mem.New(nil), &session.Config{Services: registryWith(t, nil, "given")})
+	empty := fixture.NewManagerOn(t, mem.New(nil), &session.Config{Services: service.NewRegistry(nil)})
 	outer := func(ctx context.Context) context.Context {
 		return service.NewContext(ctx, registryWith(t, registryWith(t, nil, "parent"), "outer"))
 	}
@@ -68,14 +70,14 @@ func TestRegistryOfTheContextIsFound(t *testing.T) {
 		child := service.NewContext(ctx, service.NewRegistry(service.FromContext(ctx)))
 		wantServices(t, child, m, "outer")
 		_, err := service.Query[*mailer](service.NewContext(ctx, service.NewRegistry(nil)))
-		checkErr(t, "Query in a registry without a parent", err, service.ErrNotProvided)
+		expect.Is(t, "Query in a registry without a parent", err, service.ErrNotProvided)
 	}, m)
 }
 
 func TestQueryBeyondTheManagerAllocatesNothing(t *testing.T) {
-	m := newManagerOn(t, mem.New(nil), nil)
+	m := fixture.NewManagerOn(t, mem.New(nil), nil)
 	r := registryWith(t, nil, "outer")
 	within(func(ctx context.Context) context.Context { return service.NewContext(ctx, r) }, func(ctx context.Context) {
-		check(t, "allocations", fewestAllocs(func() { service.Query[*mailer](ctx) }), 0)
+		expect.Equal(t, "allocations", fewestAllocs(func() { service.Query[*mailer](ctx) }), 0)
 	}, m)
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/lazysession/session"
+	"github.com/lazysession/session/internal/expect"
+	"github.com/lazysession/session/internal/fixture"
 	"github.com/lazysession/session/store"
 )
 
@@ -45,7 +47,7 @@ func TestStoreTimeout(t *testing.T) {
 		return func(m *session.Manager, token string) (err error) {
 			r := httptest.NewRequest("GET", "https://example.com/", nil)
 			if token != "" {
-				r.Header.Set("Cookie", cookieName+"="+token)
+				r.Header.Set("Cookie", fixture.CookieName+"="+token)
 			}
 			m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { err = f(r) })).ServeHTTP(httptest.NewRecorder(), r)
 			return err
@@ -55,12 +57,12 @@ func TestStoreTimeout(t *testing.T) {
 		name string
 		op   op
 	}{
-		{"Get", request(func(r *http.Request) error { _, err := who.Get(r.Context()); return err })},
+		{"Get", request(func(r *http.Request) error { _, err := fixture.Who.Get(r.Context()); return err })},
 		{"a hundred values in one request", request(func(r *http.Request) error {
 			var errs []error
 			for range 100 {
-				_, err := who.Get(r.Context())
-				errs = append(errs, err, who.Set(r.Context(), "x"))
+				_, err := fixture.Who.Get(r.Context())
+				errs = append(errs, err, fixture.Who.Set(r.Context(), "x"))
 			}
 			_, err := session.FromContext(r.Context()).Exists()
 			return errors.Join(append(errs, err)...)
@@ -84,12 +86,12 @@ func TestStoreTimeout(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				m := newManagerOn(t, hangs{}, &session.Config{Keys: [][]byte{keyA}, StoreTimeout: timeout})
+				m := fixture.NewManagerOn(t, hangs{}, &session.Config{Keys: [][]byte{fixture.KeyA}, StoreTimeout: timeout})
 				start := time.Now()
-				err := tt.op(m, sign(t, keyA, cookieName, make([]byte, 32)))
-				checkErr(t, "result", err, session.ErrUnavailable)
-				checkErr(t, "cause", err, context.DeadlineExceeded)
-				check(t, "time", time.Since(start), timeout)
+				err := tt.op(m, fixture.Sign(t, fixture.KeyA, fixture.CookieName, make([]byte, 32)))
+				expect.Is(t, "result", err, session.ErrUnavailable)
+				expect.Is(t, "cause", err, context.DeadlineExceeded)
+				expect.Equal(t, "time", time.Since(start), timeout)
 			})
 		})
 	}
@@ -99,15 +101,15 @@ func TestStoreTimeout(t *testing.T) {
 func TestLoadOutlivesItsRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const timeout = 700 * time.Millisecond
-		m := newManagerOn(t, hangs{}, &session.Config{Keys: [][]byte{keyA}, StoreTimeout: timeout})
+		m := fixture.NewManagerOn(t, hangs{}, &session.Config{Keys: [][]byte{fixture.KeyA}, StoreTimeout: timeout})
 		gone := errors.New("the client has gone")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		time.AfterFunc(time.Millisecond, func() { cancel(gone) })
 		start := time.Now()
-		_, err := m.Open(ctx, sign(t, keyA, cookieName, make([]byte, 32)))
-		checkErr(t, "result", err, session.ErrUnavailable)
-		checkErr(t, "cause", err, context.DeadlineExceeded)
-		check(t, "time", time.Since(start), timeout)
+		_, err := m.Open(ctx, fixture.Sign(t, fixture.KeyA, fixture.CookieName, make([]byte, 32)))
+		expect.Is(t, "result", err, session.ErrUnavailable)
+		expect.Is(t, "cause", err, context.DeadlineExceeded)
+		expect.Equal(t, "time", time.Since(start), timeout)
 	})
 }
 
@@ -124,38 +126,38 @@ func TestStoreContext(t *testing.T) {
 		}
 
 		ctx, timed := newContext()
-		checkErr(t, "Err, asked once", ctx.Err(), nil)
-		check(t, "Value", ctx.Value(valueKey{}), any("x"))
-		check(t, "a timer runs for who asks once", timed(), false)
+		expect.Is(t, "Err, asked once", ctx.Err(), nil)
+		expect.Equal(t, "Value", ctx.Value(valueKey{}), any("x"))
+		expect.Equal(t, "a timer runs for who asks once", timed(), false)
 
 		ctx.Err()
-		check(t, "a timer runs for who asks twice", timed(), true)
+		expect.Equal(t, "a timer runs for who asks twice", timed(), true)
 		time.Sleep(time.Second)
 		synctest.Wait()
-		checkErr(t, "Err, for who asks until it is done", ctx.Err(), context.DeadlineExceeded)
-		checkErr(t, "Cause", context.Cause(ctx), context.DeadlineExceeded)
+		expect.Is(t, "Err, for who asks until it is done", ctx.Err(), context.DeadlineExceeded)
+		expect.Is(t, "Cause", context.Cause(ctx), context.DeadlineExceeded)
 
 		ctx, timed = newContext()
 		deadline, ok := ctx.Deadline()
-		check(t, "Deadline", deadline, time.Now().Add(time.Second))
-		check(t, "there is a deadline", ok, true)
-		check(t, "a timer runs for who asks for the deadline", timed(), true)
-		check(t, "Value with a timer", ctx.Value(valueKey{}), any("x"))
+		expect.Equal(t, "Deadline", deadline, time.Now().Add(time.Second))
+		expect.Equal(t, "there is a deadline", ok, true)
+		expect.Equal(t, "a timer runs for who asks for the deadline", timed(), true)
+		expect.Equal(t, "Value with a timer", ctx.Value(valueKey{}), any("x"))
 
 		ctx, timed = newContext()
 		done := ctx.Done()
-		check(t, "a timer runs for who waits", timed(), true)
+		expect.Equal(t, "a timer runs for who waits", timed(), true)
 		time.Sleep(time.Second - 1)
-		checkErr(t, "Err before the timeout", ctx.Err(), nil)
+		expect.Is(t, "Err before the timeout", ctx.Err(), nil)
 		<-done
-		checkErr(t, "Err after the timeout", ctx.Err(), context.DeadlineExceeded)
+		expect.Is(t, "Err after the timeout", ctx.Err(), context.DeadlineExceeded)
 
 		ctx, _ = newContext()
 		gone := errors.New("gone")
 		cancel(gone)
-		checkErr(t, "Err, where the parent is cancelled", ctx.Err(), nil)
+		expect.Is(t, "Err, where the parent is cancelled", ctx.Err(), nil)
 		<-ctx.Done()
-		checkErr(t, "Err after Done", ctx.Err(), context.DeadlineExceeded)
+		expect.Is(t, "Err after Done", ctx.Err(), context.DeadlineExceeded)
 	})
 }
 
@@ -174,8 +176,8 @@ func TestReleasedStoreContextIsDone(t *testing.T) {
 			release()
 			release()
 			<-ctx.Done()
-			checkErr(t, "Err", ctx.Err(), context.Canceled)
-			check(t, "Value", ctx.Value(valueKey{}), any("x"))
+			expect.Is(t, "Err", ctx.Err(), context.Canceled)
+			expect.Equal(t, "Value", ctx.Value(valueKey{}), any("x"))
 		})
 	}
 }
@@ -217,6 +219,6 @@ func TestStoreContextIsReleasedWhateverGoesOn(t *testing.T) {
 		default:
 			t.Fatal("the context is not done")
 		}
-		checkErr(t, "Err", ctx.Err(), context.Canceled)
+		expect.Is(t, "Err", ctx.Err(), context.Canceled)
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/lazysession/session"
+	"github.com/lazysession/session/internal/expect"
+	"github.com/lazysession/session/internal/fixture"
 )
 
 type (
@@ -51,19 +53,19 @@ type valueTest struct {
 func value[T any](name string, v T) valueTest {
 	return valueTest{name, func(t *testing.T, m *session.Manager) {
 		doc, err := json.Marshal(v)
-		must(t, err)
+		expect.OK(t, err)
 		var want T
-		must(t, json.Unmarshal(doc, &want))
+		expect.OK(t, json.Unmarshal(doc, &want))
 
 		key := session.NewKey[T]("value")
 		got, stored := through(t, m, key, v)
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("got %#v, want %#v", got, want)
 		}
-		check(t, "what is stored is JSON: "+stored, json.Valid([]byte(stored)), true)
+		expect.Equal(t, "what is stored is JSON: "+stored, json.Valid([]byte(stored)), true)
 
 		var again T
-		must(t, json.Unmarshal([]byte(stored), &again))
+		expect.OK(t, json.Unmarshal([]byte(stored), &again))
 		if !reflect.DeepEqual(again, want) {
 			t.Errorf("encoding/json reads %#v from %s, want %#v", again, stored, want)
 		}
@@ -74,24 +76,24 @@ func value[T any](name string, v T) valueTest {
 func through[T any](t *testing.T, m *session.Manager, key session.Key[T], v T) (got T, stored string) {
 	t.Helper()
 	s, err := m.Create(t.Context())
-	must(t, err)
-	must(t, key.Set(session.NewContext(t.Context(), s), v))
-	must(t, s.Commit(t.Context()))
+	expect.OK(t, err)
+	expect.OK(t, key.Set(session.NewContext(t.Context(), s), v))
+	expect.OK(t, s.Commit(t.Context()))
 	token, err := s.Token()
-	must(t, err)
+	expect.OK(t, err)
 	s, err = m.Open(t.Context(), token)
-	must(t, err)
+	expect.OK(t, err)
 	got, ok, err := key.Lookup(session.NewContext(t.Context(), s))
-	must(t, err)
-	check(t, "there is a value", ok, true)
+	expect.OK(t, err)
+	expect.Equal(t, "there is a value", ok, true)
 	docs, err := s.Values()
-	must(t, err)
+	expect.OK(t, err)
 	return got, string(docs[key.Name()])
 }
 
 func TestValuesComeBack(t *testing.T) {
 	zone := time.FixedZone("", -9*3600-30*60)
-	m, _ := newManager(t, &session.Config{MaxBytes: 1 << 20})
+	m, _ := fixture.NewManager(t, &session.Config{MaxBytes: 1 << 20})
 	for _, tt := range []valueTest{
 		value("int", 42),
 		value("int, least", math.MinInt),
@@ -171,10 +173,10 @@ func TestValuesComeBack(t *testing.T) {
 
 // encoding/json keeps these only up to white space, or changes them. What a session is given, it gives back.
 func TestValuesComeBackExactly(t *testing.T) {
-	m, _ := newManager(t, nil)
+	m, _ := fixture.NewManager(t, nil)
 	doc := json.RawMessage("{ \"b\" : 1.50,\n\"a\":\"\\u0041<\" }")
 	got, _ := through(t, m, session.NewKey[json.RawMessage]("value"), doc)
-	check(t, "raw message", string(got), string(doc))
+	expect.Equal(t, "raw message", string(got), string(doc))
 
 	amsterdam := time.FixedZone("AMT", 1172) // as it was until 1937: 19 minutes and 32 seconds
 	for _, when := range []time.Time{
@@ -182,7 +184,7 @@ func TestValuesComeBackExactly(t *testing.T) {
 		time.Date(1900, 1, 1, 12, 0, 0, 0, time.FixedZone("", -1)),
 	} {
 		got, _ := through(t, m, session.NewKey[time.Time]("value"), when)
-		check(t, "time in a zone with seconds", got.UTC(), when.UTC())
+		expect.Equal(t, "time in a zone with seconds", got.UTC(), when.UTC())
 	}
 }
 
@@ -223,7 +225,7 @@ func TestValuesThatJSONCannotHoldAreRefused(t *testing.T) {
 		refused("a complex number", 1i),
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			m, s := newManager(t, nil)
+			m, s := fixture.NewManager(t, nil)
 			w := httptest.NewRecorder()
 			m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 				err := tt.set(r.Context())
@@ -232,8 +234,8 @@ func TestValuesThatJSONCannotHoldAreRefused(t *testing.T) {
 					t.Errorf("Set: got error %v, want a ValueError of %q with its cause", err, "value")
 				}
 			})).ServeHTTP(w, httptest.NewRequest("GET", "https://example.com/", nil))
-			check(t, "store calls", s.take(), calls{})
-			check(t, "cookies set", len(w.Result().Cookies()), 0)
+			expect.Equal(t, "store calls", s.Take(), fixture.Calls{})
+			expect.Equal(t, "cookies set", len(w.Result().Cookies()), 0)
 		})
 	}
 }
@@ -261,26 +263,26 @@ func TestReadsAsAnotherType(t *testing.T) {
 		{"an object as slice", `{}`, reads[[]int]},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			m, _ := newManager(t, nil)
-			_, s := issue(t, m, "alice")
+			m, _ := fixture.NewManager(t, nil)
+			_, s := fixture.Issue(t, m, "alice")
 			ctx := session.NewContext(t.Context(), s)
-			must(t, session.NewKey[json.RawMessage]("value").Set(ctx, json.RawMessage(tt.doc)))
-			must(t, s.Commit(ctx))
+			expect.OK(t, session.NewKey[json.RawMessage]("value").Set(ctx, json.RawMessage(tt.doc)))
+			expect.OK(t, s.Commit(ctx))
 
 			err := tt.get(ctx)
 			var broken *session.ValueError
 			if !errors.As(err, &broken) || broken.Name != "value" {
 				t.Errorf("Get: got error %v, want a ValueError of %q", err, "value")
 			}
-			name, err := who.Get(ctx)
-			checkErr(t, "reading another value", err, nil)
-			check(t, "another value", name, "alice")
+			name, err := fixture.Who.Get(ctx)
+			expect.Is(t, "reading another value", err, nil)
+			expect.Equal(t, "another value", name, "alice")
 
-			must(t, session.NewKey[int]("value").Set(ctx, 1))
-			must(t, s.Commit(ctx))
+			expect.OK(t, session.NewKey[int]("value").Set(ctx, 1))
+			expect.OK(t, s.Commit(ctx))
 			n, err := session.NewKey[int]("value").Get(ctx)
-			checkErr(t, "reading the value that replaced it", err, nil)
-			check(t, "the value that replaced it", n, 1)
+			expect.Is(t, "reading the value that replaced it", err, nil)
+			expect.Equal(t, "the value that replaced it", n, 1)
 		})
 	}
 }
@@ -295,46 +297,46 @@ func reads[T any](ctx context.Context) error {
 }
 
 func TestTakeRemovesWhatDoesNotDecode(t *testing.T) {
-	m, _ := newManager(t, nil)
-	_, s := issue(t, m, "alice")
+	m, _ := fixture.NewManager(t, nil)
+	_, s := fixture.Issue(t, m, "alice")
 	ctx := session.NewContext(t.Context(), s)
 	_, _, err := session.NewKey[int]("who").Take(ctx)
 	var broken *session.ValueError
-	check(t, "Take returns a ValueError", errors.As(err, &broken), true)
-	_, ok, err := who.Lookup(ctx)
-	checkErr(t, "Lookup after Take", err, nil)
-	check(t, "the value is still there", ok, false)
+	expect.Equal(t, "Take returns a ValueError", errors.As(err, &broken), true)
+	_, ok, err := fixture.Who.Lookup(ctx)
+	expect.Is(t, "Lookup after Take", err, nil)
+	expect.Equal(t, "the value is still there", ok, false)
 }
 
 // null is what encoding/json makes of it: the zero value of any type.
 func TestNullReadsAsZero(t *testing.T) {
-	m, _ := newManager(t, nil)
+	m, _ := fixture.NewManager(t, nil)
 	s, err := m.Create(t.Context())
-	must(t, err)
+	expect.OK(t, err)
 	ctx := session.NewContext(t.Context(), s)
-	must(t, session.NewKey[json.RawMessage]("value").Set(ctx, json.RawMessage("null")))
+	expect.OK(t, session.NewKey[json.RawMessage]("value").Set(ctx, json.RawMessage("null")))
 	for name, get := range map[string]func(context.Context) error{
 		"int": reads[int], "float64": reads[float64], "bool": reads[bool], "string": reads[string], "[]byte": reads[[]byte],
 		"time.Time": reads[time.Time], "struct": reads[settings], "pointer": reads[*settings],
 	} {
-		checkErr(t, "null as "+name, get(ctx), nil)
+		expect.Is(t, "null as "+name, get(ctx), nil)
 	}
 }
 
 // After the first use, a read of a common type costs no allocation.
 func TestAllocationsOfGet(t *testing.T) {
-	m, _ := newManager(t, nil)
-	_, s := issue(t, m, "alice")
+	m, _ := fixture.NewManager(t, nil)
+	_, s := fixture.Issue(t, m, "alice")
 	ctx := session.NewContext(t.Context(), s)
 	number, text, flag := session.NewKey[int]("int"), session.NewKey[string]("string"), session.NewKey[bool]("bool")
 	float, count := session.NewKey[float64]("float"), session.NewCounter("counter")
-	must(t, number.Set(ctx, 1234567))
-	must(t, text.Set(ctx, "a text that is longer than any small buffer would be"))
-	must(t, flag.Set(ctx, true))
-	must(t, float.Set(ctx, 0.25))
+	expect.OK(t, number.Set(ctx, 1234567))
+	expect.OK(t, text.Set(ctx, "a text that is longer than any small buffer would be"))
+	expect.OK(t, flag.Set(ctx, true))
+	expect.OK(t, float.Set(ctx, 0.25))
 	_, err := count.Add(ctx, 3)
-	must(t, err)
-	must(t, s.Commit(ctx))
+	expect.OK(t, err)
+	expect.OK(t, s.Commit(ctx))
 	for _, tt := range []struct {
 		name string
 		get  func()
@@ -377,7 +379,7 @@ func TestNamesOfValues(t *testing.T) {
 			"NewCounter": func(name string) { session.NewCounter(name) },
 		} {
 			said := saidInPanic(func() { newKey(tt.name) })
-			check(t, kind+" with "+tt.name+" is accepted", said == "", tt.ok)
+			expect.Equal(t, kind+" with "+tt.name+" is accepted", said == "", tt.ok)
 			if !tt.ok && !strings.Contains(said, "a name is UTF-8 of 1 to 255 bytes without NUL") {
 				t.Errorf("%s with %q panics with %q: want it to say what a name is", kind, tt.name, said)
 			}
@@ -386,7 +388,7 @@ func TestNamesOfValues(t *testing.T) {
 			err := session.NewKey[int]("x").Sub(tt.name).Set(t.Context(), 1)
 			var broken *session.ValueError
 			longer := len("x/"+tt.name) > 255
-			check(t, "Sub with "+tt.name+" is refused at use", errors.As(err, &broken), !tt.ok || longer)
+			expect.Equal(t, "Sub with "+tt.name+" is refused at use", errors.As(err, &broken), !tt.ok || longer)
 		}
 	}
 }
@@ -404,9 +406,9 @@ func saidInPanic(f func()) (message string) {
 
 // An id may come from a request, so a bad one is an error of every use, and never a panic.
 func TestSubWithABadID(t *testing.T) {
-	m, s := newManager(t, nil)
-	_, alice := issue(t, m, "alice")
-	s.take()
+	m, s := fixture.NewManager(t, nil)
+	_, alice := fixture.Issue(t, m, "alice")
+	s.Take()
 	ctx := session.NewContext(t.Context(), alice)
 	for name, id := range map[string]string{
 		"empty": "", "NUL": "a\x00", "not UTF-8": "\xff", "256 bytes with the key": strings.Repeat("x", 254),
@@ -429,12 +431,12 @@ func TestSubWithABadID(t *testing.T) {
 			}
 		}
 	}
-	check(t, "store calls", s.take(), calls{})
+	expect.Equal(t, "store calls", s.Take(), fixture.Calls{})
 }
 
 func TestSubMakesNames(t *testing.T) {
-	check(t, "Key.Sub", session.NewKey[int]("cart").Sub("42").Name(), "cart/42")
-	check(t, "Key.Sub twice", session.NewKey[int]("a").Sub("b").Sub("c").Name(), session.NewKey[int]("a").Sub("b/c").Name())
-	check(t, "Counter.Sub", session.NewCounter("hits").Sub("42").Name(), "hits/42")
-	check(t, "255 bytes together", len(session.NewKey[int]("k").Sub(strings.Repeat("x", 253)).Name()), 255)
+	expect.Equal(t, "Key.Sub", session.NewKey[int]("cart").Sub("42").Name(), "cart/42")
+	expect.Equal(t, "Key.Sub twice", session.NewKey[int]("a").Sub("b").Sub("c").Name(), session.NewKey[int]("a").Sub("b/c").Name())
+	expect.Equal(t, "Counter.Sub", session.NewCounter("hits").Sub("42").Name(), "hits/42")
+	expect.Equal(t, "255 bytes together", len(session.NewKey[int]("k").Sub(strings.Repeat("x", 253)).Name()), 255)
 }

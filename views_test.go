@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/lazysession/session"
+	"github.com/lazysession/session/internal/expect"
+	"github.com/lazysession/session/internal/fixture"
 )
 
 // A base is a response writer that can do nothing but write, and notes what is asked of it, in order.
@@ -209,12 +211,12 @@ func abilitiesOf(w http.ResponseWriter) string {
 }
 
 func TestWriterStaysWhatItWas(t *testing.T) {
-	m, _ := newManager(t, nil)
+	m, _ := fixture.NewManager(t, nil)
 	for want, below := range combinations(newBase()) {
 		t.Run(want, func(t *testing.T) {
-			check(t, "below the middleware", abilitiesOf(below), want)
+			expect.Equal(t, "below the middleware", abilitiesOf(below), want)
 			m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				check(t, "type assertions that succeed", abilitiesOf(w), want)
+				expect.Equal(t, "type assertions that succeed", abilitiesOf(w), want)
 			})).ServeHTTP(below, httptest.NewRequest("GET", "/", nil))
 		})
 	}
@@ -236,20 +238,20 @@ func TestEveryWayToWriteCommitsFirst(t *testing.T) {
 				continue
 			}
 			t.Run(name+"/"+way.does, func(t *testing.T) {
-				m, s := newManager(t, nil)
-				c := newVisitorWith(t, m, "red")
+				m, s := fixture.NewManager(t, nil)
+				c := fixture.NewVisitorWith(t, m, "red")
 				b := newBase()
-				s.onCommit = func() error { b.note("commit"); return nil }
+				s.OnCommit = func() error { b.note("commit"); return nil }
 				want := "commit, " + way.does
 				if letter == "P" {
 					want = "push, commit" // a push is another response
 				}
-				c.use(func(w http.ResponseWriter, r *http.Request) {
-					must(t, color.Set(r.Context(), "blue"))
+				h := m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					expect.OK(t, fixture.Color.Set(r.Context(), "blue"))
 					way.do(w)
-				}, m)
-				c.handler.ServeHTTP(combinations(b)[name], c.request("/"))
-				check(t, "order", strings.Join(b.log, ", "), want)
+				}))
+				h.ServeHTTP(combinations(b)[name], c.Request("GET", "/", nil))
+				expect.Equal(t, "order", strings.Join(b.log, ", "), want)
 			})
 		}
 	}
@@ -295,20 +297,20 @@ func TestResponseControllerMeetsTheCommitFirst(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			m, s := newManager(t, nil)
-			c := newVisitorWith(t, m, "red")
+			m, s := fixture.NewManager(t, nil)
+			c := fixture.NewVisitorWith(t, m, "red")
 			b := newBase()
-			s.onCommit = func() error { b.note("commit"); return nil }
-			c.use(func(w http.ResponseWriter, r *http.Request) {
-				check(t, "type assertions that succeed", abilitiesOf(w), test.shows)
-				must(t, color.Set(r.Context(), "blue"))
-				must(t, test.do(http.NewResponseController(w)))
+			s.OnCommit = func() error { b.note("commit"); return nil }
+			h := m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				expect.Equal(t, "type assertions that succeed", abilitiesOf(w), test.shows)
+				expect.OK(t, fixture.Color.Set(r.Context(), "blue"))
+				expect.OK(t, test.do(http.NewResponseController(w)))
 				if test.want == "commit" { // asking for what can't be done does not begin the response
-					checkErr(t, "Renew after it", session.FromContext(r.Context()).Renew(), nil)
+					expect.Is(t, "Renew after it", session.FromContext(r.Context()).Renew(), nil)
 				}
-			}, m)
-			c.handler.ServeHTTP(test.below(b), c.request("/"))
-			check(t, "order", strings.Join(b.log, ", "), test.want)
+			}))
+			h.ServeHTTP(test.below(b), c.Request("GET", "/", nil))
+			expect.Equal(t, "order", strings.Join(b.log, ", "), test.want)
 		})
 	}
 }
@@ -325,12 +327,12 @@ func unsupported(do func(*http.ResponseController) error) func(*http.ResponseCon
 
 // io.Copy of a file reaches the server's ReadFrom as something that the kernel can send by itself (sendfile).
 func TestSendfileIsKept(t *testing.T) {
-	m, _ := newManager(t, nil)
+	m, _ := fixture.NewManager(t, nil)
 	below := &seesFiles{readerFrom: readerFrom{newBase()}}
 	m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n, err := io.Copy(w, tempFile(t, "a file"))
-		must(t, err)
-		check(t, "bytes copied", n, int64(len("a file")))
+		expect.OK(t, err)
+		expect.Equal(t, "bytes copied", n, int64(len("a file")))
 	})).ServeHTTP(below, httptest.NewRequest("GET", "/", nil))
 	if _, ok := below.src.(syscall.Conn); !ok {
 		t.Errorf("ReadFrom below: got a %T, want one with a file descriptor", below.src)
@@ -350,7 +352,7 @@ func (s *seesFiles) ReadFrom(src io.Reader) (int64, error) {
 func tempFile(t *testing.T, text string) *os.File {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "file.txt")
-	must(t, os.WriteFile(name, []byte(text), 0o600))
+	expect.OK(t, os.WriteFile(name, []byte(text), 0o600))
 	f, err := os.Open(name)
 	if err != nil {
 		t.Fatal(err)
