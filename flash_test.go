@@ -12,6 +12,7 @@ import (
 	"github.com/lazysession/session"
 	"github.com/lazysession/session/internal/expect"
 	"github.com/lazysession/session/internal/fixture"
+	"github.com/lazysession/session/sessiontest"
 )
 
 var flashes = session.NewFlash("flashes")
@@ -291,4 +292,52 @@ func TestRefusedFlashAfterEnd(t *testing.T) {
 	expect.Equal(t, "status", res.StatusCode, http.StatusOK)
 	expect.Equal(t, "sessions", s.Mem.Len(), 0)
 	expect.Equal(t, "the cookie is removed", len(res.Cookies()) == 1 && res.Cookies()[0].MaxAge < 0, true)
+}
+
+// End returned nil: the cookie goes, also when a message after it can't be stored.
+func TestHostileEndThenFlashThenCommitFails(t *testing.T) {
+	m, s := fixture.NewManager(t, nil)
+	v := fixture.NewVisitor(t, m)
+	v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
+	res := v.Visit(func(ctx context.Context) {
+		expect.OK(t, session.FromContext(ctx).End())
+		addFlash(t, ctx, "bye")
+		s.Broken.Fail(fixture.ErrStore, sessiontest.Commit)
+	})
+	expect.Equal(t, "status", res.StatusCode, 503)
+	expect.Equal(t, "cookie removed", len(res.Cookies()) == 1 && res.Cookies()[0].MaxAge < 0, true)
+}
+
+// After End and Flash.Add, all other changes return ErrEnded.
+func TestHostileChangesAfterEndAndFlash(t *testing.T) {
+	for name, change := range map[string]func(ctx context.Context) error{
+		"Delete": func(ctx context.Context) error { return fixture.User.Delete(ctx) },
+		"Clear":  func(ctx context.Context) error { return session.FromContext(ctx).Clear() },
+		"Renew":  func(ctx context.Context) error { return session.FromContext(ctx).Renew() },
+	} {
+		v := fixture.FirstVisitor(t, nil)
+		v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
+		v.Visit(func(ctx context.Context) {
+			expect.OK(t, session.FromContext(ctx).End())
+			addFlash(t, ctx, "bye")
+			expect.Is(t, name, change(ctx), session.ErrEnded)
+			session.FromContext(ctx).Degrade()
+		})
+	}
+}
+
+// Take of a flash leaves alone what is no message.
+func TestHostileFlashTakesMessagesOnly(t *testing.T) {
+	v := fixture.FirstVisitor(t, nil)
+	cart := session.NewKey[int](flashes.Name()).Sub("42")
+	v.Visit(func(ctx context.Context) {
+		expect.OK(t, cart.Set(ctx, 7))
+		expect.OK(t, session.NewFlash(flashes.Name()+"/sub").Add(ctx, "info", "for another page"))
+	})
+	v.Visit(func(ctx context.Context) {
+		messages, _ := flashes.Take(ctx)
+		expect.Equal(t, "messages", len(messages), 0)
+		session.FromContext(ctx).Degrade()
+	})
+	v.Visit(func(ctx context.Context) { fixture.Holds(t, ctx, cart, 7) })
 }

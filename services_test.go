@@ -73,11 +73,3 @@ func TestRegistryOfTheContextIsFound(t *testing.T) {
 		expect.Is(t, "Query in a registry without a parent", err, service.ErrNotProvided)
 	}, m)
 }
-
-func TestQueryBeyondTheManagerAllocatesNothing(t *testing.T) {
-	m := fixture.NewManagerOn(t, mem.New(nil), nil)
-	r := registryWith(t, nil, "outer")
-	within(func(ctx context.Context) context.Context { return service.NewContext(ctx, r) }, func(ctx context.Context) {
-		expect.Equal(t, "allocations", fewestAllocs(func() { service.Query[*mailer](ctx) }), 0)
-	}, m)
-}

@@ -1,4 +1,4 @@
-package session_test
+package promises_test
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"runtime"
 	"strings"
 	"sync"
@@ -323,61 +322,6 @@ func TestHostileOnErrorSetsInASessionThatWasNotMade(t *testing.T) {
 	}
 }
 
-// End returned nil: the cookie goes, also when a message after it can't be stored.
-func TestHostileEndThenFlashThenCommitFails(t *testing.T) {
-	m, s := fixture.NewManager(t, nil)
-	v := fixture.NewVisitor(t, m)
-	v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
-	res := v.Visit(func(ctx context.Context) {
-		expect.OK(t, session.FromContext(ctx).End())
-		addFlash(t, ctx, "bye")
-		s.Broken.Fail(fixture.ErrStore, sessiontest.Commit)
-	})
-	expect.Equal(t, "status", res.StatusCode, 503)
-	expect.Equal(t, "cookie removed", len(res.Cookies()) == 1 && res.Cookies()[0].MaxAge < 0, true)
-}
-
-// After End and Flash.Add, all other changes return ErrEnded.
-func TestHostileChangesAfterEndAndFlash(t *testing.T) {
-	for name, change := range map[string]func(ctx context.Context) error{
-		"Delete": func(ctx context.Context) error { return fixture.User.Delete(ctx) },
-		"Clear":  func(ctx context.Context) error { return session.FromContext(ctx).Clear() },
-		"Renew":  func(ctx context.Context) error { return session.FromContext(ctx).Renew() },
-	} {
-		v := fixture.FirstVisitor(t, nil)
-		v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
-		v.Visit(func(ctx context.Context) {
-			expect.OK(t, session.FromContext(ctx).End())
-			addFlash(t, ctx, "bye")
-			expect.Is(t, name, change(ctx), session.ErrEnded)
-			session.FromContext(ctx).Degrade()
-		})
-	}
-}
-
-// Take of a flash leaves alone what is no message.
-func TestHostileFlashTakesMessagesOnly(t *testing.T) {
-	v := fixture.FirstVisitor(t, nil)
-	cart := session.NewKey[int](flashes.Name()).Sub("42")
-	v.Visit(func(ctx context.Context) {
-		expect.OK(t, cart.Set(ctx, 7))
-		expect.OK(t, session.NewFlash(flashes.Name()+"/sub").Add(ctx, "info", "for another page"))
-	})
-	v.Visit(func(ctx context.Context) {
-		messages, _ := flashes.Take(ctx)
-		expect.Equal(t, "messages", len(messages), 0)
-		session.FromContext(ctx).Degrade()
-	})
-	v.Visit(func(ctx context.Context) { fixture.Holds(t, ctx, cart, 7) })
-}
-
-// "Over TLS … what an attacker on a plain connection has planted or read opens nothing there."
-func TestHostileSecureAutoTokenReadInTheClear(t *testing.T) {
-	m := newAuto(t, session.Cookie{})
-	seen := overHTTP.makeSession(t, m, "ann")
-	overTLS.serve(m, func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "") }, &http.Cookie{Name: "__Host-session", Value: seen.Value})
-}
-
 // What a handler does to the header's slices in place is undone as well.
 func TestHostileHeaderChangedInPlace(t *testing.T) {
 	h, _ := refusing(t, nil, func(w http.ResponseWriter, r *http.Request) {
@@ -492,23 +436,6 @@ func TestHostileOnErrorCaching(t *testing.T) {
 	expect.Equal(t, "cookies", len(res.Cookies()), 1)
 	if cc := res.Header.Get("Cache-Control"); strings.Contains(cc, "public") {
 		t.Errorf("Cache-Control of a response with a token: %q", cc)
-	}
-}
-
-func TestHostileTrustedProxyMapped(t *testing.T) {
-	m, err := session.New(fixture.NewStore(), &session.Config{Keys: [][]byte{make([]byte, 32)}, Cookie: session.Cookie{Secure: session.SecureAuto},
-		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("::ffff:10.0.0.0/104")}})
-	if err != nil {
-		return // told
-	}
-	defer m.Close()
-	r := httptest.NewRequest("GET", "http://example.com/", nil)
-	r.RemoteAddr = "10.1.2.3:5"
-	r.Header.Set("X-Forwarded-Proto", "https")
-	w := httptest.NewRecorder()
-	m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fixture.User.Set(r.Context(), "x") })).ServeHTTP(w, r)
-	if !w.Result().Cookies()[0].Secure {
-		t.Error("a prefix in IPv4-mapped form is taken by New and never matches")
 	}
 }
 

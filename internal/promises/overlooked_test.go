@@ -1,4 +1,4 @@
-package session_test
+package promises_test
 
 import (
 	"context"

@@ -1,17 +1,20 @@
-package session_test
+package promises_test
 
 import (
 	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"runtime"
 	"strings"
 	"testing"
 
+	"github.com/go-chi/chi/v5"
 	"github.com/lazysession/session"
 	"github.com/lazysession/session/internal/expect"
 	"github.com/lazysession/session/internal/fixture"
+	"github.com/lazysession/session/service"
 	"github.com/lazysession/session/store/mem"
 )
 
@@ -160,4 +163,115 @@ func TestBudgetBelowHeaders(t *testing.T) {
 		w.header.Set(name, "x")
 	}
 	expect.Equal(t, "allocations", fewestAllocs(func() { h.ServeHTTP(w, r) }), 1)
+}
+
+func TestUntouchedRequestCostsOneAllocation(t *testing.T) {
+	m, s := fixture.NewManager(t, nil)
+	cookie := fixture.NewVisitorWith(t, m, "red").Request("GET", "/", nil).Header
+	s.Take()
+	hello := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusOK)
+		session.FromContext(r.Context())
+	})
+	h := m.Handler(hello)
+	requests := map[string]http.Header{"without a cookie": {}, "with a cookie": cookie, "with two cookies": {"Cookie": {"a=b", "c=d"}}}
+	writers := combinations(&base{})
+	for name := range writers {
+		for kind, header := range requests {
+			t.Run(name+"/"+kind, func(t *testing.T) {
+				w := combinations(&base{header: make(http.Header), log: make([]string, 0, 1)})[name]
+				r := httptest.NewRequest("GET", "https://example.com/", nil)
+				r.Header = header
+				expect.Equal(t, "allocations", allocsOver(hello, h, w, r), 1)
+				expect.Equal(t, "response headers", len(w.Header()), 0)
+				expect.Equal(t, "store calls", s.Take(), fixture.Calls{})
+			})
+		}
+	}
+}
+
+// allocsOver returns how many allocations a handler makes more than another.
+func allocsOver(without, with http.Handler, w http.ResponseWriter, r *http.Request) float64 {
+	return fewestAllocs(func() { with.ServeHTTP(w, r) }) - fewestAllocs(func() { without.ServeHTTP(w, r) })
+}
+
+// fewestAllocs is testing.AllocsPerRun without what other goroutines allocate meanwhile, those of a server that closes,
+// say: that can only add.
+func fewestAllocs(f func()) float64 {
+	fewest := testing.AllocsPerRun(100, f)
+	for range 4 {
+		fewest = min(fewest, testing.AllocsPerRun(100, f))
+	}
+	return fewest
+}
+
+func TestUntouchedRequestCostsOneAllocationBelowChi(t *testing.T) {
+	m, s := fixture.NewManager(t, nil)
+	routes := func(with ...func(http.Handler) http.Handler) http.Handler {
+		r := chi.NewRouter()
+		r.Use(with...)
+		r.Get("/{page}", func(w http.ResponseWriter, r *http.Request) {
+			if chi.URLParam(r, "page") != "home" {
+				t.Error("got no URL parameter, want chi's")
+			}
+		})
+		return r
+	}
+	pass := func(next http.Handler) http.Handler { return next }
+	// Given its context, chi takes none from a pool, which the race detector makes forget at random.
+	found := chi.NewRouteContext()
+	again := func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			found.Reset()
+			h.ServeHTTP(w, r.WithContext(r.Context())) // chi puts path values into the request
+		})
+	}
+	w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/home", nil)
+	r = r.WithContext(context.WithValue(r.Context(), chi.RouteCtxKey, found))
+	expect.Equal(t, "allocations", allocsOver(again(routes(pass)), again(routes(m.Handler)), w, r), 1)
+	expect.Equal(t, "store calls", s.Take(), fixture.Calls{})
+}
+
+// The writers of net/http itself are measured where they exist: in a request.
+func TestUntouchedRequestCostsOneAllocationOnAServer(t *testing.T) {
+	fixture.OnBothProtocols(t, func(t *testing.T, proto string) {
+		m, _ := fixture.NewManager(t, nil)
+		nothing := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+		h := m.Handler(nothing)
+		srv, browser := fixture.StartServer(t, proto, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			expect.Equal(t, "protocol", r.Proto, proto)
+			expect.Equal(t, "allocations", allocsOver(nothing, h, w, r), 1)
+		}))
+		resp, _ := fixture.Fetch(t, browser, srv.URL)
+		expect.Equal(t, "Vary", resp.Header.Get("Vary"), "")
+		expect.Equal(t, "Set-Cookie", resp.Header.Get("Set-Cookie"), "")
+	})
+}
+
+func TestSecureAutoCostsNothingUntouched(t *testing.T) {
+	if underRace {
+		t.Skip("the race detector allocates as well; make test runs this test without it")
+	}
+	m := fixture.NewManagerOn(t, mem.New(nil), &session.Config{
+		Cookie:         session.Cookie{Secure: session.SecureAuto},
+		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
+	})
+	h := m.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	r, w := httptest.NewRequest("GET", "/", nil), &sink{header: make(http.Header)}
+	r.RemoteAddr = "10.1.2.3:80"
+	r.Header.Set("X-Forwarded-Proto", "https")
+	expect.Equal(t, "allocations", fewestAllocs(func() { h.ServeHTTP(w, r) }), 1)
+}
+
+func TestQueryBeyondTheManagerAllocatesNothing(t *testing.T) {
+	type mailer struct{}
+	services := service.NewRegistry(nil)
+	expect.OK(t, service.Provide(services, &mailer{}))
+	m := fixture.NewManagerOn(t, mem.New(nil), nil)
+	h := m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		ctx := r.Context()
+		expect.Equal(t, "allocations", fewestAllocs(func() { service.Query[*mailer](ctx) }), 0)
+	}))
+	r := httptest.NewRequest("GET", "/", nil)
+	h.ServeHTTP(httptest.NewRecorder(), r.WithContext(service.NewContext(r.Context(), services)))
 }

@@ -1,5 +1,5 @@
 //go:build !race
 
-package session_test
+package promises_test
 
 const underRace = false

@@ -1,4 +1,4 @@
-package session_test
+package promises_test
 
 import (
 	"bytes"
@@ -149,7 +149,7 @@ func TestSeveralTokensInOneRequest(t *testing.T) {
 	unknown := fixture.Sign(t, fixture.KeyA, fixture.CookieName, make([]byte, 32))
 	unknown2 := fixture.Sign(t, fixture.KeyA, fixture.CookieName, bytes.Repeat([]byte{1}, 32))
 	manyValid := []string{a}
-	for i := range session.MaxLoads {
+	for i := range 4 { // with a, one more than a request may load
 		manyValid = append(manyValid, fixture.Sign(t, fixture.KeyA, fixture.CookieName, bytes.Repeat([]byte{byte(i)}, 32)))
 	}
 	again := func(n int, token string) (all []string) {
