@@ -295,7 +295,7 @@ func TestRefusedFlashAfterEnd(t *testing.T) {
 }
 
 // End returned nil: the cookie goes, also when a message after it can't be stored.
-func TestHostileEndThenFlashThenCommitFails(t *testing.T) {
+func TestEndThenFlashThenCommitFails(t *testing.T) {
 	m, s := fixture.NewManager(t, nil)
 	v := fixture.NewVisitor(t, m)
 	v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
@@ -309,7 +309,7 @@ func TestHostileEndThenFlashThenCommitFails(t *testing.T) {
 }
 
 // After End and Flash.Add, all other changes return ErrEnded.
-func TestHostileChangesAfterEndAndFlash(t *testing.T) {
+func TestChangesAfterEndAndFlash(t *testing.T) {
 	for name, change := range map[string]func(ctx context.Context) error{
 		"Delete": func(ctx context.Context) error { return fixture.User.Delete(ctx) },
 		"Clear":  func(ctx context.Context) error { return session.FromContext(ctx).Clear() },
@@ -327,7 +327,7 @@ func TestHostileChangesAfterEndAndFlash(t *testing.T) {
 }
 
 // Take of a flash leaves alone what is no message.
-func TestHostileFlashTakesMessagesOnly(t *testing.T) {
+func TestFlashTakesMessagesOnly(t *testing.T) {
 	v := fixture.FirstVisitor(t, nil)
 	cart := session.NewKey[int](flashes.Name()).Sub("42")
 	v.Visit(func(ctx context.Context) {

@@ -1,15 +1,10 @@
 package session_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/base64"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -25,6 +20,7 @@ import (
 	"github.com/lazysession/session/service"
 	"github.com/lazysession/session/sessiontest"
 	"github.com/lazysession/session/store"
+	"github.com/lazysession/session/store/mem"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -373,169 +369,115 @@ func TestRecordsOfSomebodyElse(t *testing.T) {
 	})
 }
 
-// A secretWatch looks for tokens in whatever the outside world can see.
-type secretWatch struct {
-	t     *testing.T
-	forms map[string]string
+// A pinger is a store whose Ping a test chooses.
+type pinger struct {
+	store.Store
+	ping func(ctx context.Context) error
 }
 
-// guard notes a signed token, its secret and the secret's hash, in each form in which they might be printed.
-func (s *secretWatch) guard(signed, name string) {
-	raw := fixture.RawOf(s.t, fixture.KeyA, name, signed)
-	hash := store.HashToken(raw)
-	s.forms[signed[20:60]] = "a signed token"
-	for what, secret := range map[string][]byte{"a raw token": raw, "a token's hash": hash[:]} {
-		s.forms[hex.EncodeToString(secret[4:12])] = what + " in hex"
-		s.forms[strings.ToUpper(hex.EncodeToString(secret[4:12]))] = what + " in HEX"
-		s.forms[base64.StdEncoding.EncodeToString(secret)[:12]] = what + " in base64"
-		s.forms[base64.RawURLEncoding.EncodeToString(secret)[:12]] = what + " in base64 for URLs"
-		s.forms[strings.Trim(fmt.Sprintf("%d", secret[4:12]), "[]")] = what + " in decimal"
-		s.forms[strings.Trim(fmt.Sprintf("%#v", secret[4:8]), "[]byte{}")] = what + " as Go writes it"
-		s.forms[string(secret[4:12])] = what + " as it is"
+func (p pinger) Ping(ctx context.Context) error { return p.ping(ctx) }
+
+func TestPing(t *testing.T) {
+	s := fixture.NewStore()
+	failing := func(context.Context) error { return fixture.ErrStore }
+	for _, tt := range []struct {
+		name  string
+		store store.Store
+		load  error
+		want  error
+	}{
+		{"by a store that can", pinger{s, func(context.Context) error { return nil }}, fixture.ErrStore, nil},
+		{"by a store that can, and fails", pinger{s, failing}, nil, fixture.ErrStore},
+		{"by a load", s, nil, nil},
+		{"by a load, behind a store that only might", pinger{s, func(context.Context) error { return errors.ErrUnsupported }}, nil, nil},
+		{"by a load that fails", s, fixture.ErrStore, fixture.ErrStore},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s.Broken.Mend()
+			if tt.load != nil {
+				s.Broken.Fail(tt.load, sessiontest.Load)
+			}
+			err := fixture.NewManagerOn(t, tt.store, nil).Ping(t.Context())
+			expect.Is(t, "Ping", err, tt.want)
+			if tt.want != nil {
+				expect.Is(t, "Ping", err, session.ErrUnavailable)
+			}
+		})
 	}
 }
 
-func (s *secretWatch) look(where, text string) {
-	s.t.Helper()
-	for form, what := range s.forms {
-		if strings.Contains(text, form) {
-			s.t.Errorf("%s shows %s: %.400q", where, what, text)
-		}
-	}
-}
-
-func (s *secretWatch) print(where string, v any) {
-	s.t.Helper()
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%q", "%d"} {
-		s.look(where+" with "+verb, fmt.Sprintf(verb, v))
-	}
-	doc, _ := json.Marshal(v)
-	s.look(where+" as JSON", string(doc))
-	var text, structured bytes.Buffer
-	slog.New(slog.NewTextHandler(&text, nil)).Info("x", slog.Any("v", v))
-	slog.New(slog.NewJSONHandler(&structured, nil)).Info("x", slog.Any("v", v))
-	s.look(where+" in a log", text.String())
-	s.look(where+" in a log of JSON", structured.String())
-}
-
-// tattler is a store that says in its errors what it was asked for, as careless ones do.
-type tattler struct{ *fixture.Store }
-
-func (s tattler) tell(token store.Token, err error) error {
-	if err != nil {
-		err = fmt.Errorf("%w: asked for %v, %s, %x, %d, %#v", err, token, token, token, token, token)
-	}
-	return err
-}
-
-func (s tattler) Load(ctx context.Context, token store.Token) (*store.Record, error) {
-	rec, err := s.Store.Load(ctx, token)
-	return rec, s.tell(token, err)
-}
-
-func (s tattler) Commit(ctx context.Context, token store.Token, change *store.Change) (*store.Record, error) {
-	rec, err := s.Store.Commit(ctx, token, change)
-	if err != nil {
-		err = fmt.Errorf("%w: %+v", err, *change)
-	}
-	return rec, s.tell(token, err)
-}
-
-func TestTokensShowNowhere(t *testing.T) {
+func TestPingEndsWithTheStoreTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var log fixture.Logbook
-		s := tattler{fixture.NewStore()}
-		m := fixture.NewManagerOn(t, s, &session.Config{Keys: [][]byte{fixture.KeyA}, Logger: log.Logger(), StoreTimeout: time.Second})
-		watch := &secretWatch{t: t, forms: map[string]string{
-			string(fixture.KeyA): "a key", hex.EncodeToString(fixture.KeyA): "a key in hex", "65 65 65 65 65 65": "a key in decimal",
-		}}
-		token, alice := fixture.Issue(t, m, "alice")
-		other, bob := fixture.Issue(t, m, "bob")
-		ended, carol := fixture.Issue(t, m, "carol")
-		expect.OK(t, alice.SetOwner("alice"))
-		expect.OK(t, alice.Commit(t.Context()))
-		for _, signed := range []string{token, other, ended} {
-			watch.guard(signed, fixture.CookieName)
-		}
-		m.Subscribe(func(e session.Event) { watch.print("an Event", e); panic(e) })
-		expect.OK(t, carol.End())
-
-		serve := func(line string, do func(w http.ResponseWriter, r *http.Request) error) {
-			r := httptest.NewRequest("GET", "https://example.com/", nil)
-			r.Header.Set("Cookie", line)
-			w := httptest.NewRecorder()
-			m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if err := do(w, r); err != nil {
-					watch.print("an error", err)
-				}
-				watch.print("the Session in its request", session.FromContext(r.Context()))
-				watch.look("the request's context", fmt.Sprintf("%v %+v %#v", r.Context(), r.Context(), r.Context()))
-				ctx := context.WithValue(r.Context(), valueKey{}, 1)
-				watch.look("a context made from it", fmt.Sprintf("%v", ctx))
-				watch.look("the response writer", fmt.Sprintf("%v %+v %#v", w, w, w))
-			})).ServeHTTP(w, r)
-			watch.look("the body of a response", w.Body.String())
-		}
-		gets := func(_ http.ResponseWriter, r *http.Request) error { _, err := fixture.Who.Get(r.Context()); return err }
-		sets := func(_ http.ResponseWriter, r *http.Request) error {
-			return errors.Join(fixture.Who.Set(r.Context(), "x"), session.FromContext(r.Context()).Commit(r.Context()))
-		}
-		renews := func(_ http.ResponseWriter, r *http.Request) error { return session.FromContext(r.Context()).Renew() }
-		late := func(w http.ResponseWriter, r *http.Request) error {
-			w.WriteHeader(http.StatusOK)
-			return errors.Join(fixture.Who.Set(r.Context(), "x"), session.FromContext(r.Context()).Renew())
-		}
-		ends := func(_ http.ResponseWriter, r *http.Request) error { return session.FromContext(r.Context()).End() }
-		every := map[string]func(http.ResponseWriter, *http.Request) error{
-			"get": gets, "set": sets, "renew": renews, "late": late, "end": ends,
-		}
-		lines := []string{
-			fixture.CookieName + "=" + token, fixture.CookieName + "=" + token[1:], fixture.CookieName + "=" + ended,
-			fixture.CookieName + "=" + token + "; " + fixture.CookieName + "=" + other, fixture.CookieName + "=." + token,
-		}
-		for _, broken := range []func(){
-			func() { s.Broken.Fail(fixture.ErrStore) },
-			func() { s.Broken.Fail(fixture.ErrStore, sessiontest.Commit, sessiontest.End) },
-			func() { s.Broken.Fail(store.ErrRetired, sessiontest.Load) },
-			func() { s.Broken.Fail(store.ErrConflict, sessiontest.Commit) },
-			func() { s.Broken.Fail(store.ErrNotFound, sessiontest.Commit) },
-			s.Broken.Mend,
-		} {
-			broken()
-			for _, line := range lines {
-				for _, do := range every {
-					serve(line, do)
-				}
-				_, err := m.Open(t.Context(), strings.TrimPrefix(line, fixture.CookieName+"="))
-				if err != nil {
-					watch.print("an error of Open", err)
-				}
-			}
-		}
-
-		watch.print("a Session", bob)
-		watch.print("a pointer to a Session in a struct", struct{ S *session.Session }{bob})
-		watch.print("the Manager", m)
-		watch.print("a Key", fixture.Who)
-		info, err := bob.Info()
-		expect.OK(t, err)
-		watch.print("Info", info)
-		watch.print("an ID", bob.ID())
-		for info, err := range m.Sessions(t.Context(), session.Filter{All: true}) {
-			expect.OK(t, err)
-			watch.print("a listed Info", info)
-		}
-		values, err := bob.Values()
-		expect.OK(t, err)
-		watch.print("the values", values)
-		watch.print("a context with a Session", session.NewContext(context.Background(), bob))
-
-		synctest.Wait()
-		watch.look("the log", log.String())
-		for _, line := range []string{"token refused", "store unavailable", "response refused", "a subscriber panicked"} {
-			if log.Count(line) == 0 {
-				t.Errorf("the log has no line %q: this test drives less than it says", line)
-			}
-		}
+		hanging := pinger{fixture.NewStore(), func(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) }}
+		m := fixture.NewManagerOn(t, hanging, &session.Config{StoreTimeout: 3 * time.Second})
+		start := time.Now()
+		err := m.Ping(t.Context())
+		expect.Equal(t, "waited", time.Since(start), 3*time.Second)
+		expect.Is(t, "Ping", err, context.DeadlineExceeded)
+		expect.Is(t, "Ping", err, session.ErrUnavailable)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		expect.Equal(t, "Ping with a context that is done ends", errors.Is(m.Ping(ctx), context.Canceled), true)
 	})
+}
+
+// A mailer is a service of the application.
+type mailer struct{ name string }
+
+// within serves one request whose context has what outer adds to it, through each Manager from the outermost on.
+func within(outer func(context.Context) context.Context, do func(ctx context.Context), managers ...*session.Manager) {
+	var h http.Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { do(r.Context()) })
+	for i := range managers {
+		h = managers[len(managers)-1-i].Handler(h)
+	}
+	r := httptest.NewRequest("GET", "/", nil)
+	h.ServeHTTP(httptest.NewRecorder(), r.WithContext(outer(r.Context())))
+}
+
+func registryWith(t *testing.T, parent *service.Registry, name string) *service.Registry {
+	t.Helper()
+	r := service.NewRegistry(parent)
+	expect.OK(t, service.Provide(r, &mailer{name}))
+	return r
+}
+
+func wantServices(t *testing.T, ctx context.Context, m *session.Manager, mail string) {
+	t.Helper()
+	manager, err := service.Query[*session.Manager](ctx)
+	expect.OK(t, err)
+	expect.Equal(t, "Manager", manager, m)
+	got, err := service.Query[*mailer](ctx)
+	if mail == "" {
+		expect.Is(t, "Query", err, service.ErrNotProvided)
+		return
+	}
+	expect.OK(t, err)
+	if got != nil {
+		expect.Equal(t, "mailer", got.name, mail)
+	}
+}
+
+func TestRegistryOfTheContextIsFound(t *testing.T) {
+	m, other := fixture.NewManagerOn(t, mem.New(nil), nil), fixture.NewManagerOn(t, mem.New(nil), nil)
+	given := fixture.NewManagerOn(t, mem.New(nil), &session.Config{Services: registryWith(t, nil, "given")})
+	empty := fixture.NewManagerOn(t, mem.New(nil), &session.Config{Services: service.NewRegistry(nil)})
+	outer := func(ctx context.Context) context.Context {
+		return service.NewContext(ctx, registryWith(t, registryWith(t, nil, "parent"), "outer"))
+	}
+	within(outer, func(ctx context.Context) { wantServices(t, ctx, m, "outer") }, m)
+	within(outer, func(ctx context.Context) { wantServices(t, ctx, m, "outer") }, other, m)
+	within(outer, func(ctx context.Context) { wantServices(t, ctx, m, "outer") }, m, other, m)
+	within(outer, func(ctx context.Context) { wantServices(t, ctx, m, "given") }, given, m)
+	within(outer, func(ctx context.Context) { wantServices(t, ctx, given, "given") }, m, given)
+	within(outer, func(ctx context.Context) { wantServices(t, ctx, empty, "") }, empty)
+	none := func(ctx context.Context) context.Context { return ctx }
+	within(none, func(ctx context.Context) { wantServices(t, ctx, m, "") }, m)
+
+	// One put into the context inside the Manager hides both, unless it has the Manager's as its parent.
+	within(outer, func(ctx context.Context) {
+		child := service.NewContext(ctx, service.NewRegistry(service.FromContext(ctx)))
+		wantServices(t, child, m, "outer")
+		_, err := service.Query[*mailer](service.NewContext(ctx, service.NewRegistry(nil)))
+		expect.Is(t, "Query in a registry without a parent", err, service.ErrNotProvided)
+	}, m)
 }

@@ -9,10 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"runtime"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -107,81 +104,6 @@ func TestSessionOutlivesNoRequest(t *testing.T) {
 
 func same(s string) (string, error) { return s, nil }
 
-// Goroutines that outlive their handler lose nothing without a word: what Add has taken is stored.
-func TestNothingIsLostAtTheEndOfARequest(t *testing.T) {
-	m, _ := fixture.NewManager(t, nil)
-	c := fixture.NewVisitorWith(t, m, "red")
-	for range 50 {
-		before := totalVisits(t, c)
-		var taken atomic.Int64
-		var workers sync.WaitGroup
-		c.Meet(func(w http.ResponseWriter, r *http.Request) {
-			atWork := make(chan struct{}, 8)
-			for range cap(atWork) {
-				workers.Go(func() {
-					for {
-						if _, err := fixture.Visits.Add(r.Context(), 1); err != nil {
-							expect.Is(t, "Add", err, session.ErrTooLate)
-							return
-						}
-						taken.Add(1)
-						select {
-						case atWork <- struct{}{}:
-						default:
-						}
-					}
-				})
-			}
-			for range cap(atWork) {
-				<-atWork
-			}
-		}).Get("/")
-		workers.Wait()
-		if got := totalVisits(t, c) - before; got != taken.Load() {
-			t.Fatalf("visits that are stored: got %d, want the %d that Add has taken", got, taken.Load())
-		}
-	}
-}
-
-// The first use of a session may come in the very moment in which its request ends.
-func TestFirstUseAtTheEndOfARequest(t *testing.T) {
-	m, _ := fixture.NewManager(t, nil)
-	c := fixture.NewVisitorWith(t, m, "red")
-	var taken atomic.Int64
-	var late sync.WaitGroup
-	for i := range 3000 {
-		c.Meet(func(w http.ResponseWriter, r *http.Request) {
-			over := make(chan struct{})
-			late.Go(func() {
-				<-over
-				switch _, err := fixture.Visits.Add(r.Context(), 1); err {
-				case nil:
-					taken.Add(1)
-				default:
-					expect.Is(t, "Add", err, session.ErrTooLate)
-				}
-			})
-			if i%2 == 0 {
-				w.WriteHeader(http.StatusNoContent)
-			}
-			close(over)
-			runtime.Gosched()
-		}).Get("/")
-	}
-	late.Wait()
-	expect.Equal(t, "visits that are stored", totalVisits(t, c), taken.Load())
-}
-
-func totalVisits(t *testing.T, v *fixture.Visitor) (n int64) {
-	t.Helper()
-	v.Visit(func(ctx context.Context) {
-		var err error
-		n, err = fixture.Visits.Get(ctx)
-		expect.OK(t, err)
-	})
-	return n
-}
-
 func TestTwoManagersOnOneRoute(t *testing.T) {
 	services := service.NewRegistry(nil)
 	site, _ := fixture.NewManager(t, &session.Config{Cookie: session.Cookie{Name: "__Host-site"}, Services: services})
@@ -216,23 +138,6 @@ func TestTwoManagersOnOneRoute(t *testing.T) {
 	w = c.Get("/")
 	expect.Equal(t, "values at the second visit", w.Body.String(), "site admin")
 	expect.Equal(t, "number of cookies at the second visit", len(w.Result().Cookies()), 0)
-}
-
-// If one of two commits fails, the answer says so, and what the other has to tell the client still arrives.
-func TestTwoManagersOneFails(t *testing.T) {
-	site, _ := fixture.NewManager(t, &session.Config{Cookie: session.Cookie{Name: "__Host-site"}})
-	admin, s := fixture.NewManager(t, &session.Config{Cookie: session.Cookie{Name: "__Host-admin"}})
-	s.Broken.Fail(fixture.ErrStore, sessiontest.Commit)
-	w := sessiontest.NewClient(site.Handler(admin.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		expect.OK(t, fixture.Color.Set(session.NewContext(r.Context(), site.Session(r.Context())), "site"))
-		expect.OK(t, fixture.Color.Set(r.Context(), "admin"))
-		fmt.Fprint(w, "saved")
-	})))).Get("/")
-	expect.Equal(t, "status", w.Code, http.StatusServiceUnavailable)
-	expect.Equal(t, "number of cookies", len(w.Result().Cookies()), 1)
-	if strings.Contains(w.Body.String(), "saved\n") {
-		t.Errorf("body: got %q, want nothing of the handler's", w.Body)
-	}
 }
 
 func TestWithoutTheMiddleware(t *testing.T) {
@@ -300,25 +205,6 @@ func TestContextOfTheRequest(t *testing.T) {
 		expect.Is(t, "error after cancelling", ctx.Err(), context.Canceled)
 		expect.Is(t, "cause after cancelling", context.Cause(child), cause)
 	})).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil).WithContext(timed))
-}
-
-// Contexts and writers get printed into logs, with whatever verb.
-func TestNothingPrintsAToken(t *testing.T) {
-	m, _ := fixture.NewManager(t, nil)
-	c := fixture.NewVisitorWith(t, m, "red")
-	below := struct{ http.ResponseWriter }{httptest.NewRecorder()}
-	h := m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fixture.Color.Get(r.Context())
-		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
-			if got := fmt.Sprintf(verb, r.Context()); !strings.HasPrefix(got, "session.Handler(") {
-				t.Errorf("context as %s: got %.200q, want its name and its parent", verb, got)
-			}
-			if got := fmt.Sprintf(verb, w); got != "session.ResponseWriter" {
-				t.Errorf("writer as %s: got %.200q, want its name", verb, got)
-			}
-		}
-	}))
-	h.ServeHTTP(below, c.Request("GET", "/", nil))
 }
 
 func TestFilesOfUploadsAreRemoved(t *testing.T) {

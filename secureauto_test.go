@@ -210,13 +210,13 @@ func TestNewTellsMistakesWithSecureAuto(t *testing.T) {
 }
 
 // "Over TLS … what an attacker on a plain connection has planted or read opens nothing there."
-func TestHostileSecureAutoTokenReadInTheClear(t *testing.T) {
+func TestSecureAutoTokenReadInTheClear(t *testing.T) {
 	m := newAuto(t, session.Cookie{})
 	seen := overHTTP.makeSession(t, m, "ann")
 	overTLS.serve(m, func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "") }, &http.Cookie{Name: "__Host-session", Value: seen.Value})
 }
 
-func TestHostileTrustedProxyMapped(t *testing.T) {
+func TestTrustedProxyMapped(t *testing.T) {
 	m, err := session.New(fixture.NewStore(), &session.Config{Keys: [][]byte{make([]byte, 32)}, Cookie: session.Cookie{Secure: session.SecureAuto},
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("::ffff:10.0.0.0/104")}})
 	if err != nil {

@@ -4,9 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"slices"
-	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,7 +14,6 @@ import (
 	"github.com/lazysession/session/internal/expect"
 	"github.com/lazysession/session/internal/fixture"
 	"github.com/lazysession/session/sessiontest"
-	"github.com/lazysession/session/store"
 	"github.com/lazysession/session/store/mem"
 )
 
@@ -97,117 +95,6 @@ func TestChangesAreSeenAtOnceAndAfter(t *testing.T) {
 	v.Visit(check)
 }
 
-// Every pair of changes to one name, in one request that commits and in one that doesn't before the second.
-func TestChangesOfOneNameCombine(t *testing.T) {
-	set := func(n int64) func(context.Context) {
-		return func(ctx context.Context) { expect.OK(t, session.NewKey[int64]("hits").Set(ctx, n)) }
-	}
-	add := func(n int64) func(context.Context) {
-		return func(ctx context.Context) { _, err := fixture.Hits.Add(ctx, n); expect.OK(t, err) }
-	}
-	del := func(ctx context.Context) { expect.OK(t, session.NewKey[int64]("hits").Delete(ctx)) }
-	clear := func(ctx context.Context) { expect.OK(t, session.FromContext(ctx).Clear()) }
-	double := func(ctx context.Context) {
-		_, err := session.NewKey[int64]("hits").Update(ctx, func(n int64) (int64, error) { return 2 * n, nil })
-		expect.OK(t, err)
-	}
-	tests := []struct {
-		name string
-		do   []func(context.Context)
-		want int64
-	}{
-		{"set add", []func(context.Context){set(10), add(5)}, 15},
-		{"add set", []func(context.Context){add(5), set(10)}, 10},
-		{"add add", []func(context.Context){add(5), add(6)}, 111},
-		{"delete add", []func(context.Context){del, add(5)}, 5},
-		{"add delete", []func(context.Context){add(5), del}, 0},
-		{"clear add", []func(context.Context){clear, add(5)}, 5},
-		{"add clear", []func(context.Context){add(5), clear}, 0},
-		{"set delete", []func(context.Context){set(5), del}, 0},
-		{"delete set", []func(context.Context){del, set(5)}, 5},
-		{"clear set add", []func(context.Context){clear, set(5), add(1)}, 6},
-		{"add double", []func(context.Context){add(5), double}, 210},
-		{"double add", []func(context.Context){double, add(5)}, 205},
-		{"clear double add", []func(context.Context){clear, double, add(5)}, 5},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			for _, commit := range []bool{false, true} {
-				v := fixture.FirstVisitor(t, nil)
-				v.Visit(set(100))
-				v.Visit(func(ctx context.Context) {
-					for _, do := range tt.do {
-						do(ctx)
-						if commit {
-							expect.OK(t, session.FromContext(ctx).Commit(ctx))
-						}
-					}
-					if n, _ := fixture.Hits.Get(ctx); n != tt.want {
-						t.Errorf("commit between %v: in the request: got %d, want %d", commit, n, tt.want)
-					}
-				})
-				v.Visit(func(ctx context.Context) {
-					if n, _ := fixture.Hits.Get(ctx); n != tt.want {
-						t.Errorf("commit between %v: after it: got %d, want %d", commit, n, tt.want)
-					}
-				})
-			}
-		})
-	}
-}
-
-func TestTakeIsOnce(t *testing.T) {
-	v := fixture.FirstVisitor(t, nil)
-	flash := session.NewKey[string]("flash")
-	v.Visit(func(ctx context.Context) { expect.OK(t, flash.Set(ctx, "saved")) })
-	for _, want := range []string{"saved", ""} {
-		v.Visit(func(ctx context.Context) {
-			got, ok, err := flash.Take(ctx)
-			if got != want || ok != (want != "") || err != nil {
-				t.Errorf("Take: got %q, %v, %v, want %q", got, ok, err, want)
-			}
-		})
-	}
-}
-
-func TestValueOfAnotherTypeFailsAlone(t *testing.T) {
-	v := fixture.FirstVisitor(t, nil)
-	number := session.NewKey[int]("user")
-	v.Visit(func(ctx context.Context) {
-		expect.OK(t, fixture.User.Set(ctx, "ann"))
-		expect.OK(t, cart.Set(ctx, nil))
-	})
-	v.Visit(func(ctx context.Context) {
-		_, err := number.Get(ctx)
-		var broken *session.ValueError
-		if !errors.As(err, &broken) || broken.Name != "user" {
-			t.Errorf("Get: got %v, want a ValueError for user", err)
-		}
-		if _, err := session.NewCounter("user").Add(ctx, 1); !errors.As(err, &broken) {
-			t.Errorf("Add: got %v, want a ValueError", err)
-		}
-		if _, err := cart.Get(ctx); err != nil {
-			t.Errorf("another value: got %v", err)
-		}
-		expect.OK(t, number.Set(ctx, 7))
-		fixture.Holds(t, ctx, number, 7)
-	})
-	v.Visit(func(ctx context.Context) { fixture.Holds(t, ctx, number, 7) })
-}
-
-// The store finds out at the commit that another request has set the counter to a text.
-func TestCounterOverwrittenMeanwhile(t *testing.T) {
-	v := fixture.FirstVisitor(t, nil)
-	v.Visit(func(ctx context.Context) { fixture.Hits.Add(ctx, 1) })
-	res := v.Visit(func(ctx context.Context) {
-		fixture.Hits.Add(ctx, 1)
-		v.Clone().Visit(func(ctx context.Context) { expect.OK(t, session.NewKey[string]("hits").Set(ctx, "many")) })
-	})
-	if res.StatusCode != http.StatusInternalServerError {
-		t.Errorf("status: got %d, want 500", res.StatusCode)
-	}
-}
-
 func TestMaxBytes(t *testing.T) {
 	v := fixture.FirstVisitor(t, &session.Config{MaxBytes: 20})
 	v.Visit(func(ctx context.Context) {
@@ -229,255 +116,6 @@ func TestMaxBytes(t *testing.T) {
 		expect.OK(t, session.FromContext(ctx).Clear())
 		expect.OK(t, fixture.User.Set(ctx, "ann"))
 	})
-}
-
-func TestConcurrentRequestsLoseNothing(t *testing.T) {
-	const tabs, each = 8, 50
-	v := fixture.FirstVisitor(t, nil)
-	v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
-	names := session.NewKey[int]("name")
-	var wg sync.WaitGroup
-	for tab := range tabs {
-		wg.Go(func() {
-			for range each {
-				v.Clone().Visit(func(ctx context.Context) {
-					fixture.Hits.Add(ctx, 1)
-					names.Sub(string(rune('a'+tab))).Update(ctx, func(n int) (int, error) { return n + 1, nil })
-				})
-			}
-		})
-		wg.Go(func() {
-			for range each {
-				v.Clone().Visit(func(ctx context.Context) {
-					_, err := names.Update(ctx, func(n int) (int, error) { return n + 1, nil })
-					if err != nil {
-						t.Error(err)
-					}
-				})
-			}
-		})
-	}
-	wg.Wait()
-	v.Visit(func(ctx context.Context) {
-		if n, _ := fixture.Hits.Get(ctx); n != tabs*each {
-			t.Errorf("counter: got %d, want %d", n, tabs*each)
-		}
-		fixture.Holds(t, ctx, names, tabs*each)
-		for tab := range tabs {
-			fixture.Holds(t, ctx, names.Sub(string(rune('a'+tab))), each)
-		}
-		fixture.Holds(t, ctx, fixture.User, "ann")
-	})
-}
-
-// After Commit, each of many concurrent requests sees a sum that no other has seen.
-func TestCommittedCountIsUnique(t *testing.T) {
-	const requests = 100
-	v := fixture.FirstVisitor(t, nil)
-	v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
-	var mu sync.Mutex
-	var got []int64
-	var wg sync.WaitGroup
-	for range requests {
-		wg.Go(func() {
-			v.Clone().Visit(func(ctx context.Context) {
-				fixture.Hits.Add(ctx, 1)
-				if err := session.FromContext(ctx).Commit(ctx); err != nil {
-					t.Error(err)
-				}
-				n, _ := fixture.Hits.Get(ctx)
-				mu.Lock()
-				defer mu.Unlock()
-				got = append(got, n)
-			})
-		})
-	}
-	wg.Wait()
-	slices.Sort(got)
-	for i, n := range got {
-		if n != int64(i+1) {
-			t.Fatalf("sums: got %v, want 1 to %d once each", got, requests)
-		}
-	}
-}
-
-func TestOneSessionInManyGoroutines(t *testing.T) {
-	v := fixture.FirstVisitor(t, nil)
-	v.Visit(func(ctx context.Context) {
-		var wg sync.WaitGroup
-		for i := range 16 {
-			wg.Go(func() {
-				s := session.FromContext(ctx)
-				fixture.Hits.Add(ctx, 1)
-				fixture.User.Sub(string(rune('a'+i))).Set(ctx, "x")
-				fixture.User.Get(ctx)
-				s.Info()
-				s.Names()
-				s.Exists()
-				s.SetLabel("device", "x")
-				if i%4 == 0 {
-					s.Commit(ctx)
-				}
-			})
-		}
-		wg.Wait()
-	})
-	v.Visit(func(ctx context.Context) {
-		if n, _ := fixture.Hits.Get(ctx); n != 16 {
-			t.Errorf("hits: got %d, want 16", n)
-		}
-		if names, _ := session.FromContext(ctx).Names(); len(names) != 17 {
-			t.Errorf("names: got %d of them, want 17", len(names))
-		}
-	})
-}
-
-func TestUpdate(t *testing.T) {
-	t.Run("an error of the function changes nothing", func(t *testing.T) {
-		v := fixture.FirstVisitor(t, nil)
-		v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
-		boom := errors.New("boom")
-		v.Visit(func(ctx context.Context) {
-			_, err := fixture.User.Update(ctx, func(string) (string, error) { return "bob", boom })
-			expect.Is(t, "Update", err, boom)
-			fixture.Holds(t, ctx, fixture.User, "ann")
-		})
-		v.Visit(func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "ann") })
-	})
-	t.Run("is stored when it returns", func(t *testing.T) {
-		v := fixture.FirstVisitor(t, nil)
-		v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
-		v.Visit(func(ctx context.Context) {
-			_, err := fixture.User.Update(ctx, func(s string) (string, error) { return s + "a", nil })
-			expect.OK(t, err)
-			v.Clone().Visit(func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "anna") })
-		})
-	})
-	t.Run("may use the session", func(t *testing.T) {
-		v := fixture.FirstVisitor(t, nil)
-		v.Visit(func(ctx context.Context) {
-			_, err := fixture.User.Update(ctx, func(string) (string, error) {
-				_, err := fixture.Hits.Add(ctx, 1)
-				return "ann", err
-			})
-			expect.OK(t, err)
-			fixture.Holds(t, ctx, fixture.User, "ann")
-		})
-	})
-	t.Run("takes along what this request has changed", func(t *testing.T) {
-		v := fixture.FirstVisitor(t, nil)
-		v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
-		v.Visit(func(ctx context.Context) {
-			fixture.Hits.Add(ctx, 1)
-			tries := 0
-			got, err := fixture.User.Update(ctx, func(s string) (string, error) {
-				if tries++; tries == 1 {
-					v.Clone().Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "bob")) })
-				}
-				return s + "!", nil
-			})
-			expect.OK(t, err)
-			if got != "bob!" || tries != 2 {
-				t.Errorf("got %q after %d tries, want bob! after 2", got, tries)
-			}
-		})
-		v.Visit(func(ctx context.Context) {
-			fixture.Holds(t, ctx, fixture.User, "bob!")
-			if n, _ := fixture.Hits.Get(ctx); n != 1 {
-				t.Errorf("hits: got %d, want 1", n)
-			}
-		})
-	})
-	t.Run("gives up as a conflict", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) { // for the pauses between its tries
-			v := fixture.FirstVisitor(t, nil)
-			v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
-			v.Visit(func(ctx context.Context) {
-				_, err := fixture.User.Update(ctx, func(string) (string, error) {
-					v.Clone().Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Sub("of another").Set(ctx, "x")) })
-					other := v.Clone()
-					other.Visit(func(ctx context.Context) {
-						name, err := fixture.User.Get(ctx)
-						expect.OK(t, err)
-						expect.OK(t, fixture.User.Set(ctx, name+"+"))
-					})
-					return "bob", nil
-				})
-				expect.Is(t, "Update", err, session.ErrConflict)
-				session.FromContext(ctx).Degrade()
-			})
-			v.Visit(func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "ann"+strings.Repeat("+", 100)) })
-		})
-	})
-}
-
-func TestEndWinsEveryRace(t *testing.T) {
-	login := func(t *testing.T) *fixture.Visitor {
-		v := fixture.FirstVisitor(t, nil)
-		v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
-		return v
-	}
-	logout := func(v *fixture.Visitor) {
-		v.Clone().Visit(func(ctx context.Context) { expect.OK(v.T, session.FromContext(ctx).End()) })
-	}
-	gone := func(t *testing.T, v *fixture.Visitor) {
-		t.Helper()
-		v.Visit(func(ctx context.Context) {
-			if ok, err := session.FromContext(ctx).Exists(); ok || err != nil {
-				t.Errorf("Exists afterwards: got %v, %v", ok, err)
-			}
-		})
-	}
-	tests := []struct {
-		name   string
-		before func(ctx context.Context) // before the logout, so the record is loaded
-		after  func(t *testing.T, ctx context.Context)
-		status int
-	}{
-		{"a request that read", func(ctx context.Context) { fixture.User.Get(ctx) }, nil, 200},
-		{"a request that changed a value", func(ctx context.Context) { fixture.User.Set(ctx, "bob") }, nil, 409},
-		{"a request that counts", func(ctx context.Context) { fixture.Hits.Add(ctx, 1) }, nil, 409},
-		{"a request that renews", func(ctx context.Context) { session.FromContext(ctx).Renew() }, nil, 409},
-		{"a request that persists", func(ctx context.Context) { session.FromContext(ctx).Persist(true) }, nil, 409},
-		{"a request that updates", func(ctx context.Context) { fixture.User.Get(ctx) }, func(t *testing.T, ctx context.Context) {
-			_, err := fixture.User.Update(ctx, func(string) (string, error) { return "bob", nil })
-			expect.Is(t, "Update", err, session.ErrEnded)
-			expect.Is(t, "Set afterwards", fixture.User.Set(ctx, "bob"), session.ErrEnded)
-		}, 409},
-		{"a request that commits", func(ctx context.Context) { fixture.User.Set(ctx, "bob") }, func(t *testing.T, ctx context.Context) {
-			expect.Is(t, "Commit", session.FromContext(ctx).Commit(ctx), session.ErrEnded)
-			fixture.Holds(t, ctx, fixture.User, "")
-		}, 409},
-		{"a request that reloads", func(ctx context.Context) { fixture.User.Set(ctx, "bob") }, func(t *testing.T, ctx context.Context) {
-			expect.Is(t, "Reload", session.FromContext(ctx).Reload(ctx), session.ErrEnded)
-			fixture.Holds(t, ctx, fixture.User, "")
-		}, 409},
-		{"another logout", func(ctx context.Context) { fixture.User.Get(ctx) }, func(t *testing.T, ctx context.Context) {
-			expect.OK(t, session.FromContext(ctx).End())
-		}, 200},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			v := login(t)
-			tab := v.Clone()
-			res := tab.Visit(func(ctx context.Context) {
-				tt.before(ctx)
-				logout(v)
-				if tt.after != nil {
-					tt.after(t, ctx)
-				}
-			})
-			if res.StatusCode != tt.status {
-				t.Errorf("status: got %d, want %d", res.StatusCode, tt.status)
-			}
-			for _, c := range res.Cookies() {
-				if c.MaxAge >= 0 {
-					t.Errorf("the racing response brought a cookie back: %v", c.Name)
-				}
-			}
-			gone(t, v)
-		})
-	}
 }
 
 func TestEnd(t *testing.T) {
@@ -542,56 +180,6 @@ func TestRenew(t *testing.T) {
 	})
 	if len(res.Cookies()) != 0 {
 		t.Errorf("a request with a retired token set a cookie: %v", res.Header)
-	}
-}
-
-func TestRetiredTokenIsForgottenAfterTwoMinutes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		v := fixture.FirstVisitor(t, nil)
-		v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
-		old := v.Clone()
-		v.Visit(func(ctx context.Context) { expect.OK(t, session.FromContext(ctx).Renew()) })
-		time.Sleep(store.RetiredFor - time.Second)
-		old.Visit(func(ctx context.Context) { expect.Is(t, "Set", fixture.User.Set(ctx, "bob"), session.ErrEnded) })
-		time.Sleep(2 * time.Second)
-		old.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "bob")) })
-		v.Visit(func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "ann") })
-	})
-}
-
-func TestTwoRenewalsOneWins(t *testing.T) {
-	v := fixture.FirstVisitor(t, nil)
-	v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
-	const logins = 8
-	var loaded, done sync.WaitGroup
-	loaded.Add(logins)
-	tabs := make([]*fixture.Visitor, logins)
-	statuses := make([]int, logins)
-	for i := range tabs {
-		tabs[i] = v.Clone()
-		done.Go(func() {
-			res := tabs[i].Visit(func(ctx context.Context) {
-				session.FromContext(ctx).Renew()
-				loaded.Done()
-				loaded.Wait()
-			})
-			statuses[i] = res.StatusCode
-		})
-	}
-	done.Wait()
-	won := 0
-	for i, tab := range tabs {
-		renewed := tab.Cookie().Value != v.Cookie().Value
-		if renewed {
-			won++
-			tab.Visit(func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "ann") })
-		}
-		if want := map[bool]int{true: 200, false: 409}[renewed]; statuses[i] != want {
-			t.Errorf("renewed %v: got status %d, want %d", renewed, statuses[i], want)
-		}
-	}
-	if won != 1 {
-		t.Errorf("%d of %d renewals won, want 1", won, logins)
 	}
 }
 
@@ -772,4 +360,163 @@ func TestReloadAfterFailure(t *testing.T) {
 		})
 		expect.Equal(t, "status", res.StatusCode, map[bool]int{true: 200, false: 503}[reload])
 	}
+}
+
+const day = 24 * time.Hour
+
+func TestRemember(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		age     time.Duration // of the session when Remember is called
+		visited bool          // every 20 minutes until then
+		before  func(s *session.Session) error
+	}{
+		{name: "a new session"},
+		{name: "one that is young", age: 29 * time.Minute},
+		{name: "one that is near its end", age: day - 10*time.Minute, visited: true},
+		{name: "one that was remembered for longer", age: day, before: func(s *session.Session) error { return s.Remember(90 * day) }},
+		{name: "one with settings of its own", before: func(s *session.Session) error {
+			return errors.Join(s.SetIdleTimeout(time.Minute), s.SetLifetime(time.Hour), s.Persist(false))
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m, _ := fixture.NewManager(t, nil) // on a store that needs no sweeping
+				v := fixture.NewVisitor(t, m)
+				if tt.age > 0 || tt.before != nil {
+					v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
+				}
+				if tt.before != nil {
+					v.Visit(func(ctx context.Context) { expect.OK(t, tt.before(session.FromContext(ctx))) })
+				}
+				for slept := time.Duration(0); slept < tt.age; slept += 20 * time.Minute {
+					time.Sleep(min(20*time.Minute, tt.age-slept))
+					if tt.visited {
+						v.Visit(func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "ann") })
+					}
+				}
+				res := v.Visit(func(ctx context.Context) {
+					expect.OK(t, fixture.User.Set(ctx, "ann"))
+					expect.OK(t, session.FromContext(ctx).Remember(30*day))
+				})
+				if len(res.Cookies()) != 1 || res.Cookies()[0].MaxAge != int((30*day).Seconds()) {
+					t.Errorf("cookies: got %v, want one for 30 days", res.Cookies())
+				}
+				time.Sleep(30*day - time.Second)
+				v.Clone().Visit(func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "ann") })
+				time.Sleep(2 * time.Second)
+				v.Clone().Visit(func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "") })
+			})
+		})
+	}
+}
+
+func TestRememberRefuses(t *testing.T) {
+	v := fixture.FirstVisitor(t, nil)
+	for _, d := range []time.Duration{0, -day, 101 * 365 * day} {
+		v.Visit(func(ctx context.Context) {
+			if session.FromContext(ctx).Remember(d) == nil {
+				t.Errorf("Remember(%v): got no error", d)
+			}
+		})
+	}
+	expect.OK(t, noCookie(v))
+	v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
+	v.Stream(func(ctx context.Context, begin func()) {
+		begin()
+		expect.Is(t, "Remember after the response began", session.FromContext(ctx).Remember(day), session.ErrTooLate)
+		info, err := session.FromContext(ctx).Info()
+		expect.OK(t, err)
+		expect.Equal(t, "idle timeout", info.IdleTimeout, 30*time.Minute)
+	})
+	v.Visit(func(ctx context.Context) { expect.OK(t, session.FromContext(ctx).End()) })
+	v.Visit(func(ctx context.Context) {
+		s := session.FromContext(ctx)
+		expect.OK(t, errors.Join(s.Remember(100*365*day), s.Commit(ctx), s.Remember(100*365*day), s.Commit(ctx)))
+		info, err := s.Info()
+		expect.OK(t, err)
+		expect.Equal(t, "lifetime", info.Lifetime, 100*365*day)
+	})
+}
+
+func noCookie(v *fixture.Visitor) error {
+	if v.Cookie() != nil {
+		return errors.New("a session was made")
+	}
+	return nil
+}
+
+// Either line alone is more often forgotten than meant.
+func TestNewTellsOfAnIdleTimeoutBeyondTheLifetime(t *testing.T) {
+	for _, tt := range []struct {
+		name           string
+		idle, lifetime time.Duration
+		says           string // nothing: no mistake
+		wantIdle       time.Duration
+	}{
+		{"beyond the lifetime", 2 * time.Hour, time.Hour, "session: IdleTimeout of 2h0m0s is beyond Lifetime (1h0m0s)", 0},
+		{"beyond the default lifetime", 30 * day, 0, "is beyond Lifetime (24h0m0s, the default)", 0},
+		{"equal to the lifetime", time.Hour, time.Hour, "", time.Hour},
+		{"by default, with a short lifetime", 0, 10 * time.Minute, "", 10 * time.Minute},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			m, err := session.New(mem.New(nil), &session.Config{IdleTimeout: tt.idle, Lifetime: tt.lifetime})
+			if tt.says != "" {
+				expect.Text(t, err, tt.says)
+				return
+			}
+			expect.OK(t, err)
+			defer m.Close()
+			s, err := m.Create(t.Context())
+			expect.OK(t, err)
+			info, err := s.Info()
+			expect.OK(t, err)
+			expect.Equal(t, "idle timeout", info.IdleTimeout, tt.wantIdle)
+		})
+	}
+}
+
+func TestRememberBeyondLimits(t *testing.T) {
+	v := fixture.FirstVisitor(t, nil)
+	for _, d := range []time.Duration{0, -1, 1, 999, 101 * 365 * 24 * time.Hour, 1<<63 - 1, -1 << 63} {
+		res := v.Visit(func(ctx context.Context) {
+			if session.FromContext(ctx).Remember(d) == nil {
+				t.Errorf("%v was taken", d)
+			}
+		})
+		expect.Equal(t, "status", res.StatusCode, 500)
+		expect.Equal(t, "cookies", len(res.Cookies()), 0)
+	}
+	v.Visit(func(ctx context.Context) {
+		expect.OK(t, session.FromContext(ctx).Remember(100*365*24*time.Hour))
+		expect.OK(t, fixture.User.Set(ctx, "ann"))
+	})
+	for range 3 {
+		v.Visit(func(ctx context.Context) { expect.OK(t, session.FromContext(ctx).Remember(100*365*24*time.Hour)) })
+		v.Visit(func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "ann") })
+	}
+}
+
+func TestWrongUse(t *testing.T) {
+	ctx := session.NewContext(context.Background(), nil)
+	_, err := fixture.User.Get(ctx)
+	expect.Is(t, "Get in NewContext(ctx, nil)", err, session.ErrNoMiddleware)
+
+	v := fixture.FirstVisitor(t, nil)
+	v.Visit(func(ctx context.Context) {
+		var key session.Key[string]
+		if key.Set(ctx, "x") == nil {
+			t.Error("a zero Key was taken")
+		}
+		var counter session.Counter
+		if _, err := counter.Add(ctx, 1); err == nil {
+			t.Error("a zero Counter was taken")
+		}
+	})
+	twice := v.Site.Handler(v.Site.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if fixture.User.Set(r.Context(), "x") == nil {
+			t.Error("one Manager around a route twice: no error")
+		}
+	})))
+	twice.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -249,25 +248,81 @@ func TestTokenBetweenRenewAndCommit(t *testing.T) {
 	expect.Is(t, "opening the one before", err, session.ErrEnded)
 }
 
-// Any method may run beside any other, also while the header is written.
-func TestReloadBesideEverything(t *testing.T) {
-	m := fixture.NewManagerOn(t, mem.New(nil), nil)
-	c := fixture.NewVisitorWith(t, m, "red")
-	for range 50 {
-		c.Meet(func(w http.ResponseWriter, r *http.Request) {
-			ctx, s := r.Context(), session.FromContext(r.Context())
-			start := make(chan struct{})
-			var wg sync.WaitGroup
-			for _, f := range []func(){
-				func() { s.Reload(ctx) }, func() { s.Reload(ctx) }, func() { s.Commit(ctx) }, func() { fixture.Color.Get(ctx) },
-				func() { fixture.Color.Set(ctx, "blue") }, func() { fixture.Visits.Add(ctx, 1) }, func() { s.Renew() }, func() { s.Info() },
-				func() { s.Degrade() }, func() { fixture.User.Update(ctx, func(string) (string, error) { return "ann", nil }) },
-				func() { w.Write([]byte("hello")) },
-			} {
-				wg.Go(func() { <-start; f() })
+func TestUpdate(t *testing.T) {
+	t.Run("an error of the function changes nothing", func(t *testing.T) {
+		v := fixture.FirstVisitor(t, nil)
+		v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
+		boom := errors.New("boom")
+		v.Visit(func(ctx context.Context) {
+			_, err := fixture.User.Update(ctx, func(string) (string, error) { return "bob", boom })
+			expect.Is(t, "Update", err, boom)
+			fixture.Holds(t, ctx, fixture.User, "ann")
+		})
+		v.Visit(func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "ann") })
+	})
+	t.Run("is stored when it returns", func(t *testing.T) {
+		v := fixture.FirstVisitor(t, nil)
+		v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
+		v.Visit(func(ctx context.Context) {
+			_, err := fixture.User.Update(ctx, func(s string) (string, error) { return s + "a", nil })
+			expect.OK(t, err)
+			v.Clone().Visit(func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "anna") })
+		})
+	})
+	t.Run("may use the session", func(t *testing.T) {
+		v := fixture.FirstVisitor(t, nil)
+		v.Visit(func(ctx context.Context) {
+			_, err := fixture.User.Update(ctx, func(string) (string, error) {
+				_, err := fixture.Hits.Add(ctx, 1)
+				return "ann", err
+			})
+			expect.OK(t, err)
+			fixture.Holds(t, ctx, fixture.User, "ann")
+		})
+	})
+	t.Run("takes along what this request has changed", func(t *testing.T) {
+		v := fixture.FirstVisitor(t, nil)
+		v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
+		v.Visit(func(ctx context.Context) {
+			fixture.Hits.Add(ctx, 1)
+			tries := 0
+			got, err := fixture.User.Update(ctx, func(s string) (string, error) {
+				if tries++; tries == 1 {
+					v.Clone().Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "bob")) })
+				}
+				return s + "!", nil
+			})
+			expect.OK(t, err)
+			if got != "bob!" || tries != 2 {
+				t.Errorf("got %q after %d tries, want bob! after 2", got, tries)
 			}
-			close(start)
-			wg.Wait()
-		}).Get("/")
-	}
+		})
+		v.Visit(func(ctx context.Context) {
+			fixture.Holds(t, ctx, fixture.User, "bob!")
+			if n, _ := fixture.Hits.Get(ctx); n != 1 {
+				t.Errorf("hits: got %d, want 1", n)
+			}
+		})
+	})
+	t.Run("gives up as a conflict", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) { // for the pauses between its tries
+			v := fixture.FirstVisitor(t, nil)
+			v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
+			v.Visit(func(ctx context.Context) {
+				_, err := fixture.User.Update(ctx, func(string) (string, error) {
+					v.Clone().Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Sub("of another").Set(ctx, "x")) })
+					other := v.Clone()
+					other.Visit(func(ctx context.Context) {
+						name, err := fixture.User.Get(ctx)
+						expect.OK(t, err)
+						expect.OK(t, fixture.User.Set(ctx, name+"+"))
+					})
+					return "bob", nil
+				})
+				expect.Is(t, "Update", err, session.ErrConflict)
+				session.FromContext(ctx).Degrade()
+			})
+			v.Visit(func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "ann"+strings.Repeat("+", 100)) })
+		})
+	})
 }

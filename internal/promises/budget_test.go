@@ -275,3 +275,17 @@ func TestQueryBeyondTheManagerAllocatesNothing(t *testing.T) {
 	r := httptest.NewRequest("GET", "/", nil)
 	h.ServeHTTP(httptest.NewRecorder(), r.WithContext(service.NewContext(r.Context(), services)))
 }
+
+func TestFiveHeadersCostNothing(t *testing.T) {
+	if underRace {
+		t.Skip("the race detector drops from pools")
+	}
+	m, _ := fixture.NewManager(t, nil)
+	hello := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {})
+	h := m.Handler(hello)
+	w := httptest.NewRecorder()
+	for i := range 5 {
+		w.Header().Set(fmt.Sprint("X-", i), "1")
+	}
+	expect.Equal(t, "allocations", allocsOver(hello, h, w, httptest.NewRequest("GET", "/", nil)), 1)
+}

@@ -7,7 +7,9 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -408,4 +410,213 @@ func TestClientThatHasGoneIsNoErrorInTheLog(t *testing.T) {
 	}).Do(c.Request("GET", "/", nil).WithContext(ctx))
 	expect.Equal(t, "lines at ERROR", logs.Count("level=ERROR"), 0)
 	expect.Equal(t, "lines of the refusal", logs.Count("response refused"), 1)
+}
+
+// What an operation carried with it and lost is not made good by a retry of that operation alone.
+func TestLostChangesAreNotMadeGoodByARetry(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		op   func(ctx context.Context) error
+	}{
+		{"Commit", func(ctx context.Context) error { return session.FromContext(ctx).Commit(ctx) }},
+		{"Next", func(ctx context.Context) error { _, err := fixture.Hits.Next(ctx); return err }},
+		{"Update", func(ctx context.Context) error {
+			_, err := fixture.Color.Update(ctx, func(string) (string, error) { return "blue", nil })
+			return err
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			m, s := fixture.NewManager(t, nil)
+			v := fixture.NewVisitor(t, m)
+			v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
+			res := v.Visit(func(ctx context.Context) {
+				expect.OK(t, fixture.User.Set(ctx, "bob"))
+				s.Broken.Fail(fixture.ErrStore, sessiontest.Commit)
+				expect.Is(t, tt.name, tt.op(ctx), session.ErrUnavailable)
+				s.Broken.Mend()
+				expect.OK(t, session.FromContext(ctx).Reload(ctx))
+				expect.OK(t, tt.op(ctx))
+			})
+			var stored string
+			v.Visit(func(ctx context.Context) { stored, _ = fixture.User.Get(ctx) })
+			if res.StatusCode < 400 && stored != "bob" {
+				t.Errorf("status %d, %s returned nil at last, and user is %q: want bob or no success", res.StatusCode, tt.name, stored)
+			}
+		})
+	}
+}
+
+// Another addition does not make good the one that failed, nor another message.
+func TestOtherAdditionsMakeNothingGood(t *testing.T) {
+	v := fixture.FirstVisitor(t, &session.Config{MaxBytes: 200})
+	res := v.Visit(func(ctx context.Context) {
+		if flashes.Add(ctx, "error", "your money is gone: "+strings.Repeat("x", 300)) == nil {
+			t.Fatal("was taken")
+		}
+		expect.OK(t, flashes.Add(ctx, "info", "ok"))
+	})
+	if res.StatusCode < 400 {
+		t.Errorf("Flash: status %d, one message of two lost", res.StatusCode)
+	}
+	res = v.Visit(func(ctx context.Context) {
+		gone, cancel := context.WithCancel(ctx)
+		cancel()
+		if _, err := fixture.Hits.Add(gone, 5); err == nil {
+			t.Fatal("was added")
+		}
+		_, err := fixture.Hits.Add(ctx, 1)
+		expect.OK(t, err)
+	})
+	if res.StatusCode < 400 {
+		t.Errorf("Counter: status %d, an addition of 5 lost", res.StatusCode)
+	}
+}
+
+// waitForStack waits until a goroutine is in a function.
+func waitForStack(part string) {
+	buf := make([]byte, 1<<20)
+	for !strings.Contains(string(buf[:runtime.Stack(buf, true)]), part) {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// An operation under way when the response begins fails before it has: the response is no success.
+func TestFailureWhileTheResponseWaits(t *testing.T) {
+	for name, op := range map[string]func(ctx context.Context) error{
+		"Get": func(ctx context.Context) error { _, err := fixture.Color.Get(ctx); return err },
+		"Set": func(ctx context.Context) error { return fixture.Color.Set(ctx, "blue") },
+	} {
+		m, s := fixture.NewManager(t, nil)
+		c := fixture.NewVisitorWith(t, m, "red")
+		loading := make(chan bool)
+		s.OnLoad = func() error {
+			close(loading)
+			waitForStack("commitBeforeResponse")
+			return fixture.ErrStore
+		}
+		w := c.Meet(func(w http.ResponseWriter, r *http.Request) {
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				if op(r.Context()) == nil {
+					t.Error("no error")
+				}
+			})
+			<-loading
+			fmt.Fprint(w, "saved")
+			wg.Wait()
+		}).Get("/")
+		expect.Equal(t, name+": status", w.Code, 503)
+	}
+}
+
+func TestOverlookedFailures(t *testing.T) {
+	renewed := func(v *fixture.Visitor) {
+		v.Clone().Visit(func(ctx context.Context) { expect.OK(v.T, session.FromContext(ctx).Renew()) })
+	}
+	tests := []struct {
+		name   string
+		before func(v *fixture.Visitor)
+		do     func(ctx context.Context, s *fixture.Store)
+		status int
+	}{
+		{"Set while the store is down", nil, func(ctx context.Context, s *fixture.Store) {
+			s.Broken.Fail(fixture.ErrStore, sessiontest.Load)
+			fixture.User.Set(ctx, "bob")
+		}, 503},
+		{"End while the store is down", nil, func(ctx context.Context, s *fixture.Store) {
+			s.Broken.Fail(fixture.ErrStore, sessiontest.End)
+			session.FromContext(ctx).End()
+		}, 503},
+		{"Commit while the store is down", nil, func(ctx context.Context, s *fixture.Store) {
+			s.Broken.Fail(fixture.ErrStore, sessiontest.Commit)
+			fixture.User.Set(ctx, "bob")
+			session.FromContext(ctx).Commit(ctx)
+		}, 503},
+		{"End with a token that was renewed", renewed, func(ctx context.Context, _ *fixture.Store) { session.FromContext(ctx).End() }, 409},
+		{"Get while the store is down", nil, func(ctx context.Context, s *fixture.Store) {
+			s.Broken.Fail(fixture.ErrStore, sessiontest.Load)
+			fixture.User.Get(ctx)
+		}, 503},
+		{"Set with a cancelled context, and again", nil, func(ctx context.Context, s *fixture.Store) {
+			gone, cancel := context.WithCancel(ctx)
+			cancel()
+			s.Broken.Fail(context.Canceled, sessiontest.Load)
+			fixture.User.Set(gone, "bob")
+			s.Broken.Mend()
+			fixture.User.Set(ctx, "bob")
+		}, 200},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			m, s := fixture.NewManager(t, nil)
+			v := fixture.NewVisitor(t, m)
+			v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
+			if tt.before != nil {
+				tt.before(v)
+			}
+			res := v.Visit(func(ctx context.Context) { tt.do(ctx, s) })
+			expect.Equal(t, "status", res.StatusCode, tt.status)
+		})
+	}
+}
+
+// Retired, ended, absent and fresh sessions, and every method.
+func TestStatesAndMethods(t *testing.T) {
+	want := map[string][4]string{ // retired, ended elsewhere, ended here, absent
+		"ID": {"", "", "", ""}, "Exists": {"", "", "", ""}, "Info": {"", "", "", ""}, "Names": {"", "", "", ""}, "Values": {"", "", "", ""},
+		"Owner": {"", "", "", ""}, "Token": {"", "", "", ""}, "Get": {"", "", "", ""}, "Lookup": {"", "", "", ""}, "Take": {"", "", "", ""},
+		"Counter.Get": {"", "", "", ""}, "Flash.Take": {"", "", "", ""}, "Commit": {"", "", "", ""},
+		"Delete": {"E", "", "E", ""}, "Clear": {"E", "", "E", ""}, "Renew": {"E", "", "E", ""}, "End": {"E", "", "", ""},
+		"Reload": {"E", "", "E", ""}, "Flash.Add": {"E", "", "", ""},
+	}
+	ops := operationsOfASession
+	ops = append(ops[:len(ops):len(ops)], []struct {
+		name string
+		do   func(ctx context.Context, s *session.Session) error
+	}{
+		{"Flash.Add", func(ctx context.Context, _ *session.Session) error { return flashes.Add(ctx, "i", "x") }},
+		{"Flash.Take", func(ctx context.Context, _ *session.Session) error { _, err := flashes.Take(ctx); return err }},
+		{"Next", func(ctx context.Context, _ *session.Session) error { _, err := fixture.Hits.Next(ctx); return err }},
+		{"Remember", func(_ context.Context, s *session.Session) error { return s.Remember(time.Hour) }},
+		{"Commit", func(ctx context.Context, s *session.Session) error { return s.Commit(ctx) }},
+		{"Reload", func(ctx context.Context, s *session.Session) error { return s.Reload(ctx) }},
+	}...)
+	for _, op := range ops {
+		for i, state := range []string{"retired", "ended elsewhere", "ended here", "absent"} {
+			v := fixture.FirstVisitor(t, nil)
+			if state != "absent" {
+				v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
+			}
+			tab := v.Clone()
+			switch state {
+			case "retired":
+				v.Visit(func(ctx context.Context) { expect.OK(t, session.FromContext(ctx).Renew()) })
+			case "ended elsewhere":
+				v.Visit(func(ctx context.Context) { expect.OK(t, session.FromContext(ctx).End()) })
+			}
+			cookies := len(tab.Visit(func(ctx context.Context) {
+				s := session.FromContext(ctx)
+				s.Exists() // the state is known
+				if state == "ended here" {
+					expect.OK(t, s.End())
+				}
+				err := op.do(ctx, s)
+				if op.name == "ID" {
+					err = nil
+				}
+				w, ok := want[op.name]
+				if !ok {
+					w = [4]string{"E", "", "E", ""}
+				}
+				var wantErr error
+				if w[i] == "E" {
+					wantErr = session.ErrEnded
+				}
+				expect.Is(t, state+": "+op.name, err, wantErr)
+			}).Cookies())
+			if state == "retired" && cookies > 0 {
+				t.Errorf("%s: %s sets a cookie", state, op.name)
+			}
+		}
+	}
 }

@@ -1,18 +1,23 @@
 package promises_test
 
 import (
+	"bufio"
+	"bytes"
 	"compress/gzip"
 	"context"
 	"fmt"
 	"io"
 	"log"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"net/http/httputil"
+	"net/textproto"
 	"net/url"
+	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -234,86 +239,6 @@ func (c *compressed) WriteHeader(status int) {
 }
 func (c *compressed) Write(b []byte) (int, error) { return c.zip.Write(b) }
 
-// The cookie of a Manager further in is its visitor's only way back in.
-func TestRefusalKeepsTheCookieOfAnInnerManager(t *testing.T) {
-	outer, s := fixture.NewManager(t, nil)
-	middle := fixture.NewManagerOn(t, fixture.NewStore(), &session.Config{Cookie: session.Cookie{Name: "middle"}})
-	inner := fixture.NewManagerOn(t, fixture.NewStore(), &session.Config{Cookie: session.Cookie{Name: "inner"}})
-	page := func(w http.ResponseWriter, r *http.Request) {
-		expect.OK(t, fixture.User.Set(r.Context(), "ann"))
-		expect.OK(t, inner.Session(r.Context()).Renew())
-		expect.OK(t, outer.Session(r.Context()).SetOwner("ann"))
-		w.Header().Add("Set-Cookie", "saved=1")
-		fmt.Fprint(w, "saved")
-	}
-	c := sessiontest.NewClient(outer.Handler(middle.Handler(inner.Handler(http.HandlerFunc(page)))))
-	c.Get("/")
-	s.Broken.Fail(fixture.ErrStore, sessiontest.Commit)
-	w := c.Get("/")
-	expect.Equal(t, "status", w.Code, http.StatusServiceUnavailable)
-	var names []string
-	for _, cookie := range w.Result().Cookies() {
-		names = append(names, cookie.Name)
-	}
-	expect.Equal(t, "cookies", strings.Join(names, " "), "inner")
-	c = c.On(inner.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		fixture.Holds(t, r.Context(), fixture.User, "ann")
-	})))
-	expect.Equal(t, "status after it", c.Get("/").Code, http.StatusOK)
-}
-
-// OnError that panics leaves the standard answer, also where a recoverer inside swallows the panic.
-func TestOnErrorThatPanics(t *testing.T) {
-	for _, recovers := range []bool{true, false} {
-		h, _ := refusing(t, &session.Config{OnError: func(w http.ResponseWriter, r *http.Request, err error) {
-			w.Header().Set("X-Half", "done")
-			fmt.Fprint(w, "half")
-			panic("template")
-		}}, func(w http.ResponseWriter, r *http.Request) {
-			defer func() {
-				if recovers {
-					expect.Equal(t, "panic inside", recover(), any("template"))
-					w.WriteHeader(http.StatusInternalServerError)
-				}
-			}()
-			fmt.Fprint(w, "saved")
-		})
-		w := httptest.NewRecorder()
-		want := any("template")
-		if recovers {
-			want = nil
-		}
-		expect.Equal(t, "panic", expect.Panic(func() { h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil)) }), want)
-		wantRefusal(t, w.Result(), w.Body.String())
-	}
-}
-
-func TestOnErrorAnswers(t *testing.T) {
-	for _, tt := range []struct {
-		name    string
-		onError func(w http.ResponseWriter)
-		status  int
-		length  string
-	}{
-		{"nothing", func(w http.ResponseWriter) {}, 503, "66"},
-		{"a body", func(w http.ResponseWriter) { fmt.Fprint(w, "sorry") }, 503, "5"},
-		{"a success of its own", func(w http.ResponseWriter) { w.WriteHeader(200); fmt.Fprint(w, "sorry") }, 200, "5"},
-		{"a status twice", func(w http.ResponseWriter) { w.WriteHeader(503); w.WriteHeader(500) }, 503, "0"},
-		{"an early hint first", func(w http.ResponseWriter) { w.WriteHeader(103); w.WriteHeader(503) }, 503, "0"},
-		{"no content", func(w http.ResponseWriter) { w.WriteHeader(204) }, 204, ""},
-		{"a wrong length", func(w http.ResponseWriter) { w.Header().Set("Content-Length", "99"); fmt.Fprint(w, "sorry") }, 503, "5"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			h, _ := refusing(t, &session.Config{OnError: func(w http.ResponseWriter, _ *http.Request, _ error) { tt.onError(w) }},
-				func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "saved") })
-			w := httptest.NewRecorder()
-			h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
-			expect.Equal(t, "status", w.Code, tt.status)
-			expect.Equal(t, "Content-Length", w.Header().Get("Content-Length"), tt.length)
-		})
-	}
-}
-
 // net/http panics at such a status. Nothing is committed for it.
 func TestInvalidStatusCommitsNothing(t *testing.T) {
 	for _, status := range []int{0, 99, 1000, -1} {
@@ -352,24 +277,6 @@ func TestNothingIsCommittedAfterARefusal(t *testing.T) {
 		}
 	}).Get("/")
 	expect.Equal(t, "color", c.Color(), "red")
-}
-
-// A Carrier that logs with its request's context, by a log handler that asks for the session, would wait for the lock.
-func TestCarrierMayLog(t *testing.T) {
-	logger := slog.New(contextLogger{slog.DiscardHandler})
-	m, _ := fixture.NewManager(t, &session.Config{Logger: logger, Carrier: loggingCarrier{session.BearerHeader(), logger}})
-	v := fixture.NewVisitor(t, m)
-	v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
-}
-
-type loggingCarrier struct {
-	session.Carrier
-	log *slog.Logger
-}
-
-func (c loggingCarrier) AppendTokens(dst []string, r *http.Request) []string {
-	c.log.InfoContext(r.Context(), "looking for tokens")
-	return c.Carrier.AppendTokens(dst, r)
 }
 
 // counting counts the connections that a client dials.
@@ -420,4 +327,404 @@ func TestRefusedRequestDoesNotTouch(t *testing.T) {
 		fixture.Color.Get(r.Context())
 	}).Get("/")
 	expect.Equal(t, "store calls", s.Take(), fixture.Calls{Loads: 1})
+}
+
+// withFive is middleware outside that sets a header before the handler.
+func withFive(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for _, name := range []string{"X-One", "X-Two", "X-Three", "X-Four", "X-Five"} {
+			w.Header().Set(name, r.URL.Path)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// A deferring is a writer that writes its header at the end (for an ETag, say), and unwraps for deadlines.
+type deferring struct {
+	http.ResponseWriter
+	status int
+	body   strings.Builder
+}
+
+func (d *deferring) WriteHeader(status int) { d.status = status }
+
+func (d *deferring) Write(b []byte) (int, error) { return d.body.Write(b) }
+
+func (d *deferring) Unwrap() http.ResponseWriter { return d.ResponseWriter }
+
+func (d *deferring) finish() {
+	d.ResponseWriter.WriteHeader(d.status)
+	io.WriteString(d.ResponseWriter, d.body.String())
+}
+
+func deferringHandler(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		d := &deferring{ResponseWriter: w, status: 200}
+		next.ServeHTTP(d, r)
+		d.finish()
+	})
+}
+
+// The refusal must not flush past a writer that has not yet written its header: the server would say 200.
+func TestRefusalBelowAWriterThatBuffers(t *testing.T) {
+	h, _ := refusing(t, nil, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "saved") })
+	fixture.OnBothProtocols(t, func(t *testing.T, proto string) {
+		srv, browser := fixture.StartServer(t, proto, deferringHandler(h))
+		resp, body := fixture.Fetch(t, browser, srv.URL)
+		expect.Equal(t, "status", resp.StatusCode, 503)
+		expect.Equal(t, "body", body, "Sessions are unavailable. Nothing may have been saved. Try again.\n")
+	})
+}
+
+// Error answers whole, whatever length the handler has announced.
+func TestErrorAfterContentLength(t *testing.T) {
+	for _, accept := range []string{"text/html", "application/json"} {
+		srv, browser := fixture.StartServer(t, fixture.HTTP1, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Length", "5")
+			w.Header().Set("Etag", `"1"`)
+			session.Error(w, r, session.ErrEnded)
+		}))
+		r, _ := http.NewRequest("GET", srv.URL, nil)
+		r.Header.Set("Accept", accept)
+		resp, err := browser.Do(r)
+		if err != nil {
+			t.Errorf("%s: %v", accept, err)
+			continue
+		}
+		body, err := io.ReadAll(resp.Body)
+		if err != nil || !strings.Contains(string(body), "Load the page again") {
+			t.Errorf("%s: got %q, %v", accept, body, err)
+		}
+		expect.Equal(t, accept+": nosniff", resp.Header.Get("X-Content-Type-Options"), "nosniff")
+	}
+}
+
+// What a handler does to the header's slices in place is undone as well.
+func TestHeaderChangedInPlace(t *testing.T) {
+	h, _ := refusing(t, nil, func(w http.ResponseWriter, r *http.Request) {
+		w.Header()["X-One"][0] = "saved"
+		fmt.Fprint(w, "saved")
+	})
+	w := httptest.NewRecorder()
+	withFive(h).ServeHTTP(w, httptest.NewRequest("GET", "/a", nil))
+	expect.Equal(t, "X-One", w.Header().Get("X-One"), "/a")
+}
+
+// A handler that kept the header's map sends no trailer after a refusal.
+func TestTrailerOfARefusedResponse(t *testing.T) {
+	fixture.OnBothProtocols(t, func(t *testing.T, proto string) {
+		h, _ := refusing(t, nil, func(w http.ResponseWriter, r *http.Request) {
+			header := w.Header()
+			header.Set("Trailer", "Declared")
+			fmt.Fprint(w, "saved")
+			header.Set(http.TrailerPrefix+"Outcome", "saved")
+			header.Set("Declared", "saved")
+			w.Header().Set(http.TrailerPrefix+"Second", "saved")
+		})
+		srv, browser := fixture.StartServer(t, proto, h)
+		resp, body := fixture.Fetch(t, browser, srv.URL)
+		wantRefusal(t, resp, body)
+		expect.Equal(t, "trailers", len(resp.Trailer), 0)
+	})
+}
+
+func TestPoolKeepsHeadersApart(t *testing.T) {
+	m, s := fixture.NewManager(t, nil)
+	s.Broken.Fail(fixture.ErrStore, sessiontest.Commit)
+	h := withFive(m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-One", "handler")
+		w.Header().Set("X-Mine", r.URL.Path)
+		if strings.HasSuffix(r.URL.Path, "0") {
+			expect.OK(t, fixture.Color.Set(r.Context(), "red"))
+		}
+		fmt.Fprint(w, "saved")
+	})))
+	var wg sync.WaitGroup
+	for g := range 8 {
+		wg.Go(func() {
+			for i := range 200 {
+				path := fmt.Sprintf("/%d/%d", g, i)
+				w := httptest.NewRecorder()
+				h.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+				refused := i%10 == 0
+				want := map[bool]string{true: path, false: "handler"}[refused]
+				if got := w.Header().Get("X-One"); got != want {
+					t.Errorf("%s: X-One: got %q, want %q", path, got, want)
+				}
+				for _, name := range []string{"X-Two", "X-Three", "X-Four", "X-Five"} {
+					if got := w.Header().Get(name); got != path {
+						t.Errorf("%s: %s: got %q", path, name, got)
+					}
+				}
+				if refused && w.Header().Get("X-Mine") != "" {
+					t.Errorf("%s: the handler's header is left", path)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// Goroutines that outlive their handler use the session in every way while the response is refused and after.
+func TestGoroutinesOutliveARefusedHandler(t *testing.T) {
+	m, s := fixture.NewManager(t, &session.Config{OnError: func(w http.ResponseWriter, r *http.Request, err error) {
+		flashes.Add(r.Context(), "error", "sorry")
+		session.Error(w, r, err)
+	}})
+	c := fixture.NewVisitorWith(t, m, "red")
+	before := runtime.NumGoroutine()
+	var wg sync.WaitGroup
+	for i := range 200 {
+		s.Broken.Mend()
+		if i%2 == 0 {
+			s.Broken.Fail(fixture.ErrStore, sessiontest.Commit)
+		}
+		tab := c.Meet(func(w http.ResponseWriter, r *http.Request) {
+			ctx := r.Context()
+			started := make(chan bool, 6)
+			for g := range 6 {
+				wg.Go(func() {
+					started <- true
+					x := session.FromContext(ctx)
+					for range 5 {
+						switch g {
+						case 0:
+							fixture.Color.Get(ctx)
+							fixture.Color.Set(ctx, "x")
+						case 1:
+							x.Degrade()
+							fixture.Hits.Add(ctx, 1)
+						case 2:
+							fixture.Hits.Next(ctx)
+						case 3:
+							flashes.Add(ctx, "a", "b")
+							flashes.Take(ctx)
+							x.Info()
+						case 4:
+							x.Reload(ctx)
+							x.Commit(ctx)
+							fixture.User.Sub("").Get(ctx)
+						case 5:
+							fixture.Color.Update(ctx, func(string) (string, error) { return "y", nil })
+							x.Token()
+							x.ID()
+						}
+					}
+				})
+			}
+			for range 6 {
+				<-started
+			}
+			fmt.Fprint(w, "saved")
+		})
+		w := tab.Get("/")
+		if w.Code != 200 && w.Code != 503 && w.Code != 409 && w.Code != 500 {
+			t.Fatal(w.Code)
+		}
+		wg.Wait()
+		s.Broken.Mend()
+	}
+	for range 100 {
+		if runtime.NumGoroutine() <= before {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("goroutines: %d before, %d after", before, runtime.NumGoroutine())
+}
+
+// A gzipLate sets its header when the handler writes its own.
+type gzipLate struct {
+	http.ResponseWriter
+	z *gzip.Writer
+}
+
+func (g *gzipLate) WriteHeader(status int) {
+	if g.z == nil && status >= 200 && status != 204 && status != 304 {
+		g.Header().Set("Content-Encoding", "gzip")
+		g.Header().Del("Content-Length")
+		g.z = gzip.NewWriter(g.ResponseWriter)
+	}
+	g.ResponseWriter.WriteHeader(status)
+}
+
+func (g *gzipLate) Write(b []byte) (int, error) {
+	if g.z == nil {
+		g.WriteHeader(200)
+	}
+	return g.z.Write(b)
+}
+
+func (g *gzipLate) Unwrap() http.ResponseWriter { return g.ResponseWriter }
+
+func TestOnServers(t *testing.T) {
+	late := func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			g := &gzipLate{ResponseWriter: w}
+			next.ServeHTTP(g, r)
+			if g.z != nil {
+				g.z.Close()
+			}
+		})
+	}
+	pass := func(next http.Handler) http.Handler { return next }
+	say := func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "saved") }
+	status := func(n int) http.HandlerFunc { return func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(n) } }
+	for _, tt := range []struct {
+		name    string
+		outside func(http.Handler) http.Handler
+		method  string
+		do      http.HandlerFunc
+	}{
+		{"HEAD", pass, "HEAD", say},
+		{"204", pass, "GET", status(204)},
+		{"304", pass, "GET", status(304)},
+		{"302", pass, "GET", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", http.StatusFound) }},
+		{"101", pass, "GET", status(101)},
+		{"100 then", pass, "GET", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(100); say(w, r) }},
+		{"103 then", pass, "GET", func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Link", "</x>")
+			w.WriteHeader(103)
+			say(w, r)
+		}},
+		{"nothing written", pass, "GET", func(w http.ResponseWriter, r *http.Request) {}},
+		{"length announced", pass, "GET", func(w http.ResponseWriter, r *http.Request) { w.Header().Set("Content-Length", "5"); say(w, r) }},
+		{"ReadFrom", pass, "GET", func(w http.ResponseWriter, r *http.Request) { io.Copy(w, strings.NewReader("saved")) }},
+		{"ServeContent", pass, "GET", func(w http.ResponseWriter, r *http.Request) {
+			http.ServeContent(w, r, "a.txt", time.Now(), strings.NewReader("saved"))
+		}},
+		{"gzip at WriteHeader", late, "GET", say},
+		{"gzip before", compress, "GET", say},
+		{"TimeoutHandler outside", func(h http.Handler) http.Handler { return http.TimeoutHandler(h, time.Minute, "") }, "GET", say},
+		{"TimeoutHandler inside", pass, "GET", http.TimeoutHandler(http.HandlerFunc(say), time.Minute, "").ServeHTTP},
+		{"MaxBytesHandler outside", func(h http.Handler) http.Handler { return http.MaxBytesHandler(h, 10) }, "POST", func(w http.ResponseWriter, r *http.Request) {
+			io.Copy(io.Discard, r.Body)
+			say(w, r)
+		}},
+		{"MaxBytesHandler inside", pass, "POST", http.MaxBytesHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			io.Copy(io.Discard, r.Body)
+			say(w, r)
+		}), 10).ServeHTTP},
+		{"body unread", pass, "POST", say},
+		{"full duplex", pass, "POST", func(w http.ResponseWriter, r *http.Request) {
+			http.NewResponseController(w).EnableFullDuplex()
+			say(w, r)
+			io.CopyN(io.Discard, r.Body, 1)
+		}},
+		{"ErrAbortHandler", pass, "GET", func(w http.ResponseWriter, r *http.Request) {
+			if _, err := w.Write([]byte("saved")); err != nil {
+				panic(http.ErrAbortHandler)
+			}
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			fixture.OnBothProtocols(t, func(t *testing.T, proto string) {
+				if proto == fixture.HTTP2 && tt.name == "101" {
+					t.Skip()
+				}
+				h, _ := refusing(t, nil, tt.do)
+				srv, browser := fixture.StartServer(t, proto, withFive(tt.outside(h)))
+				for _, continues := range []bool{false, true} {
+					if continues && (tt.method != "POST" || tt.name == "full duplex") {
+						continue
+					}
+					var body io.Reader
+					if tt.method == "POST" {
+						body = strings.NewReader(strings.Repeat("x", 5000))
+					}
+					r, _ := http.NewRequest(tt.method, srv.URL+"/p", body)
+					if continues {
+						r.Header.Set("Expect", "100-continue")
+						browser.Transport.(*http.Transport).ExpectContinueTimeout = 5 * time.Second
+					}
+					r = r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{Got1xxResponse: func(int, textproto.MIMEHeader) error { return nil }}))
+					resp, err := browser.Do(r)
+					if err != nil {
+						t.Fatal(err)
+					}
+					text, err := io.ReadAll(resp.Body)
+					expect.OK(t, err)
+					resp.Body.Close()
+					expect.Equal(t, "status", resp.StatusCode, 503)
+					expect.Equal(t, "X-One", resp.Header.Get("X-One"), "/p")
+					if resp.Header.Get("Content-Encoding") == "gzip" {
+						z, err := gzip.NewReader(bytes.NewReader(text))
+						expect.OK(t, err)
+						text, err = io.ReadAll(z)
+						expect.OK(t, err)
+					}
+					if tt.method != "HEAD" && !strings.HasPrefix(string(text), "Sessions are unavailable.") {
+						t.Errorf("body %q", text)
+					}
+					for _, name := range []string{"Link", "Location", "Etag", "Last-Modified", "Accept-Ranges"} {
+						expect.Equal(t, name, resp.Header.Get(name), "")
+					}
+				}
+			})
+		})
+	}
+}
+
+// SSE through a proxy inside that goes on for ever: the client has the 503, and the handler ends.
+func TestProxiedStream(t *testing.T) {
+	fixture.OnBothProtocols(t, func(t *testing.T, proto string) {
+		upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			for r.Context().Err() == nil {
+				fmt.Fprint(w, "data: 1\n\n")
+				w.(http.Flusher).Flush()
+			}
+		}))
+		defer upstream.Close()
+		target, _ := url.Parse(upstream.URL)
+		proxy := httputil.NewSingleHostReverseProxy(target)
+		proxy.ErrorLog = log.New(io.Discard, "", 0)
+		ended := make(chan bool, 1)
+		h, _ := refusing(t, nil, func(w http.ResponseWriter, r *http.Request) {
+			defer func() { ended <- true }()
+			proxy.ServeHTTP(w, r)
+		})
+		srv, browser := fixture.StartServer(t, proto, h)
+		resp, body := fixture.Fetch(t, browser, srv.URL)
+		wantRefusal(t, resp, body)
+		<-ended
+	})
+}
+
+// A client that has gone during a refusal.
+func TestClientGoneAtARefusal(t *testing.T) {
+	ended := make(chan bool)
+	writing := make(chan bool)
+	h, _ := refusing(t, nil, func(w http.ResponseWriter, r *http.Request) {
+		close(writing)
+		<-r.Context().Done()
+		fmt.Fprint(w, "saved")
+	})
+	srv, _ := fixture.StartServer(t, fixture.HTTP1, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer close(ended)
+		h.ServeHTTP(w, r)
+	}))
+	c, err := net.Dial("tcp", srv.Listener.Addr().String())
+	expect.OK(t, err)
+	c.Close()
+	r, _ := http.NewRequest("GET", srv.URL, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-writing; cancel() }()
+	srv.Client().Do(r.WithContext(ctx))
+	<-ended
+}
+
+// Raw HTTP/1.1: an answer to Expect: 100-continue, unread body, and the next request on the connection if it stays.
+func TestRawExpect(t *testing.T) {
+	h, _ := refusing(t, nil, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "saved") })
+	srv := httptest.NewServer(h)
+	defer srv.Close()
+	c, err := net.Dial("tcp", srv.Listener.Addr().String())
+	expect.OK(t, err)
+	defer c.Close()
+	fmt.Fprint(c, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
+	resp, err := http.ReadResponse(bufio.NewReader(c), &http.Request{Method: "POST"})
+	expect.OK(t, err)
+	body, _ := io.ReadAll(resp.Body)
+	wantRefusal(t, resp, string(body))
 }

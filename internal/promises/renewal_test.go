@@ -3,7 +3,9 @@ package promises_test
 import (
 	"context"
 	"net/http"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/lazysession/session"
@@ -12,98 +14,6 @@ import (
 	"github.com/lazysession/session/sessiontest"
 	"github.com/lazysession/session/store"
 )
-
-// The reply to a login's commit is lost. One load finds out what became of it, and the visitor is never locked out.
-func TestLostReplyOfARenewal(t *testing.T) {
-	for _, tt := range []struct {
-		name    string
-		applied bool // what the store did with the commit
-		load    error
-		status  int
-		cookie  bool // whether the client is told of the new token
-		after   string
-	}{
-		{"applied, found by its new token", true, nil, 200, true, "bob"},
-		{"not applied: the old token lives", false, nil, 503, false, "ann"},
-		{"applied, and the load fails", true, fixture.ErrStore, 503, true, "bob"},
-		{"not applied, and the load fails: the visitor logs in again", false, fixture.ErrStore, 503, true, ""},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			m, s := fixture.NewManager(t, nil)
-			v := fixture.NewVisitor(t, m)
-			v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
-			lossy := &losesReply{Store: s.Store, applies: tt.applied, thenLoad: tt.load}
-			s.Take()
-			res := v.Visit(func(ctx context.Context) {
-				expect.OK(t, session.FromContext(ctx).Renew())
-				expect.OK(t, fixture.User.Set(ctx, "bob"))
-				s.Store = lossy
-			})
-			s.Store = lossy.Store
-			expect.Equal(t, "status", res.StatusCode, tt.status)
-			expect.Equal(t, "cookies", len(res.Cookies()) == 1, tt.cookie)
-			expect.Equal(t, "store calls", s.Take(), fixture.Calls{Loads: 2, Commits: 1})
-			v.Visit(func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, tt.after) })
-			v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "carol")) })
-			v.Visit(func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "carol") })
-		})
-	}
-}
-
-// A losesReply answers each commit with an error, whether it has applied it or not, and from then on each load with
-// another.
-type losesReply struct {
-	store.Store
-	applies  bool
-	thenLoad error
-	lost     bool
-}
-
-func (s *losesReply) Commit(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
-	s.lost = true
-	if s.applies {
-		if _, err := s.Store.Commit(ctx, token, c); err != nil {
-			return nil, err
-		}
-	}
-	return nil, store.ErrOutcomeUnknown
-}
-
-func (s *losesReply) Load(ctx context.Context, token store.Token) (*store.Record, error) {
-	if s.lost && s.thenLoad != nil {
-		return nil, s.thenLoad
-	}
-	return s.Store.Load(ctx, token)
-}
-
-// A handler that commits by itself may reload, and goes on with the token that turns out to be live.
-func TestReloadAfterALostRenewal(t *testing.T) {
-	for _, applied := range []bool{true, false} {
-		m, s := fixture.NewManager(t, nil)
-		v := fixture.NewVisitor(t, m)
-		v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
-		lossy := &losesReply{Store: s.Store, applies: applied, thenLoad: fixture.ErrStore}
-		res := v.Visit(func(ctx context.Context) {
-			request := session.FromContext(ctx)
-			expect.OK(t, request.Renew())
-			expect.OK(t, fixture.User.Set(ctx, "bob"))
-			s.Store = lossy
-			expect.Is(t, "Commit", request.Commit(ctx), session.ErrUnavailable)
-			expect.Is(t, "Reload while loads fail", request.Reload(ctx), session.ErrUnavailable)
-			s.Store = lossy.Store
-			expect.OK(t, request.Reload(ctx))
-			fixture.Holds(t, ctx, fixture.User, map[bool]string{true: "bob", false: "ann"}[applied])
-			if !applied {
-				expect.OK(t, request.Renew())
-				expect.OK(t, fixture.User.Set(ctx, "bob"))
-				expect.OK(t, request.Commit(ctx))
-			}
-		})
-		expect.Equal(t, "status", res.StatusCode, http.StatusOK)
-		expect.Equal(t, "cookies", len(res.Cookies()), 1)
-		v.Visit(func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "bob") })
-	}
-}
 
 // The response that made a lasting cookie comes after another that removed it: it must not bring it back.
 func TestEndedMeanwhileIsNotBroughtBack(t *testing.T) {
@@ -168,4 +78,54 @@ func TestShorterIdleTimeoutCountsFromNow(t *testing.T) {
 	v.Visit(func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "ann") })
 	s.Clock.Advance(16 * time.Minute)
 	v.Visit(func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "") })
+}
+
+func TestRetiredTokenIsForgottenAfterTwoMinutes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := fixture.FirstVisitor(t, nil)
+		v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
+		old := v.Clone()
+		v.Visit(func(ctx context.Context) { expect.OK(t, session.FromContext(ctx).Renew()) })
+		time.Sleep(store.RetiredFor - time.Second)
+		old.Visit(func(ctx context.Context) { expect.Is(t, "Set", fixture.User.Set(ctx, "bob"), session.ErrEnded) })
+		time.Sleep(2 * time.Second)
+		old.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "bob")) })
+		v.Visit(func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "ann") })
+	})
+}
+
+func TestTwoRenewalsOneWins(t *testing.T) {
+	v := fixture.FirstVisitor(t, nil)
+	v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
+	const logins = 8
+	var loaded, done sync.WaitGroup
+	loaded.Add(logins)
+	tabs := make([]*fixture.Visitor, logins)
+	statuses := make([]int, logins)
+	for i := range tabs {
+		tabs[i] = v.Clone()
+		done.Go(func() {
+			res := tabs[i].Visit(func(ctx context.Context) {
+				session.FromContext(ctx).Renew()
+				loaded.Done()
+				loaded.Wait()
+			})
+			statuses[i] = res.StatusCode
+		})
+	}
+	done.Wait()
+	won := 0
+	for i, tab := range tabs {
+		renewed := tab.Cookie().Value != v.Cookie().Value
+		if renewed {
+			won++
+			tab.Visit(func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "ann") })
+		}
+		if want := map[bool]int{true: 200, false: 409}[renewed]; statuses[i] != want {
+			t.Errorf("renewed %v: got status %d, want %d", renewed, statuses[i], want)
+		}
+	}
+	if won != 1 {
+		t.Errorf("%d of %d renewals won, want 1", won, logins)
+	}
 }

@@ -1,6 +1,7 @@
 package promises_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/http"
@@ -212,4 +213,136 @@ func (b *scopedJar) only(t *testing.T) (key string) {
 	for key = range b.lines {
 	}
 	return key
+}
+
+// A request that only reads, and began before a login of the same browser, must not overwrite the login's cookie.
+func TestReaderBesideALoginWithTwoCookies(t *testing.T) {
+	for _, what := range []string{"renewed", "ended"} {
+		m, _ := fixture.NewManager(t, nil)
+		dead, gone := fixture.Issue(t, m, "dead")
+		expect.OK(t, m.End(t.Context(), gone.ID()))
+		liveToken, _ := fixture.Issue(t, m, "ann")
+		line := fixture.CookieName + "=" + dead + "; " + fixture.CookieName + "=" + liveToken
+		w := ask(m, line, func(ctx context.Context) {
+			fixture.Holds(t, ctx, fixture.Who, "ann")
+			ask(m, line, func(ctx context.Context) { // meanwhile
+				if what == "renewed" {
+					expect.OK(t, session.FromContext(ctx).Renew())
+				} else {
+					expect.OK(t, session.FromContext(ctx).End())
+				}
+			})
+		})
+		for _, c := range w.Result().Cookies() {
+			t.Errorf("%s meanwhile: the reader's response sets the dead cookie %s…", what, c.Name)
+		}
+	}
+}
+
+// Two live sessions are refused both; but the visitor can log in.
+func TestLoginWithTwoLiveCookies(t *testing.T) {
+	s := fixture.NewStore()
+	before := fixture.NewManagerOn(t, s, &session.Config{Cookie: session.Cookie{Name: "sid"}})
+	after := fixture.NewManagerOn(t, s, &session.Config{Cookie: session.Cookie{Name: "sid", Domain: "example.com"}})
+	b, other := newScopedJar("https://example.com/"), newScopedJar("https://example.com/")
+	b.visit(before, func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "old scope")) })
+	other.visit(after, func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "new scope")) })
+	for key, line := range other.lines {
+		b.lines[key] = line
+	}
+	b.visit(after, func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "") })
+	for range 3 {
+		b.visit(after, func(ctx context.Context) {
+			expect.OK(t, session.FromContext(ctx).Renew())
+			expect.OK(t, fixture.User.Set(ctx, "ann"))
+		})
+	}
+	b.visit(after, func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "ann") })
+}
+
+// End after a write ends every session that the request has a token of.
+func TestEndAfterAWriteWithTwoLiveCookies(t *testing.T) {
+	m, s := fixture.NewManager(t, nil)
+	a, _ := fixture.Issue(t, m, "alice")
+	b, _ := fixture.Issue(t, m, "bob")
+	w := ask(m, fixture.CookieName+"="+a+"; "+fixture.CookieName+"="+b, func(ctx context.Context) {
+		expect.OK(t, fixture.Color.Set(ctx, "red"))
+		expect.OK(t, session.FromContext(ctx).End())
+	})
+	expect.Equal(t, "sessions after End said nil", s.Mem.Len(), 0)
+	expect.Equal(t, "cookies removed", len(w.Result().Cookies()), 1)
+}
+
+func TestAmbiguousVisitorLogsOut(t *testing.T) {
+	m, _ := fixture.NewManager(t, nil)
+	a, b := fixture.NewVisitor(t, m), fixture.NewVisitor(t, m)
+	for _, v := range []*fixture.Visitor{a, b} {
+		v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
+	}
+	r := httptest.NewRequest("GET", "/", nil)
+	r.AddCookie(a.Cookie())
+	r.AddCookie(b.Cookie())
+	w := httptest.NewRecorder()
+	m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		expect.OK(t, session.FromContext(r.Context()).End())
+	})).ServeHTTP(w, r)
+	expect.Equal(t, "removed", len(w.Result().Cookies()) == 1 && w.Result().Cookies()[0].MaxAge < 0, true)
+	for _, v := range []*fixture.Visitor{a, b} {
+		v.Visit(func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "") })
+	}
+}
+
+func TestSeveralTokensInOneRequest(t *testing.T) {
+	m, s := fixture.NewManager(t, &session.Config{Keys: [][]byte{fixture.KeyA}})
+	a, _ := fixture.Issue(t, m, "alice")
+	b, _ := fixture.Issue(t, m, "bob")
+	unknown := fixture.Sign(t, fixture.KeyA, fixture.CookieName, make([]byte, 32))
+	unknown2 := fixture.Sign(t, fixture.KeyA, fixture.CookieName, bytes.Repeat([]byte{1}, 32))
+	manyValid := []string{a}
+	for i := range 4 { // with a, one more than a request may load
+		manyValid = append(manyValid, fixture.Sign(t, fixture.KeyA, fixture.CookieName, bytes.Repeat([]byte{byte(i)}, 32)))
+	}
+	again := func(n int, token string) (all []string) {
+		for range n {
+			all = append(all, token)
+		}
+		return all
+	}
+	forged := func(n int) (all []string) {
+		for i := range n {
+			all = append(all, fmt.Sprintf("forged%d", i))
+		}
+		return all
+	}
+	for _, tt := range []struct {
+		name   string
+		tokens []string
+		want   string
+		loads  int64
+	}{
+		{"one", []string{a}, "alice", 1},
+		{"the same twice", []string{a, a}, "alice", 1},
+		{"the same secret, signed twice", []string{a, fixture.Sign(t, fixture.KeyA, fixture.CookieName, fixture.RawOf(t, fixture.KeyA, fixture.CookieName, a))}, "alice", 1},
+		{"two live ones", []string{a, b}, "", 2},
+		{"two live ones, one of them twice", []string{a, b, a}, "", 2},
+		{"two dead ones", []string{unknown, unknown2}, "", 2},
+		{"a forged one, then a valid one", []string{"forged", a}, "alice", 1},
+		{"a valid one, then a forged one", []string{a, "forged"}, "alice", 1},
+		{"two live ones around a forged one", []string{a, "forged", b}, "", 2},
+		{"more valid ones than are looked for", manyValid, "", 0},
+		{"a valid one among as many as are allowed", append(forged(signed.MaxCandidates-1), a), "alice", 1},
+		{"a valid one among too many", append(forged(signed.MaxCandidates), a), "", 0},
+		{"the same as often as is allowed", again(signed.MaxCandidates, a), "alice", 1},
+		{"the same too often", again(signed.MaxCandidates+1, a), "", 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s.Take()
+			got, w := fixture.Read(m, fixture.CookieName+"="+strings.Join(tt.tokens, "; "+fixture.CookieName+"="))
+			expect.Equal(t, "who", got.Who, tt.want)
+			expect.Equal(t, "exists", got.Exists, tt.want != "")
+			expect.Is(t, "reading", got.Err, nil)
+			expect.Equal(t, "store calls", s.Take(), fixture.Calls{Loads: tt.loads})
+			expect.Equal(t, "cookies set", len(w.Result().Cookies()), 0)
+		})
+	}
 }

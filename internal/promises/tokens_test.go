@@ -1,9 +1,7 @@
 package promises_test
 
 import (
-	"bytes"
 	"context"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -15,7 +13,6 @@ import (
 	"github.com/lazysession/session/internal/expect"
 	"github.com/lazysession/session/internal/fixture"
 	"github.com/lazysession/session/internal/signed"
-	"github.com/lazysession/session/store"
 )
 
 func TestRefusedTokensAreNoSession(t *testing.T) {
@@ -139,61 +136,6 @@ func TestNoEditOfATokenOpensAnotherSession(t *testing.T) {
 	}
 	if accepted > 4 {
 		t.Errorf("%d of %d edits were accepted: want those of the slack in the last character only", accepted, len(edits))
-	}
-}
-
-func TestSeveralTokensInOneRequest(t *testing.T) {
-	m, s := fixture.NewManager(t, &session.Config{Keys: [][]byte{fixture.KeyA}})
-	a, _ := fixture.Issue(t, m, "alice")
-	b, _ := fixture.Issue(t, m, "bob")
-	unknown := fixture.Sign(t, fixture.KeyA, fixture.CookieName, make([]byte, 32))
-	unknown2 := fixture.Sign(t, fixture.KeyA, fixture.CookieName, bytes.Repeat([]byte{1}, 32))
-	manyValid := []string{a}
-	for i := range 4 { // with a, one more than a request may load
-		manyValid = append(manyValid, fixture.Sign(t, fixture.KeyA, fixture.CookieName, bytes.Repeat([]byte{byte(i)}, 32)))
-	}
-	again := func(n int, token string) (all []string) {
-		for range n {
-			all = append(all, token)
-		}
-		return all
-	}
-	forged := func(n int) (all []string) {
-		for i := range n {
-			all = append(all, fmt.Sprintf("forged%d", i))
-		}
-		return all
-	}
-	for _, tt := range []struct {
-		name   string
-		tokens []string
-		want   string
-		loads  int64
-	}{
-		{"one", []string{a}, "alice", 1},
-		{"the same twice", []string{a, a}, "alice", 1},
-		{"the same secret, signed twice", []string{a, fixture.Sign(t, fixture.KeyA, fixture.CookieName, fixture.RawOf(t, fixture.KeyA, fixture.CookieName, a))}, "alice", 1},
-		{"two live ones", []string{a, b}, "", 2},
-		{"two live ones, one of them twice", []string{a, b, a}, "", 2},
-		{"two dead ones", []string{unknown, unknown2}, "", 2},
-		{"a forged one, then a valid one", []string{"forged", a}, "alice", 1},
-		{"a valid one, then a forged one", []string{a, "forged"}, "alice", 1},
-		{"two live ones around a forged one", []string{a, "forged", b}, "", 2},
-		{"more valid ones than are looked for", manyValid, "", 0},
-		{"a valid one among as many as are allowed", append(forged(signed.MaxCandidates-1), a), "alice", 1},
-		{"a valid one among too many", append(forged(signed.MaxCandidates), a), "", 0},
-		{"the same as often as is allowed", again(signed.MaxCandidates, a), "alice", 1},
-		{"the same too often", again(signed.MaxCandidates+1, a), "", 0},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			s.Take()
-			got, w := fixture.Read(m, fixture.CookieName+"="+strings.Join(tt.tokens, "; "+fixture.CookieName+"="))
-			expect.Equal(t, "who", got.Who, tt.want)
-			expect.Equal(t, "exists", got.Exists, tt.want != "")
-			expect.Is(t, "reading", got.Err, nil)
-			expect.Equal(t, "store calls", s.Take(), fixture.Calls{Loads: tt.loads})
-			expect.Equal(t, "cookies set", len(w.Result().Cookies()), 0)
-		})
 	}
 }
 
@@ -361,15 +303,4 @@ func TestLongerLifetimeIsToldToTheClient(t *testing.T) {
 	expect.Equal(t, "who", got.Who, "alice")
 	got, _ = fixture.Read(m, fixture.CookieName+"="+token[1:])
 	expect.Equal(t, "reading without the mark", got, fixture.Nothing)
-}
-
-func TestStoreKnowsTheTokensHashOnly(t *testing.T) {
-	m, s := fixture.NewManager(t, &session.Config{Keys: [][]byte{fixture.KeyA}})
-	token, _ := fixture.Issue(t, m, "alice")
-	raw := fixture.RawOf(t, fixture.KeyA, fixture.CookieName, token)
-	rec, err := s.Mem.Load(t.Context(), store.HashToken(raw))
-	expect.OK(t, err)
-	if rec != nil && strings.Contains(string(rec.Token[:]), string(raw[:8])) {
-		t.Error("the store's token holds the raw one")
-	}
 }

@@ -2,6 +2,7 @@ package promises_test
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -9,13 +10,17 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/lazysession/session"
 	"github.com/lazysession/session/internal/expect"
 	"github.com/lazysession/session/internal/fixture"
+	"github.com/lazysession/session/sessiontest"
 )
 
 // A base is a response writer that can do nothing but write, and notes what is asked of it, in order.
@@ -360,3 +365,76 @@ func tempFile(t *testing.T, text string) *os.File {
 	t.Cleanup(func() { f.Close() })
 	return f
 }
+
+// A passing is a writer that keeps what its optional methods get, and answers them with an error of its own.
+type passing struct {
+	*base
+	err      error
+	target   string
+	opts     *http.PushOptions
+	closed   chan bool
+	deadline time.Time
+}
+
+func (p *passing) Flush() { p.note("flush") }
+
+func (p *passing) FlushError() error { return p.err }
+
+func (p *passing) Push(target string, opts *http.PushOptions) error {
+	p.target, p.opts = target, opts
+	return p.err
+}
+
+func (p *passing) CloseNotify() <-chan bool { return p.closed }
+
+func (p *passing) SetReadDeadline(t time.Time) error {
+	p.deadline = t
+	return p.err
+}
+
+func TestAbilitiesPassOnWhatTheyGet(t *testing.T) {
+	m, _ := fixture.NewManager(t, nil)
+	below := &passing{base: newBase(), err: errors.New("below"), closed: make(chan bool)}
+	opts := &http.PushOptions{Method: "HEAD"}
+	m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		expect.Is(t, "FlushError", w.(interface{ FlushError() error }).FlushError(), below.err)
+		expect.Is(t, "Push", w.(http.Pusher).Push("/style.css", opts), below.err)
+		//lint:ignore SA1019 handlers that still use it keep working
+		expect.Equal(t, "CloseNotify", w.(http.CloseNotifier).CloseNotify(), (<-chan bool)(below.closed))
+		expect.Is(t, "SetReadDeadline", http.NewResponseController(w).SetReadDeadline(time.Unix(7, 0)), below.err)
+	})).ServeHTTP(below, httptest.NewRequest("GET", "/", nil))
+	expect.Equal(t, "target of Push", below.target, "/style.css")
+	expect.Equal(t, "options of Push", below.opts, opts)
+	expect.Equal(t, "read deadline", below.deadline, time.Unix(7, 0))
+}
+
+// A goroutine of a handler that asks for the header after the request reads what is now another request's.
+func TestWriterAfterTheRequest(t *testing.T) {
+	m, s := fixture.NewManager(t, nil)
+	s.Broken.Fail(fixture.ErrStore, sessiontest.Commit)
+	var wg sync.WaitGroup
+	for range 200 {
+		w := &discards{header: http.Header{"X-One": {"1"}}}
+		m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			wg.Go(func() {
+				for range 50 {
+					w.Header()
+					runtime.Gosched()
+				}
+			})
+		})).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+		w2 := &discards{header: http.Header{"X-One": {"1"}}}
+		m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			expect.OK(t, fixture.Color.Set(r.Context(), "red"))
+		})).ServeHTTP(w2, httptest.NewRequest("GET", "/", nil))
+	}
+	wg.Wait()
+}
+
+type discards struct{ header http.Header }
+
+func (d *discards) Header() http.Header { return d.header }
+
+func (d *discards) WriteHeader(int) {}
+
+func (d *discards) Write(b []byte) (int, error) { return len(b), nil }

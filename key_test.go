@@ -8,13 +8,16 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/lazysession/session"
 	"github.com/lazysession/session/internal/expect"
 	"github.com/lazysession/session/internal/fixture"
+	"github.com/lazysession/session/sessiontest"
 )
 
 type (
@@ -439,4 +442,276 @@ func TestSubMakesNames(t *testing.T) {
 	expect.Equal(t, "Key.Sub twice", session.NewKey[int]("a").Sub("b").Sub("c").Name(), session.NewKey[int]("a").Sub("b/c").Name())
 	expect.Equal(t, "Counter.Sub", session.NewCounter("hits").Sub("42").Name(), "hits/42")
 	expect.Equal(t, "255 bytes together", len(session.NewKey[int]("k").Sub(strings.Repeat("x", 253)).Name()), 255)
+}
+
+func TestNextTakesOneRoundTrip(t *testing.T) {
+	m, s := fixture.NewManager(t, nil)
+	v := fixture.NewVisitor(t, m)
+	next := func(ctx context.Context) int64 {
+		t.Helper()
+		n, err := fixture.Hits.Next(ctx)
+		expect.OK(t, err)
+		return n
+	}
+	v.Visit(func(ctx context.Context) { expect.Equal(t, "number of a new session", next(ctx), 1) })
+	expect.Equal(t, "store calls", s.Take(), fixture.Calls{Commits: 1})
+	v.Visit(func(ctx context.Context) {
+		expect.Equal(t, "number", next(ctx), 2)
+		expect.Equal(t, "store calls of the first use", s.Take(), fixture.Calls{Loads: 1, Commits: 1})
+		expect.Equal(t, "number", next(ctx), 3)
+		expect.Equal(t, "store calls", s.Take(), fixture.Calls{Commits: 1})
+	})
+	expect.Equal(t, "store calls after Next", s.Take(), fixture.Calls{})
+}
+
+// Each request has the session in hand before any of them counts, so that what it has seen is old.
+func TestNextGivesNoNumberTwice(t *testing.T) {
+	const requests, goroutines, each = 8, 4, 5
+	v := fixture.FirstVisitor(t, nil)
+	v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
+	var (
+		ready, done sync.WaitGroup
+		mu          sync.Mutex
+		numbers     []int64
+	)
+	ready.Add(requests)
+	for range requests {
+		tab := v.Clone()
+		done.Go(func() {
+			tab.Visit(func(ctx context.Context) {
+				fixture.Holds(t, ctx, fixture.User, "ann")
+				ready.Done()
+				ready.Wait()
+				var counting sync.WaitGroup
+				defer counting.Wait()
+				for range goroutines {
+					counting.Go(func() {
+						for range each {
+							n, err := fixture.Hits.Next(ctx)
+							expect.OK(t, err)
+							mu.Lock()
+							numbers = append(numbers, n)
+							mu.Unlock()
+						}
+					})
+				}
+			})
+		})
+	}
+	done.Wait()
+	slices.Sort(numbers)
+	for i, n := range numbers {
+		if n != int64(i)+1 {
+			t.Fatalf("numbers: got %v, want each from 1 to %d once", numbers, len(numbers))
+		}
+	}
+	expect.Equal(t, "numbers", len(numbers), requests*goroutines*each)
+}
+
+func TestNextCommitsWhatElseHasChanged(t *testing.T) {
+	v := fixture.FirstVisitor(t, nil)
+	v.Visit(func(ctx context.Context) {
+		expect.OK(t, fixture.User.Set(ctx, "ann"))
+		_, err := fixture.Hits.Add(ctx, 5)
+		expect.OK(t, err)
+		n, err := fixture.Hits.Next(ctx)
+		expect.OK(t, err)
+		expect.Equal(t, "number", n, 6)
+		token, err := session.FromContext(ctx).Token()
+		expect.OK(t, err)
+		s, err := v.Site.Open(t.Context(), token)
+		expect.OK(t, err)
+		fixture.Holds(t, session.NewContext(t.Context(), s), fixture.User, "ann")
+	})
+}
+
+func TestNextAfterTheResponseBegan(t *testing.T) {
+	v := fixture.FirstVisitor(t, nil)
+	fixture.NewVisitor(t, v.Site).Stream(func(ctx context.Context, begin func()) {
+		begin()
+		_, err := fixture.Hits.Next(ctx)
+		expect.Is(t, "Next without a session", err, session.ErrTooLate)
+	})
+	v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
+	v.Stream(func(ctx context.Context, begin func()) {
+		begin()
+		n, err := fixture.Hits.Next(ctx)
+		expect.OK(t, err)
+		expect.Equal(t, "number", n, 1)
+	})
+}
+
+func TestNextOutsideHTTP(t *testing.T) {
+	m, s := fixture.NewManager(t, nil)
+	job, err := m.Create(t.Context())
+	expect.OK(t, err)
+	s.Take()
+	n, err := fixture.Hits.Next(session.NewContext(t.Context(), job))
+	expect.OK(t, err)
+	expect.Equal(t, "number", n, 1)
+	expect.Equal(t, "store calls", s.Take(), fixture.Calls{Commits: 1})
+}
+
+func TestNextFails(t *testing.T) {
+	m, s := fixture.NewManager(t, nil)
+	v := fixture.NewVisitor(t, m)
+	text := session.NewKey[string](fixture.Hits.Name())
+	v.Visit(func(ctx context.Context) { expect.OK(t, text.Set(ctx, "many")) })
+	v.Visit(func(ctx context.Context) {
+		_, err := fixture.Hits.Next(ctx)
+		var value *session.ValueError
+		expect.Equal(t, "Next of a text is a ValueError", errors.As(err, &value), true)
+		expect.OK(t, text.Delete(ctx))
+		n, err := fixture.Hits.Next(ctx)
+		expect.OK(t, err)
+		expect.Equal(t, "number", n, 1)
+	})
+	// The text is unseen: another request has set it meanwhile.
+	v.Visit(func(ctx context.Context) {
+		_, err := fixture.Hits.Get(ctx)
+		expect.OK(t, err)
+		v.Clone().Visit(func(ctx context.Context) { expect.OK(t, text.Set(ctx, "many")) })
+		expect.OK(t, fixture.User.Set(ctx, "ann"))
+		_, err = fixture.Hits.Next(ctx)
+		var value *session.ValueError
+		expect.Equal(t, "Next of a text is a ValueError", errors.As(err, &value), true)
+		expect.OK(t, session.FromContext(ctx).Commit(ctx)) // of the name, without the count
+	})
+	v.Visit(func(ctx context.Context) {
+		fixture.Holds(t, ctx, fixture.User, "ann")
+		expect.OK(t, text.Delete(ctx))
+		s.Broken.Fail(fixture.ErrStore, sessiontest.Commit)
+		_, err := fixture.Hits.Next(ctx)
+		expect.Is(t, "Next", err, session.ErrUnavailable)
+		s.Broken.Mend()
+	})
+	var zero session.Counter
+	_, err := zero.Next(t.Context())
+	if err == nil {
+		t.Error("Next of a zero Counter: got no error")
+	}
+	_, err = fixture.Hits.Next(t.Context())
+	expect.Is(t, "Next without the middleware", err, session.ErrNoMiddleware)
+}
+
+// Every pair of changes to one name, in one request that commits and in one that doesn't before the second.
+func TestChangesOfOneNameCombine(t *testing.T) {
+	set := func(n int64) func(context.Context) {
+		return func(ctx context.Context) { expect.OK(t, session.NewKey[int64]("hits").Set(ctx, n)) }
+	}
+	add := func(n int64) func(context.Context) {
+		return func(ctx context.Context) { _, err := fixture.Hits.Add(ctx, n); expect.OK(t, err) }
+	}
+	del := func(ctx context.Context) { expect.OK(t, session.NewKey[int64]("hits").Delete(ctx)) }
+	clear := func(ctx context.Context) { expect.OK(t, session.FromContext(ctx).Clear()) }
+	double := func(ctx context.Context) {
+		_, err := session.NewKey[int64]("hits").Update(ctx, func(n int64) (int64, error) { return 2 * n, nil })
+		expect.OK(t, err)
+	}
+	tests := []struct {
+		name string
+		do   []func(context.Context)
+		want int64
+	}{
+		{"set add", []func(context.Context){set(10), add(5)}, 15},
+		{"add set", []func(context.Context){add(5), set(10)}, 10},
+		{"add add", []func(context.Context){add(5), add(6)}, 111},
+		{"delete add", []func(context.Context){del, add(5)}, 5},
+		{"add delete", []func(context.Context){add(5), del}, 0},
+		{"clear add", []func(context.Context){clear, add(5)}, 5},
+		{"add clear", []func(context.Context){add(5), clear}, 0},
+		{"set delete", []func(context.Context){set(5), del}, 0},
+		{"delete set", []func(context.Context){del, set(5)}, 5},
+		{"clear set add", []func(context.Context){clear, set(5), add(1)}, 6},
+		{"add double", []func(context.Context){add(5), double}, 210},
+		{"double add", []func(context.Context){double, add(5)}, 205},
+		{"clear double add", []func(context.Context){clear, double, add(5)}, 5},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			for _, commit := range []bool{false, true} {
+				v := fixture.FirstVisitor(t, nil)
+				v.Visit(set(100))
+				v.Visit(func(ctx context.Context) {
+					for _, do := range tt.do {
+						do(ctx)
+						if commit {
+							expect.OK(t, session.FromContext(ctx).Commit(ctx))
+						}
+					}
+					if n, _ := fixture.Hits.Get(ctx); n != tt.want {
+						t.Errorf("commit between %v: in the request: got %d, want %d", commit, n, tt.want)
+					}
+				})
+				v.Visit(func(ctx context.Context) {
+					if n, _ := fixture.Hits.Get(ctx); n != tt.want {
+						t.Errorf("commit between %v: after it: got %d, want %d", commit, n, tt.want)
+					}
+				})
+			}
+		})
+	}
+}
+
+func TestTakeIsOnce(t *testing.T) {
+	v := fixture.FirstVisitor(t, nil)
+	flash := session.NewKey[string]("flash")
+	v.Visit(func(ctx context.Context) { expect.OK(t, flash.Set(ctx, "saved")) })
+	for _, want := range []string{"saved", ""} {
+		v.Visit(func(ctx context.Context) {
+			got, ok, err := flash.Take(ctx)
+			if got != want || ok != (want != "") || err != nil {
+				t.Errorf("Take: got %q, %v, %v, want %q", got, ok, err, want)
+			}
+		})
+	}
+}
+
+func TestValueOfAnotherTypeFailsAlone(t *testing.T) {
+	v := fixture.FirstVisitor(t, nil)
+	number := session.NewKey[int]("user")
+	v.Visit(func(ctx context.Context) {
+		expect.OK(t, fixture.User.Set(ctx, "ann"))
+		expect.OK(t, cart.Set(ctx, nil))
+	})
+	v.Visit(func(ctx context.Context) {
+		_, err := number.Get(ctx)
+		var broken *session.ValueError
+		if !errors.As(err, &broken) || broken.Name != "user" {
+			t.Errorf("Get: got %v, want a ValueError for user", err)
+		}
+		if _, err := session.NewCounter("user").Add(ctx, 1); !errors.As(err, &broken) {
+			t.Errorf("Add: got %v, want a ValueError", err)
+		}
+		if _, err := cart.Get(ctx); err != nil {
+			t.Errorf("another value: got %v", err)
+		}
+		expect.OK(t, number.Set(ctx, 7))
+		fixture.Holds(t, ctx, number, 7)
+	})
+	v.Visit(func(ctx context.Context) { fixture.Holds(t, ctx, number, 7) })
+}
+
+// The store finds out at the commit that another request has set the counter to a text.
+func TestCounterOverwrittenMeanwhile(t *testing.T) {
+	v := fixture.FirstVisitor(t, nil)
+	v.Visit(func(ctx context.Context) { fixture.Hits.Add(ctx, 1) })
+	res := v.Visit(func(ctx context.Context) {
+		fixture.Hits.Add(ctx, 1)
+		v.Clone().Visit(func(ctx context.Context) { expect.OK(t, session.NewKey[string]("hits").Set(ctx, "many")) })
+	})
+	if res.StatusCode != http.StatusInternalServerError {
+		t.Errorf("status: got %d, want 500", res.StatusCode)
+	}
+}
+
+func TestDeleteOfWhatIsNotSeen(t *testing.T) {
+	v := fixture.FirstVisitor(t, nil)
+	v.Visit(func(ctx context.Context) { fixture.Hits.Add(ctx, 1) })
+	v.Visit(func(ctx context.Context) {
+		fixture.Holds(t, ctx, fixture.User, "")
+		v.Clone().Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
+		expect.OK(t, fixture.User.Delete(ctx))
+	})
+	v.Visit(func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "") })
 }
