@@ -108,17 +108,10 @@ func TestAllocationsOfReading(t *testing.T) {
 	expect.Equal(t, "allocations among 1,000 other cookies", reading(strings.Repeat("a=1; ", 1000)+fixture.CookieName+"="+token), alone)
 }
 
-// A quietWriter is a ResponseWriter that allocates nothing.
-type quietWriter struct{ header http.Header }
-
-func (w *quietWriter) Header() http.Header         { return w.header }
-func (w *quietWriter) Write(b []byte) (int, error) { return len(b), nil }
-func (w *quietWriter) WriteHeader(int)             {}
-
 func allocs(h http.Handler, cookies string) float64 {
 	r := httptest.NewRequest("GET", "https://example.com/", nil)
 	r.Header.Set("Cookie", cookies)
-	w := &quietWriter{header: http.Header{"Vary": {"Cookie"}}}
+	w := fixture.Discard{"Vary": {"Cookie"}}
 	return testing.AllocsPerRun(100, func() { h.ServeHTTP(w, r) })
 }
 

@@ -14,31 +14,7 @@ import (
 	"github.com/lazysession/session"
 	"github.com/lazysession/session/internal/expect"
 	"github.com/lazysession/session/internal/fixture"
-	"github.com/lazysession/session/store"
 )
-
-// hangs is a store whose calls last until their context is done.
-type hangs struct{ store.Store }
-
-func (hangs) Load(ctx context.Context, _ store.Token) (*store.Record, error) {
-	<-ctx.Done()
-	return nil, context.Cause(ctx)
-}
-
-func (hangs) Commit(ctx context.Context, _ store.Token, _ *store.Change) (*store.Record, error) {
-	<-ctx.Done()
-	return nil, context.Cause(ctx)
-}
-
-func (hangs) End(ctx context.Context, _ store.ID, _ store.Reason) error {
-	<-ctx.Done()
-	return context.Cause(ctx)
-}
-
-func (hangs) EndOwner(ctx context.Context, _ string, _ []store.ID, _ store.Reason) (int, error) {
-	<-ctx.Done()
-	return 0, context.Cause(ctx)
-}
 
 func TestStoreTimeout(t *testing.T) {
 	const timeout = 700 * time.Millisecond
@@ -86,7 +62,8 @@ func TestStoreTimeout(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				m := fixture.NewManagerOn(t, hangs{}, &session.Config{Keys: [][]byte{fixture.KeyA}, StoreTimeout: timeout})
+				m, s := fixture.NewManager(t, &session.Config{Keys: [][]byte{fixture.KeyA}, StoreTimeout: timeout})
+				s.Broken.Hang()
 				start := time.Now()
 				err := tt.op(m, fixture.Sign(t, fixture.KeyA, fixture.CookieName, make([]byte, 32)))
 				expect.Is(t, "result", err, session.ErrUnavailable)
@@ -101,7 +78,8 @@ func TestStoreTimeout(t *testing.T) {
 func TestLoadOutlivesItsRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const timeout = 700 * time.Millisecond
-		m := fixture.NewManagerOn(t, hangs{}, &session.Config{Keys: [][]byte{fixture.KeyA}, StoreTimeout: timeout})
+		m, s := fixture.NewManager(t, &session.Config{Keys: [][]byte{fixture.KeyA}, StoreTimeout: timeout})
+		s.Broken.Hang()
 		gone := errors.New("the client has gone")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		time.AfterFunc(time.Millisecond, func() { cancel(gone) })

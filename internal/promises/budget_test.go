@@ -96,26 +96,19 @@ func (b budget) prepare(t *testing.T, m *session.Manager) (serve func()) {
 		c.Get("/")
 		r = c.Request("GET", "/", nil)
 	}
-	w := &sink{header: make(http.Header)}
+	w := fixture.Discard{}
 	h := m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		b.handle(r.Context())
 		w.WriteHeader(http.StatusNoContent)
 	}))
 	return func() {
-		clear(w.header)
+		clear(w)
 		h.ServeHTTP(w, r)
-		if line := w.header.Get("Set-Cookie"); renews && line != "" {
+		if line := w.Header().Get("Set-Cookie"); renews && line != "" {
 			r.Header["Cookie"][0], _, _ = strings.Cut(line, ";")
 		}
 	}
 }
-
-// A sink is a ResponseWriter that keeps nothing but the header.
-type sink struct{ header http.Header }
-
-func (s *sink) Header() http.Header         { return s.header }
-func (s *sink) Write(b []byte) (int, error) { return len(b), nil }
-func (s *sink) WriteHeader(int)             {}
 
 // fill gives the session the values that the work meets, and makes its token known.
 func (b budget) fill(t *testing.T, ctx context.Context) {
@@ -158,9 +151,9 @@ func TestBudgetBelowHeaders(t *testing.T) {
 	h := fixture.NewManagerOn(t, mem.New(nil), nil).Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 	}))
-	w, r := &sink{header: make(http.Header)}, httptest.NewRequest("GET", "https://example.com/", nil)
+	w, r := fixture.Discard{}, httptest.NewRequest("GET", "https://example.com/", nil)
 	for _, name := range []string{"Content-Security-Policy", "X-Frame-Options", "X-Request-Id", "Vary", "Server"} {
-		w.header.Set(name, "x")
+		w.Header().Set(name, "x")
 	}
 	expect.Equal(t, "allocations", fewestAllocs(func() { h.ServeHTTP(w, r) }), 1)
 }
@@ -257,7 +250,7 @@ func TestSecureAutoCostsNothingUntouched(t *testing.T) {
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
 	})
 	h := m.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-	r, w := httptest.NewRequest("GET", "/", nil), &sink{header: make(http.Header)}
+	r, w := httptest.NewRequest("GET", "/", nil), fixture.Discard{}
 	r.RemoteAddr = "10.1.2.3:80"
 	r.Header.Set("X-Forwarded-Proto", "https")
 	expect.Equal(t, "allocations", fewestAllocs(func() { h.ServeHTTP(w, r) }), 1)

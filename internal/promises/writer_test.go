@@ -414,7 +414,7 @@ func TestWriterAfterTheRequest(t *testing.T) {
 	s.Broken.Fail(fixture.ErrStore, sessiontest.Commit)
 	var wg sync.WaitGroup
 	for range 200 {
-		w := &discards{header: http.Header{"X-One": {"1"}}}
+		w := fixture.Discard{"X-One": {"1"}}
 		m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			wg.Go(func() {
 				for range 50 {
@@ -423,18 +423,10 @@ func TestWriterAfterTheRequest(t *testing.T) {
 				}
 			})
 		})).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
-		w2 := &discards{header: http.Header{"X-One": {"1"}}}
+		w2 := fixture.Discard{"X-One": {"1"}}
 		m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			expect.OK(t, fixture.Color.Set(r.Context(), "red"))
 		})).ServeHTTP(w2, httptest.NewRequest("GET", "/", nil))
 	}
 	wg.Wait()
 }
-
-type discards struct{ header http.Header }
-
-func (d *discards) Header() http.Header { return d.header }
-
-func (d *discards) WriteHeader(int) {}
-
-func (d *discards) Write(b []byte) (int, error) { return len(b), nil }
