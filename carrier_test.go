@@ -86,7 +86,9 @@ func TestBearerHeaderOut(t *testing.T) {
 func TestBearerHeaderIsNotWarnedOfOverPlainHTTP(t *testing.T) {
 	var log fixture.Logbook
 	m, _ := fixture.NewManager(t, &session.Config{Carrier: session.BearerHeader(), Logger: log.Logger()})
-	m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { expect.OK(t, fixture.Who.Set(r.Context(), "alice")) })).
+	m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		expect.OK(t, fixture.Who.Set(r.Context(), "alice"))
+	})).
 		ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "http://example.com/", nil))
 	expect.Equal(t, "log", log.String(), "")
 }
@@ -108,7 +110,11 @@ func (queryCarrier) Remove(h http.Header) { h.Set("X-Token", "gone") }
 func (queryCarrier) Vary() string { return "X-Nothing" }
 
 func TestCustomCarrier(t *testing.T) {
-	m, _ := fixture.NewManager(t, &session.Config{Carrier: queryCarrier{}, Cookie: session.Cookie{Persistent: true}, Lifetime: time.Hour})
+	m, _ := fixture.NewManager(t, &session.Config{
+		Carrier:  queryCarrier{},
+		Cookie:   session.Cookie{Persistent: true},
+		Lifetime: time.Hour,
+	})
 	serve := func(query string, f func(*http.Request)) http.Header {
 		w := httptest.NewRecorder()
 		m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { f(r) })).

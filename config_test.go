@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,19 +35,29 @@ func TestConfigsThatNewRefuses(t *testing.T) {
 	}{
 		{"no store", nil, &session.Config{Keys: keys}, []string{"session: no store"}},
 		{"no store, no config", nil, nil, []string{"session: no store"}},
-		{"no keys on a store that keeps", keep, nil, []string{"session: no Keys: a store that outlives the process (session_test.durable)"}},
+		{"no keys on a store that keeps", keep, nil,
+			[]string{"session: no Keys: a store that outlives the process (session_test.durable)"}},
 		{"an empty list of keys", keep, &session.Config{Keys: [][]byte{}}, []string{"session: no Keys"}},
-		{"a key of 31 bytes", keep, &session.Config{Keys: [][]byte{short}}, []string{"session: Keys[0] has 31 bytes: want at least 32"}},
-		{"a second key of 31 bytes", keep, &session.Config{Keys: [][]byte{fixture.KeyA, short}}, []string{"session: Keys[1] has 31 bytes"}},
+		{"a key of 31 bytes", keep, &session.Config{Keys: [][]byte{short}},
+			[]string{"session: Keys[0] has 31 bytes: want at least 32"}},
+		{"a second key of 31 bytes", keep, &session.Config{Keys: [][]byte{fixture.KeyA, short}},
+			[]string{"session: Keys[1] has 31 bytes"}},
 		{"an empty key", keep, &session.Config{Keys: [][]byte{{}}}, []string{"session: Keys[0] has 0 bytes"}},
-		{"a nil key on a volatile store", mem.New(nil), &session.Config{Keys: [][]byte{nil}}, []string{"session: Keys[0] has 0 bytes"}},
-		{"a negative IdleTimeout", keep, &session.Config{Keys: keys, IdleTimeout: -1}, []string{"session: IdleTimeout of -1ns"}},
-		{"an IdleTimeout below the store's precision", keep, &session.Config{Keys: keys, IdleTimeout: 1}, []string{"session: IdleTimeout of 1ns"}},
-		{"a negative Lifetime", keep, &session.Config{Keys: keys, Lifetime: -time.Hour}, []string{"session: Lifetime of -1h0m0s"}},
-		{"a Lifetime that overflows", keep, &session.Config{Keys: keys, Lifetime: 1<<63 - 1}, []string{"session: Lifetime of 2562047h"}},
-		{"a negative MaxPerOwner", keep, &session.Config{Keys: keys, MaxPerOwner: -1}, []string{"session: MaxPerOwner is -1"}},
+		{"a nil key on a volatile store", mem.New(nil), &session.Config{Keys: [][]byte{nil}},
+			[]string{"session: Keys[0] has 0 bytes"}},
+		{"a negative IdleTimeout", keep, &session.Config{Keys: keys, IdleTimeout: -1},
+			[]string{"session: IdleTimeout of -1ns"}},
+		{"an IdleTimeout below the store's precision", keep, &session.Config{Keys: keys, IdleTimeout: 1},
+			[]string{"session: IdleTimeout of 1ns"}},
+		{"a negative Lifetime", keep, &session.Config{Keys: keys, Lifetime: -time.Hour},
+			[]string{"session: Lifetime of -1h0m0s"}},
+		{"a Lifetime that overflows", keep, &session.Config{Keys: keys, Lifetime: 1<<63 - 1},
+			[]string{"session: Lifetime of 2562047h"}},
+		{"a negative MaxPerOwner", keep, &session.Config{Keys: keys, MaxPerOwner: -1},
+			[]string{"session: MaxPerOwner is -1"}},
 		{"a negative MaxBytes", keep, &session.Config{Keys: keys, MaxBytes: -5}, []string{"session: MaxBytes is -5"}},
-		{"a negative StoreTimeout", keep, &session.Config{Keys: keys, StoreTimeout: -time.Second}, []string{"session: StoreTimeout is -1s"}},
+		{"a negative StoreTimeout", keep, &session.Config{Keys: keys, StoreTimeout: -time.Second},
+			[]string{"session: StoreTimeout is -1s"}},
 		{
 			"everything at once", keep,
 			&session.Config{
@@ -129,7 +140,10 @@ func TestRandomKeysDiffer(t *testing.T) {
 }
 
 func TestNewCopiesTheConfig(t *testing.T) {
-	cfg := &session.Config{Keys: [][]byte{[]byte(string(fixture.KeyA)), []byte(string(fixture.KeyB))}, Logger: slog.New(slog.DiscardHandler)}
+	cfg := &session.Config{
+		Keys:   [][]byte{slices.Clone(fixture.KeyA), slices.Clone(fixture.KeyB)},
+		Logger: slog.New(slog.DiscardHandler),
+	}
 	m, err := session.New(fixture.NewStore(), cfg)
 	expect.OK(t, err)
 	defer m.Close()
@@ -144,8 +158,11 @@ func TestNewCopiesTheConfig(t *testing.T) {
 	expect.Equal(t, "who, by the token from before", got.Who, "alice")
 	_, w := fixture.Write(t, m, "", "bob")
 	signed := fixture.SentToken(w, fixture.CookieName)
-	expect.Equal(t, "the new token is signed with the key from before", len(fixture.RawOf(t, fixture.KeyA, fixture.CookieName, signed)), 32)
-	expect.Equal(t, "a key wiped to zeros opens nothing", opens(m, fixture.Sign(t, make([]byte, 32), fixture.CookieName, fixture.RawOf(t, fixture.KeyA, fixture.CookieName, token))), false)
+	expect.Equal(t, "the new token is signed with the key from before",
+		len(fixture.RawOf(t, fixture.KeyA, fixture.CookieName, signed)), 32)
+	raw := fixture.RawOf(t, fixture.KeyA, fixture.CookieName, token)
+	zeros := fixture.Sign(t, make([]byte, 32), fixture.CookieName, raw)
+	expect.Equal(t, "a key wiped to zeros opens nothing", opens(m, zeros), false)
 }
 
 func opens(m *session.Manager, token string) bool {
@@ -239,6 +256,8 @@ func TestNewSaysHowToMakeAKey(t *testing.T) {
 
 func TestParseKeysPrintsNothing(t *testing.T) {
 	const alphabet = "ABCDEFGHabcdefgh0123456789+/-_=\x00\xff\ufeff \t'\"%#"
+	const sentences = "session: key 1 is neither base64 nor hexadecimal: openssl rand -base64 32 makes one" +
+		" bytes want at least has no in the text"
 	rnd := rand.New(rand.NewPCG(1, 2))
 	for range 20000 {
 		secret := make([]byte, 4+rnd.IntN(40))
@@ -251,13 +270,14 @@ func TestParseKeysPrintsNothing(t *testing.T) {
 		}
 		for at := 0; at+4 <= len(secret); at++ {
 			part := string(secret[at : at+4])
-			if strings.TrimSpace(part) == part && strings.Contains(err.Error(), part) && !strings.Contains("session: key 1 is neither base64 nor hexadecimal: openssl rand -base64 32 makes one bytes want at least has no in the text", part) {
+			shown := strings.Contains(err.Error(), part) && !strings.Contains(sentences, part)
+			if shown && strings.TrimSpace(part) == part {
 				t.Fatalf("%q: %v shows %q", secret, err, part)
 			}
 		}
 	}
 	hex33 := hex.EncodeToString(make([]byte, 31)) + "0"
 	if _, err := session.ParseKeys(hex33); err == nil {
-		t.Error("hex that lost a digit")
+		t.Error("a key in hexadecimal that lacks a digit: got no error")
 	}
 }

@@ -105,7 +105,8 @@ func TestAllocationsOfReading(t *testing.T) {
 	if alone > most {
 		t.Errorf("reading a value: got %v allocations, want at most %d", alone, most)
 	}
-	expect.Equal(t, "allocations among 1,000 other cookies", reading(strings.Repeat("a=1; ", 1000)+fixture.CookieName+"="+token), alone)
+	expect.Equal(t, "allocations among 1,000 other cookies",
+		reading(strings.Repeat("a=1; ", 1000)+fixture.CookieName+"="+token), alone)
 }
 
 func allocs(h http.Handler, cookies string) float64 {
@@ -190,7 +191,8 @@ func TestCookiesThatNewRefuses(t *testing.T) {
 		cookie session.Cookie
 		says   []string // what the error names
 	}{
-		{"__Host- with a domain", session.Cookie{Name: "__Host-sid", Domain: "example.com"}, []string{`"__Host-sid"`, "no Domain"}},
+		{"__Host- with a domain", session.Cookie{Name: "__Host-sid", Domain: "example.com"},
+			[]string{`"__Host-sid"`, "no Domain"}},
 		{"__Host- with a path", session.Cookie{Name: "__Host-sid", Path: "/app"}, []string{`"__Host-sid"`, `Path "/"`}},
 		{"__Host- insecure", session.Cookie{Name: "__Host-sid", Secure: insecure}, []string{`"__Host-sid"`, "Secure"}},
 		{"__host- in lower case", session.Cookie{Name: "__host-sid", Path: "/app"}, []string{`"__host-sid"`}},
@@ -202,7 +204,8 @@ func TestCookiesThatNewRefuses(t *testing.T) {
 		{"__HTTP- insecure", session.Cookie{Name: "__HTTP-sid", Secure: insecure}, []string{`"__HTTP-sid"`}},
 		{"__Host-Http- insecure", session.Cookie{Name: "__Host-Http-sid", Secure: insecure}, []string{`"__Host-Http-sid"`}},
 		{"__Host-Http- with a path", session.Cookie{Name: "__Host-Http-sid", Path: "/app"}, []string{`"__Host-Http-sid"`}},
-		{"__Host-Http- with a domain", session.Cookie{Name: "__host-http-sid", Domain: "example.com"}, []string{`"__host-http-sid"`}},
+		{"__Host-Http- with a domain", session.Cookie{Name: "__host-http-sid", Domain: "example.com"},
+			[]string{`"__host-http-sid"`}},
 
 		{"a space in the name", session.Cookie{Name: "my session"}, []string{`"my session"`}},
 		{"a space behind the name", session.Cookie{Name: "session "}, []string{`"session "`}},
@@ -214,7 +217,8 @@ func TestCookiesThatNewRefuses(t *testing.T) {
 		{"a NUL in the name", session.Cookie{Name: "a\x00"}, []string{`"a\x00"`}},
 		{"a name that is not ASCII", session.Cookie{Name: "sitzüng"}, []string{`"sitzüng"`}},
 		{"a name that is not UTF-8", session.Cookie{Name: "a\xff"}, []string{`"a\xff"`}},
-		{"a name that leaves no room for the token", session.Cookie{Name: strings.Repeat("n", 4000)}, []string{"nnn", "4000 bytes", "3840"}},
+		{"a name that leaves no room for the token", session.Cookie{Name: strings.Repeat("n", 4000)},
+			[]string{"nnn", "4000 bytes", "3840"}},
 
 		{"a path without its slash", session.Cookie{Path: "app"}, []string{`"app"`, "slash"}},
 		{"a path that is a URL", session.Cookie{Path: "https://example.com/"}, []string{`"https://example.com/"`}},
@@ -238,7 +242,8 @@ func TestCookiesThatNewRefuses(t *testing.T) {
 		{"an IPv6 address", session.Cookie{Domain: "::1"}, []string{`"::1"`}},
 		{"a domain too long", session.Cookie{Domain: strings.Repeat("a.", 200) + "com"}, []string{`"a.a.`}},
 
-		{"None insecure", session.Cookie{SameSite: http.SameSiteNoneMode, Secure: insecure}, []string{"SameSite=None", "Secure"}},
+		{"None insecure", session.Cookie{SameSite: http.SameSiteNoneMode, Secure: insecure},
+			[]string{"SameSite=None", "Secure"}},
 		{"Partitioned insecure", session.Cookie{Partitioned: true, Secure: insecure}, []string{"Partitioned", "Secure"}},
 		{"an unknown SameSite", session.Cookie{SameSite: 9}, []string{"SameSite is 9"}},
 		{"a negative SameSite", session.Cookie{SameSite: -1}, []string{"SameSite is -1"}},
@@ -297,15 +302,19 @@ func TestSecureCookieOverPlainHTTPIsLoggedOnce(t *testing.T) {
 		lines  int
 	}{
 		{"over TLS", "https://example.com/", nil, session.SecureAlways, 0},
-		{"behind a proxy that says https", "http://example.com/", http.Header{"X-Forwarded-Proto": {"https"}}, session.SecureAlways, 0},
-		{"behind a proxy that says proto=https", "http://example.com/", http.Header{"Forwarded": {"for=192.0.2.1;proto=https"}}, session.SecureAlways, 0},
+		{"behind a proxy that says https", "http://example.com/", http.Header{"X-Forwarded-Proto": {"https"}},
+			session.SecureAlways, 0},
+		{"behind a proxy that says proto=https", "http://example.com/",
+			http.Header{"Forwarded": {"for=192.0.2.1;proto=https"}}, session.SecureAlways, 0},
 		{"over plain http", "http://example.com/", nil, session.SecureAlways, 1},
 		{"for development", "http://example.com/", nil, session.InsecureForDevelopment, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var log fixture.Logbook
 			m, _ := fixture.NewManager(t, &session.Config{Logger: log.Logger(), Cookie: session.Cookie{Secure: tt.secure}})
-			h := m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { expect.OK(t, fixture.Who.Set(r.Context(), "alice")) }))
+			h := m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				expect.OK(t, fixture.Who.Set(r.Context(), "alice"))
+			}))
 			for range 3 {
 				r := httptest.NewRequest("GET", tt.url, nil)
 				for name, values := range tt.header {
@@ -328,7 +337,8 @@ func FuzzCookieHeader(f *testing.F) {
 		"__Host-session= ALICE", "\t __Host-session=ALICE\t ", `__Host-session="ALICE"`, "__host-session=ALICE", "=ALICE",
 		"__Host-session=.ALICE", "__Host-session=ALICE\r\n", "__Host-session=x; __Host-session=BOB", "x__Host-session=BOB",
 		"__Host-session=ALICEBOB", "__Host-session=" + strings.Repeat("A", 300), "\x00=\xff; __Host-session=ALICE\x00",
-		strings.Repeat("__Host-session=ALICE;", signed.MaxCandidates), strings.Repeat("__Host-session=ALICE;", signed.MaxCandidates+1),
+		strings.Repeat("__Host-session=ALICE;", signed.MaxCandidates),
+		strings.Repeat("__Host-session=ALICE;", signed.MaxCandidates+1),
 	} {
 		f.Add(line, "")
 		f.Add("a=b", line)

@@ -152,8 +152,10 @@ func TestEventsOfARequest(t *testing.T) {
 		}
 		expect.Equal(t, "a request that reads nothing", serve(func(*session.Session) {}), "")
 		expect.Equal(t, "a login", serve(func(s *session.Session) { expect.OK(t, s.SetOwner("alice")) }), " created of alice")
-		expect.Equal(t, "a change of privilege", serve(func(s *session.Session) { expect.OK(t, s.Renew()) }), " renewed of alice")
-		expect.Equal(t, "a change of a value", serve(func(s *session.Session) { expect.OK(t, s.SetLabel("device", "phone")) }), "")
+		renewal := serve(func(s *session.Session) { expect.OK(t, s.Renew()) })
+		expect.Equal(t, "a change of privilege", renewal, " renewed of alice")
+		labels := serve(func(s *session.Session) { expect.OK(t, s.SetLabel("device", "phone")) })
+		expect.Equal(t, "a change of a value", labels, "")
 		expect.Equal(t, "a logout", serve(func(s *session.Session) { expect.OK(t, s.End()) }), " ended of alice: logged out")
 	})
 }
@@ -269,7 +271,8 @@ func TestSubscriberMayCancelItself(t *testing.T) {
 }
 
 func TestNoEventsAfterClose(t *testing.T) {
-	for name, s := range map[string]store.Store{"a store that tells": mem.New(nil), "one that tells nothing": fixture.NewStore()} {
+	stores := map[string]store.Store{"a store that tells": mem.New(nil), "one that tells nothing": fixture.NewStore()}
+	for name, s := range stores {
 		synctest.Test(t, func(t *testing.T) {
 			m := fixture.NewManagerOn(t, s, nil)
 			var log, late eventLog

@@ -228,7 +228,9 @@ func TestFlashIsRefused(t *testing.T) {
 			expect.Equal(t, "there is a session", ok, false)
 			addFlash(t, ctx, long)
 		}, session.ErrTooLarge},
-		{"where it is too large", func(ctx context.Context, _ *fixture.Visitor, _ func()) { addFlash(t, ctx, long) }, session.ErrTooLarge},
+		{"where it is too large", func(ctx context.Context, _ *fixture.Visitor, _ func()) {
+			addFlash(t, ctx, long)
+		}, session.ErrTooLarge},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			v := fixture.FirstVisitor(t, &session.Config{MaxBytes: 600})

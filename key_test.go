@@ -439,7 +439,8 @@ func TestSubWithABadID(t *testing.T) {
 
 func TestSubMakesNames(t *testing.T) {
 	expect.Equal(t, "Key.Sub", session.NewKey[int]("cart").Sub("42").Name(), "cart/42")
-	expect.Equal(t, "Key.Sub twice", session.NewKey[int]("a").Sub("b").Sub("c").Name(), session.NewKey[int]("a").Sub("b/c").Name())
+	expect.Equal(t, "Key.Sub twice", session.NewKey[int]("a").Sub("b").Sub("c").Name(),
+		session.NewKey[int]("a").Sub("b/c").Name())
 	expect.Equal(t, "Counter.Sub", session.NewCounter("hits").Sub("42").Name(), "hits/42")
 	expect.Equal(t, "255 bytes together", len(session.NewKey[int]("k").Sub(strings.Repeat("x", 253)).Name()), 255)
 }

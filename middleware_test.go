@@ -212,10 +212,11 @@ func TestFilesOfUploadsAreRemoved(t *testing.T) {
 	t.Setenv("TMPDIR", dir)
 	fixture.OnBothProtocols(t, func(t *testing.T, proto string) {
 		m, _ := fixture.NewManager(t, nil)
-		srv, browser := fixture.StartServer(t, proto, m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			expect.OK(t, r.ParseMultipartForm(1))
-			expect.Equal(t, "files while the handler runs", countFiles(t, dir), 1)
-		})))
+		srv, browser := fixture.StartServer(t, proto,
+			m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				expect.OK(t, r.ParseMultipartForm(1))
+				expect.Equal(t, "files while the handler runs", countFiles(t, dir), 1)
+			})))
 		var body bytes.Buffer
 		form := multipart.NewWriter(&body)
 		part, err := form.CreateFormFile("file", "big.txt")

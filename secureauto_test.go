@@ -15,7 +15,11 @@ import (
 	"github.com/lazysession/session/store/mem"
 )
 
-var proxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fe80::/10"), netip.MustParsePrefix("::1/128")}
+var proxies = []netip.Prefix{
+	netip.MustParsePrefix("10.0.0.0/8"),
+	netip.MustParsePrefix("fe80::/10"),
+	netip.MustParsePrefix("::1/128"),
+}
 
 func newAuto(t *testing.T, c session.Cookie) *session.Manager {
 	t.Helper()
@@ -54,7 +58,8 @@ func (w way) request(cookies ...*http.Cookie) *http.Request {
 // serve lets a handler's body answer a request that comes this way, and returns the cookies of the response.
 func (w way) serve(m *session.Manager, do func(ctx context.Context), cookies ...*http.Cookie) []*http.Cookie {
 	rec := httptest.NewRecorder()
-	m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { do(r.Context()) })).ServeHTTP(rec, w.request(cookies...))
+	h := m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { do(r.Context()) }))
+	h.ServeHTTP(rec, w.request(cookies...))
 	return rec.Result().Cookies()
 }
 
@@ -102,7 +107,8 @@ func TestSecureAutoFollowsTheRequest(t *testing.T) {
 			expect.Equal(t, "HttpOnly", c.HttpOnly, true)
 			tt.way.serve(m, func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "ann") }, c)
 			gone := tt.way.serve(m, func(ctx context.Context) { expect.OK(t, session.FromContext(ctx).End()) }, c)
-			expect.Equal(t, "removed", len(gone) == 1 && gone[0].Name == want && gone[0].MaxAge < 0 && gone[0].Secure == tt.secure, true)
+			removed := len(gone) == 1 && gone[0].Name == want && gone[0].MaxAge < 0 && gone[0].Secure == tt.secure
+			expect.Equal(t, "removed", removed, true)
 		})
 	}
 }
@@ -128,7 +134,9 @@ func TestSecureAutoKeepsTheSidesApart(t *testing.T) {
 			tt.way.serve(m, func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, tt.want) }, tt.cookies...)
 		})
 	}
-	renewed := overTLS.serve(m, func(ctx context.Context) { expect.OK(t, session.FromContext(ctx).Renew()) }, planted, safe)
+	renewed := overTLS.serve(m, func(ctx context.Context) {
+		expect.OK(t, session.FromContext(ctx).Renew())
+	}, planted, safe)
 	expect.Equal(t, "cookies", len(renewed), 1)
 	expect.Equal(t, "name", renewed[0].Name, "__Host-session")
 }
@@ -152,7 +160,8 @@ func TestSecureAutoNames(t *testing.T) {
 // A site that changes its setting logs nobody out who came over TLS.
 func TestSecureAutoKnowsTheTokensOfSecureAlways(t *testing.T) {
 	s := fixture.NewStore()
-	always, auto := fixture.NewManagerOn(t, s, nil), fixture.NewManagerOn(t, s, &session.Config{Cookie: session.Cookie{Secure: session.SecureAuto}})
+	always := fixture.NewManagerOn(t, s, nil)
+	auto := fixture.NewManagerOn(t, s, &session.Config{Cookie: session.Cookie{Secure: session.SecureAuto}})
 	for _, managers := range [][2]*session.Manager{{always, auto}, {auto, always}} {
 		c := overTLS.makeSession(t, managers[0], "ann")
 		overTLS.serve(managers[1], func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "ann") }, c)
@@ -196,8 +205,10 @@ func TestNewTellsMistakesWithSecureAuto(t *testing.T) {
 		cfg  *session.Config
 		says string
 	}{
-		{"a name with a prefix", auto(session.Cookie{Name: "__Host-sid"}), `cookie name "__Host-sid": SecureAuto puts the prefix before it`},
-		{"a name too long with its prefix", auto(session.Cookie{Name: strings.Repeat("x", 3840-6)}), "has 3841 bytes: want at most 3840"},
+		{"a name with a prefix", auto(session.Cookie{Name: "__Host-sid"}),
+			`cookie name "__Host-sid": SecureAuto puts the prefix before it`},
+		{"a name too long with its prefix", auto(session.Cookie{Name: strings.Repeat("x", 3840-6)}),
+			"has 3841 bytes: want at most 3840"},
 		{"SameSite=None", auto(session.Cookie{SameSite: http.SameSiteNoneMode}), "SameSite=None needs Secure"},
 		{"Partitioned", auto(session.Cookie{Partitioned: true}), "Partitioned needs Secure"},
 		{"a proxy that is none", &session.Config{TrustedProxies: make([]netip.Prefix, 1)}, "TrustedProxies[0] is no prefix"},
@@ -213,12 +224,16 @@ func TestNewTellsMistakesWithSecureAuto(t *testing.T) {
 func TestSecureAutoTokenReadInTheClear(t *testing.T) {
 	m := newAuto(t, session.Cookie{})
 	seen := overHTTP.makeSession(t, m, "ann")
-	overTLS.serve(m, func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "") }, &http.Cookie{Name: "__Host-session", Value: seen.Value})
+	stolen := &http.Cookie{Name: "__Host-session", Value: seen.Value}
+	overTLS.serve(m, func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "") }, stolen)
 }
 
 func TestTrustedProxyMapped(t *testing.T) {
-	m, err := session.New(fixture.NewStore(), &session.Config{Keys: [][]byte{make([]byte, 32)}, Cookie: session.Cookie{Secure: session.SecureAuto},
-		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("::ffff:10.0.0.0/104")}})
+	m, err := session.New(fixture.NewStore(), &session.Config{
+		Keys:           [][]byte{make([]byte, 32)},
+		Cookie:         session.Cookie{Secure: session.SecureAuto},
+		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("::ffff:10.0.0.0/104")},
+	})
 	if err != nil {
 		return // told
 	}
@@ -227,7 +242,9 @@ func TestTrustedProxyMapped(t *testing.T) {
 	r.RemoteAddr = "10.1.2.3:5"
 	r.Header.Set("X-Forwarded-Proto", "https")
 	w := httptest.NewRecorder()
-	m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fixture.User.Set(r.Context(), "x") })).ServeHTTP(w, r)
+	m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fixture.User.Set(r.Context(), "x")
+	})).ServeHTTP(w, r)
 	if !w.Result().Cookies()[0].Secure {
 		t.Error("a prefix in IPv4-mapped form is taken by New and never matches")
 	}

@@ -48,7 +48,9 @@ func TestWriteMakesSession(t *testing.T) {
 		{"SetOwner", func(ctx context.Context) error { return session.FromContext(ctx).SetOwner("ann") }, true},
 		{"SetLabel", func(ctx context.Context) error { return session.FromContext(ctx).SetLabel("device", "phone") }, true},
 		{"Persist", func(ctx context.Context) error { return session.FromContext(ctx).Persist(true) }, true},
-		{"SetIdleTimeout", func(ctx context.Context) error { return session.FromContext(ctx).SetIdleTimeout(time.Hour) }, true},
+		{"SetIdleTimeout", func(ctx context.Context) error {
+			return session.FromContext(ctx).SetIdleTimeout(time.Hour)
+		}, true},
 		{"SetLifetime", func(ctx context.Context) error { return session.FromContext(ctx).SetLifetime(time.Hour) }, true},
 	}
 	for _, tt := range tests {
@@ -303,9 +305,11 @@ func TestInfo(t *testing.T) {
 	v.Visit(func(ctx context.Context) {
 		info, err := session.FromContext(ctx).Info()
 		expect.OK(t, err)
-		if info.ID != before.ID || info.Owner != "ann" || info.Labels["device"] != "phone" || info.Count != 1 || info.Size != len(`user"ann"devicephone`) {
-			t.Errorf("got %+v", info)
-		}
+		expect.Equal(t, "ID", info.ID, before.ID)
+		expect.Equal(t, "owner", info.Owner, "ann")
+		expect.Equal(t, "label", info.Labels["device"], "phone")
+		expect.Equal(t, "values", info.Count, 1)
+		expect.Equal(t, "bytes", info.Size, len(`user"ann"devicephone`))
 		if d := info.Expires.Sub(info.LastSeen); d != 30*time.Minute {
 			t.Errorf("expires %v after it was last seen, want 30 min", d)
 		}
@@ -374,7 +378,9 @@ func TestRemember(t *testing.T) {
 		{name: "a new session"},
 		{name: "one that is young", age: 29 * time.Minute},
 		{name: "one that is near its end", age: day - 10*time.Minute, visited: true},
-		{name: "one that was remembered for longer", age: day, before: func(s *session.Session) error { return s.Remember(90 * day) }},
+		{name: "one that was remembered for longer", age: day, before: func(s *session.Session) error {
+			return s.Remember(90 * day)
+		}},
 		{name: "one with settings of its own", before: func(s *session.Session) error {
 			return errors.Join(s.SetIdleTimeout(time.Minute), s.SetLifetime(time.Hour), s.Persist(false))
 		}},

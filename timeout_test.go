@@ -25,7 +25,9 @@ func TestStoreTimeout(t *testing.T) {
 			if token != "" {
 				r.Header.Set("Cookie", fixture.CookieName+"="+token)
 			}
-			m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { err = f(r) })).ServeHTTP(httptest.NewRecorder(), r)
+			m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				err = f(r)
+			})).ServeHTTP(httptest.NewRecorder(), r)
 			return err
 		}
 	}

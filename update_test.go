@@ -31,7 +31,9 @@ func TestUpdateWhoseFunctionUsesTheSession(t *testing.T) {
 			expect.OK(t, fixture.User.Set(ctx, "bob"))
 			return session.FromContext(ctx).Commit(ctx)
 		}, "bob!"},
-		{"reloads what another has set", func(ctx context.Context) error { return session.FromContext(ctx).Reload(ctx) }, "carol!"},
+		{"reloads what another has set", func(ctx context.Context) error {
+			return session.FromContext(ctx).Reload(ctx)
+		}, "carol!"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			v := fixture.FirstVisitor(t, nil)
@@ -62,7 +64,9 @@ func TestUpdateThatNeverSettles(t *testing.T) {
 		v := fixture.FirstVisitor(t, nil)
 		v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
 		res := v.Visit(func(ctx context.Context) {
-			_, err := fixture.User.Update(ctx, func(name string) (string, error) { return "bob", fixture.User.Set(ctx, name+"+") })
+			_, err := fixture.User.Update(ctx, func(name string) (string, error) {
+				return "bob", fixture.User.Set(ctx, name+"+")
+			})
 			expect.Is(t, "Update", err, session.ErrConflict)
 		})
 		expect.Equal(t, "status", res.StatusCode, http.StatusConflict)
@@ -224,7 +228,8 @@ func TestReloadOfASession(t *testing.T) {
 				got, _ := fixture.User.Get(ctx)
 				expect.Equal(t, "user", got, tt.after)
 			})
-			expect.Is(t, "Reload without the middleware", session.FromContext(t.Context()).Reload(t.Context()), session.ErrNoMiddleware)
+			expect.Is(t, "Reload without the middleware", session.FromContext(t.Context()).Reload(t.Context()),
+				session.ErrNoMiddleware)
 		})
 	}
 }

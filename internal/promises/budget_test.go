@@ -32,13 +32,21 @@ type budget struct {
 var budgets = []budget{
 	{"untouched, no cookie", func(context.Context) {}, false, 0, 1, 416, fixture.Calls{}},
 	{"untouched, cookie sent", func(context.Context) {}, true, 0, 1, 416, fixture.Calls{}},
-	{"asked, no cookie", func(ctx context.Context) { session.FromContext(ctx).Exists() }, false, 0, 2, 800, fixture.Calls{}},
+	{"asked, no cookie", func(ctx context.Context) {
+		session.FromContext(ctx).Exists()
+	}, false, 0, 2, 800, fixture.Calls{}},
 	{"read one value", func(ctx context.Context) { fixture.Color.Get(ctx) }, true, 0, 2, 800, fixture.Calls{Loads: 1}},
 	{"read 1 of 20", func(ctx context.Context) { fixture.Color.Get(ctx) }, true, 20, 2, 800, fixture.Calls{Loads: 1}},
-	{"count one hit", func(ctx context.Context) { fixture.Visits.Add(ctx, 1) }, true, 0, 6, 1088, fixture.Calls{Loads: 1, Commits: 1}},
-	{"write 1 of 20", func(ctx context.Context) { fixture.Color.Set(ctx, "blue") }, true, 20, 7, 1536, fixture.Calls{Loads: 1, Commits: 1}},
+	{"count one hit", func(ctx context.Context) {
+		fixture.Visits.Add(ctx, 1)
+	}, true, 0, 6, 1088, fixture.Calls{Loads: 1, Commits: 1}},
+	{"write 1 of 20", func(ctx context.Context) {
+		fixture.Color.Set(ctx, "blue")
+	}, true, 20, 7, 1536, fixture.Calls{Loads: 1, Commits: 1}},
 	{"read and write ten times", readAndWriteTenTimes, true, 0, 46, 1856, fixture.Calls{Loads: 1, Commits: 1}},
-	{"new session", func(ctx context.Context) { fixture.Color.Set(ctx, "red") }, false, 0, 14, 1792, fixture.Calls{Commits: 1}},
+	{"new session", func(ctx context.Context) {
+		fixture.Color.Set(ctx, "red")
+	}, false, 0, 14, 1792, fixture.Calls{Commits: 1}},
 	{"login", login, true, 0, 26, 2816, fixture.Calls{Loads: 1, Commits: 1}},
 }
 
@@ -138,7 +146,8 @@ func fewestBytes(f func()) uint64 {
 
 // A value among many costs what it costs among few: nothing is decoded but what is asked for.
 func TestReadingCostsNoMoreAmongManyValues(t *testing.T) {
-	few, many := budget{visitor: true, values: 1, handle: budgets[3].handle}, budget{visitor: true, values: 1000, handle: budgets[3].handle}
+	few := budget{visitor: true, values: 1, handle: budgets[3].handle}
+	many := budget{visitor: true, values: 1000, handle: budgets[3].handle}
 	m := fixture.NewManagerOn(t, mem.New(nil), &session.Config{MaxBytes: 1 << 20})
 	expect.Equal(t, "allocations", fewestAllocs(many.prepare(t, m)), fewestAllocs(few.prepare(t, m)))
 }
@@ -167,7 +176,11 @@ func TestUntouchedRequestCostsOneAllocation(t *testing.T) {
 		session.FromContext(r.Context())
 	})
 	h := m.Handler(hello)
-	requests := map[string]http.Header{"without a cookie": {}, "with a cookie": cookie, "with two cookies": {"Cookie": {"a=b", "c=d"}}}
+	requests := map[string]http.Header{
+		"without a cookie": {},
+		"with a cookie":    cookie,
+		"with two cookies": {"Cookie": {"a=b", "c=d"}},
+	}
 	writers := combinations(&base{})
 	for name := range writers {
 		for kind, header := range requests {

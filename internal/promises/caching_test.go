@@ -119,15 +119,19 @@ func TestResponseWithTokenIsNotShared(t *testing.T) {
 		{"nothing said", headers{}, headers{"Cache-Control": {"private"}}},
 		{"public", headers{"Cache-Control": {"public"}}, headers{"Cache-Control": {"private"}}},
 		{"Public", headers{"Cache-Control": {"Public, max-age=60"}}, headers{"Cache-Control": {"max-age=60, private"}}},
-		{"s-maxage", headers{"Cache-Control": {"s-maxage=600,max-age=60"}}, headers{"Cache-Control": {"max-age=60, private"}}},
+		{"s-maxage", headers{"Cache-Control": {"s-maxage=600,max-age=60"}},
+			headers{"Cache-Control": {"max-age=60, private"}}},
 		{"private", headers{"Cache-Control": {"max-age=60, private"}}, headers{"Cache-Control": {"max-age=60, private"}}},
 		{"PRIVATE", headers{"Cache-Control": {"PRIVATE"}}, headers{"Cache-Control": {"PRIVATE"}}},
-		{"private for one header", headers{"Cache-Control": {`private="x-name"`}}, headers{"Cache-Control": {`private="x-name", private`}}},
-		{"private for two headers", headers{"Cache-Control": {`private="x-a, x-b"`}}, headers{"Cache-Control": {`private="x-a, x-b", private`}}},
+		{"private for one header", headers{"Cache-Control": {`private="x-name"`}},
+			headers{"Cache-Control": {`private="x-name", private`}}},
+		{"private for two headers", headers{"Cache-Control": {`private="x-a, x-b"`}},
+			headers{"Cache-Control": {`private="x-a, x-b", private`}}},
 		{"no-store", headers{"Cache-Control": {"no-store"}}, headers{"Cache-Control": {"no-store"}}},
 		{"no-store and public", headers{"Cache-Control": {"public, no-store"}}, headers{"Cache-Control": {"no-store"}}},
 		{"no-cache is not enough", headers{"Cache-Control": {"no-cache"}}, headers{"Cache-Control": {"no-cache, private"}}},
-		{"two lines", headers{"Cache-Control": {"max-age=60", "public, immutable"}}, headers{"Cache-Control": {"max-age=60, immutable, private"}}},
+		{"two lines", headers{"Cache-Control": {"max-age=60", "public, immutable"}},
+			headers{"Cache-Control": {"max-age=60, immutable, private"}}},
 		{"empty parts", headers{"Cache-Control": {",, max-age=60 ,"}}, headers{"Cache-Control": {"max-age=60, private"}}},
 		{"a CDN's own", headers{"Cdn-Cache-Control": {"max-age=600"}}, headers{"Cache-Control": {"private"}}},
 		{"one CDN's own", headers{"Cloudflare-Cdn-Cache-Control": {"max-age=600"}}, headers{"Cache-Control": {"private"}}},
@@ -136,7 +140,8 @@ func TestResponseWithTokenIsNotShared(t *testing.T) {
 		{"Akamai's", headers{"Edge-Control": {"max-age=600"}}, headers{"Cache-Control": {"private"}}},
 	}
 	named := []string{
-		"Cache-Control", "Cdn-Cache-Control", "Cloudflare-Cdn-Cache-Control", "Surrogate-Control", "X-Accel-Expires", "Edge-Control",
+		"Cache-Control", "Cdn-Cache-Control", "Cloudflare-Cdn-Cache-Control", "Surrogate-Control", "X-Accel-Expires",
+		"Edge-Control",
 	}
 	tokens := map[string]func(*http.Request) error{
 		"new":     func(r *http.Request) error { return fixture.Color.Set(r.Context(), "red") },

@@ -84,18 +84,19 @@ func TestServerSentEvents(t *testing.T) {
 	fixture.OnBothProtocols(t, func(t *testing.T, proto string) {
 		m, s := fixture.NewManager(t, nil)
 		next, done := make(chan string), make(chan struct{})
-		srv, browser := fixture.StartServer(t, proto, m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			defer close(done)
-			expect.OK(t, fixture.Color.Set(r.Context(), "red"))
-			w.Header().Set("Content-Type", "text/event-stream")
-			w.(http.Flusher).Flush()
-			for text := range next {
-				expect.OK(t, fixture.Color.Set(r.Context(), text))
-				fmt.Fprintf(w, "data: %s\n\n", text)
-				expect.OK(t, http.NewResponseController(w).Flush())
-			}
-			expect.Is(t, "Renew while streaming", session.FromContext(r.Context()).Renew(), session.ErrTooLate)
-		})))
+		srv, browser := fixture.StartServer(t, proto,
+			m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				defer close(done)
+				expect.OK(t, fixture.Color.Set(r.Context(), "red"))
+				w.Header().Set("Content-Type", "text/event-stream")
+				w.(http.Flusher).Flush()
+				for text := range next {
+					expect.OK(t, fixture.Color.Set(r.Context(), text))
+					fmt.Fprintf(w, "data: %s\n\n", text)
+					expect.OK(t, http.NewResponseController(w).Flush())
+				}
+				expect.Is(t, "Renew while streaming", session.FromContext(r.Context()).Renew(), session.ErrTooLate)
+			})))
 		resp, err := browser.Get(srv.URL)
 		if err != nil {
 			t.Fatal(err)
@@ -141,20 +142,21 @@ func colorOver(t *testing.T, browser *http.Client, m *session.Manager, srv *http
 func TestFullDuplex(t *testing.T) {
 	fixture.OnBothProtocols(t, func(t *testing.T, proto string) {
 		m, _ := fixture.NewManager(t, nil)
-		srv, browser := fixture.StartServer(t, proto, m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			expect.OK(t, fixture.Color.Set(r.Context(), "red"))
-			c := http.NewResponseController(w)
-			expect.OK(t, c.EnableFullDuplex())
-			in := bufio.NewReader(r.Body)
-			for {
-				line, err := in.ReadString('\n')
-				if err != nil {
-					return
+		srv, browser := fixture.StartServer(t, proto,
+			m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				expect.OK(t, fixture.Color.Set(r.Context(), "red"))
+				c := http.NewResponseController(w)
+				expect.OK(t, c.EnableFullDuplex())
+				in := bufio.NewReader(r.Body)
+				for {
+					line, err := in.ReadString('\n')
+					if err != nil {
+						return
+					}
+					fmt.Fprint(w, strings.ToUpper(line))
+					expect.OK(t, c.Flush())
 				}
-				fmt.Fprint(w, strings.ToUpper(line))
-				expect.OK(t, c.Flush())
-			}
-		})))
+			})))
 		send, body := net.Pipe()
 		r, err := http.NewRequest("POST", srv.URL, io.NopCloser(body))
 		expect.OK(t, err)
@@ -189,8 +191,11 @@ func TestResponseControllerOnAServer(t *testing.T) {
 		want map[string]bool // whether the protocol can do it
 	}{
 		{"Flush", (*http.ResponseController).Flush, map[string]bool{fixture.HTTP1: true, fixture.HTTP2: true}},
-		{"EnableFullDuplex", (*http.ResponseController).EnableFullDuplex, map[string]bool{fixture.HTTP1: true, fixture.HTTP2: true}},
-		{"SetReadDeadline", func(c *http.ResponseController) error { return c.SetReadDeadline(past) }, map[string]bool{fixture.HTTP1: true, fixture.HTTP2: true}},
+		{"EnableFullDuplex", (*http.ResponseController).EnableFullDuplex,
+			map[string]bool{fixture.HTTP1: true, fixture.HTTP2: true}},
+		{"SetReadDeadline", func(c *http.ResponseController) error {
+			return c.SetReadDeadline(past)
+		}, map[string]bool{fixture.HTTP1: true, fixture.HTTP2: true}},
 		{"SetWriteDeadline", func(c *http.ResponseController) error { return c.SetWriteDeadline(time.Now().Add(time.Hour)) },
 			map[string]bool{fixture.HTTP1: true, fixture.HTTP2: true}},
 		{"Hijack", func(c *http.ResponseController) error {
@@ -206,10 +211,11 @@ func TestResponseControllerOnAServer(t *testing.T) {
 		for _, test := range tests {
 			t.Run(test.name, func(t *testing.T) {
 				m, _ := fixture.NewManager(t, nil)
-				srv, browser := fixture.StartServer(t, proto, m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					err := test.do(http.NewResponseController(w))
-					expect.Equal(t, "works", err == nil, test.want[proto])
-				})))
+				srv, browser := fixture.StartServer(t, proto,
+					m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+						err := test.do(http.NewResponseController(w))
+						expect.Equal(t, "works", err == nil, test.want[proto])
+					})))
 				resp, _ := fixture.Fetch(t, browser, srv.URL)
 				expect.Equal(t, "status", resp.StatusCode, http.StatusOK)
 			})
@@ -221,13 +227,14 @@ func TestResponseControllerOnAServer(t *testing.T) {
 func TestReadDeadlineWorks(t *testing.T) {
 	fixture.OnBothProtocols(t, func(t *testing.T, proto string) {
 		m, _ := fixture.NewManager(t, nil)
-		srv, browser := fixture.StartServer(t, proto, m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			expect.OK(t, http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)))
-			_, err := io.ReadAll(r.Body)
-			expect.Is(t, "reading after the deadline", err, os.ErrDeadlineExceeded)
-			w.Header().Set("Connection", "close")
-			w.WriteHeader(http.StatusRequestTimeout)
-		})))
+		srv, browser := fixture.StartServer(t, proto,
+			m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				expect.OK(t, http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)))
+				_, err := io.ReadAll(r.Body)
+				expect.Is(t, "reading after the deadline", err, os.ErrDeadlineExceeded)
+				w.Header().Set("Connection", "close")
+				w.WriteHeader(http.StatusRequestTimeout)
+			})))
 		body, send := net.Pipe()
 		defer send.Close()
 		r, err := http.NewRequest("POST", srv.URL, body)
@@ -304,11 +311,12 @@ func TestWebSocket(t *testing.T) {
 func TestWebSocketWhoseCommitFails(t *testing.T) {
 	m, s := fixture.NewManager(t, nil)
 	s.Broken.Fail(fixture.ErrStore, sessiontest.Commit)
-	srv, browser := fixture.StartServer(t, fixture.HTTP1, m.Handler(visit(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, err := websocket.Accept(w, r, nil); err == nil {
-			t.Error("accepting a WebSocket: got no error, want one")
-		}
-	}))))
+	srv, browser := fixture.StartServer(t, fixture.HTTP1,
+		m.Handler(visit(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if _, err := websocket.Accept(w, r, nil); err == nil {
+				t.Error("accepting a WebSocket: got no error, want one")
+			}
+		}))))
 	_, resp, err := websocket.Dial(t.Context(), srv.URL, &websocket.DialOptions{HTTPClient: browser})
 	if err == nil || resp == nil {
 		t.Fatalf("dialling: got response %v and error %v, want a response that refuses", resp, err)
@@ -328,7 +336,9 @@ func TestDirectHijack(t *testing.T) {
 		{"not used", false, func(*http.Request) error { return nil }, 0},
 		{"read, no session", false, func(r *http.Request) error { _, err := fixture.Color.Get(r.Context()); return err }, 0},
 		{"new session", false, func(r *http.Request) error { return fixture.Color.Set(r.Context(), "red") }, 1},
-		{"new session, committed", false, func(r *http.Request) error { return errors.Join(fixture.Color.Set(r.Context(), "red"), commit(r)) }, 1},
+		{"new session, committed", false, func(r *http.Request) error {
+			return errors.Join(fixture.Color.Set(r.Context(), "red"), commit(r))
+		}, 1},
 		{"read", true, func(r *http.Request) error { _, err := fixture.Color.Get(r.Context()); return err }, 0},
 		{"changed", true, func(r *http.Request) error { return fixture.Color.Set(r.Context(), "blue") }, 0},
 		{"renewed", true, func(r *http.Request) error { return session.FromContext(r.Context()).Renew() }, 1},
@@ -339,7 +349,9 @@ func TestDirectHijack(t *testing.T) {
 			t.Run(test.name+", "+way, func(t *testing.T) {
 				m, _ := fixture.NewManager(t, nil)
 				mux := http.NewServeMux()
-				mux.HandleFunc("/login", func(w http.ResponseWriter, r *http.Request) { expect.OK(t, fixture.Color.Set(r.Context(), "red")) })
+				mux.HandleFunc("/login", func(w http.ResponseWriter, r *http.Request) {
+					expect.OK(t, fixture.Color.Set(r.Context(), "red"))
+				})
 				mux.HandleFunc("/exists", func(w http.ResponseWriter, r *http.Request) {
 					ok, err := session.FromContext(r.Context()).Exists()
 					expect.OK(t, err)
@@ -403,23 +415,24 @@ const hijackedAnswer = "HTTP/1.1 200 OK\r\nContent-Length: 8\r\nConnection: clos
 // The cookie has nowhere to go, and the handler has to know.
 func TestHijackerThatWritesNoResponse(t *testing.T) {
 	m, _ := fixture.NewManager(t, nil)
-	srv, browser := fixture.StartServer(t, fixture.HTTP1, m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		expect.OK(t, fixture.Color.Set(r.Context(), "red"))
-		conn, _, err := w.(http.Hijacker).Hijack()
-		if err != nil {
-			t.Errorf("Hijack: %v", err)
-			return
-		}
-		defer conn.Close()
-		for _, text := range []string{"220 ready\r\n", "HTTP/1.1 20"} {
-			_, err = io.WriteString(conn, text)
-			expect.Is(t, "Write", err, session.ErrTooLate)
-		}
-		_, err = io.WriteString(conn, hijackedAnswer)
-		expect.OK(t, err)
-		_, ok := conn.(interface{ NetConn() net.Conn }).NetConn().(*tls.Conn)
-		expect.Equal(t, "the connection below is the server's", ok, true)
-	})))
+	srv, browser := fixture.StartServer(t, fixture.HTTP1,
+		m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			expect.OK(t, fixture.Color.Set(r.Context(), "red"))
+			conn, _, err := w.(http.Hijacker).Hijack()
+			if err != nil {
+				t.Errorf("Hijack: %v", err)
+				return
+			}
+			defer conn.Close()
+			for _, text := range []string{"220 ready\r\n", "HTTP/1.1 20"} {
+				_, err = io.WriteString(conn, text)
+				expect.Is(t, "Write", err, session.ErrTooLate)
+			}
+			_, err = io.WriteString(conn, hijackedAnswer)
+			expect.OK(t, err)
+			_, ok := conn.(interface{ NetConn() net.Conn }).NetConn().(*tls.Conn)
+			expect.Equal(t, "the connection below is the server's", ok, true)
+		})))
 	resp, body := fixture.Fetch(t, browser, srv.URL)
 	expect.Equal(t, "body", body, "hijacked")
 	expect.Equal(t, "cookies", len(resp.Cookies()), 1)

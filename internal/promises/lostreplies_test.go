@@ -165,9 +165,16 @@ func TestLostReplies(t *testing.T) {
 			_, err := fixture.User.Update(ctx, func(string) (string, error) { return "bob", nil })
 			return err
 		}, false},
-		{"creation by Remember", false, func(ctx context.Context) error { fixture.User.Set(ctx, "bob"); return get(ctx).Remember(time.Hour) }, false},
+		{"creation by Remember", false, func(ctx context.Context) error {
+			fixture.User.Set(ctx, "bob")
+			return get(ctx).Remember(time.Hour)
+		}, false},
 		{"renewal", true, func(ctx context.Context) error { fixture.User.Set(ctx, "bob"); return get(ctx).Renew() }, false},
-		{"renewal by Next", true, func(ctx context.Context) error { get(ctx).Renew(); _, err := fixture.Hits.Next(ctx); return err }, false},
+		{"renewal by Next", true, func(ctx context.Context) error {
+			get(ctx).Renew()
+			_, err := fixture.Hits.Next(ctx)
+			return err
+		}, false},
 		{"renewal by Update", true, func(ctx context.Context) error {
 			get(ctx).Renew()
 			_, err := fixture.User.Update(ctx, func(string) (string, error) { return "bob", nil })
@@ -178,7 +185,10 @@ func TestLostReplies(t *testing.T) {
 			get(ctx).Renew()
 			return get(ctx).Commit(ctx)
 		}, false},
-		{"change", true, func(ctx context.Context) error { fixture.Hits.Add(ctx, 1); return fixture.User.Set(ctx, "bob") }, false},
+		{"change", true, func(ctx context.Context) error {
+			fixture.Hits.Add(ctx, 1)
+			return fixture.User.Set(ctx, "bob")
+		}, false},
 		{"Next", true, func(ctx context.Context) error { _, err := fixture.Hits.Next(ctx); return err }, false},
 		{"Update", true, func(ctx context.Context) error {
 			fixture.Hits.Add(ctx, 1)

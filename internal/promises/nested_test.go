@@ -28,13 +28,14 @@ func TestNestedManagers(t *testing.T) {
 			if tt.inner {
 				si.Broken.Fail(fixture.ErrStore, sessiontest.Commit)
 			}
-			srv, browser := fixture.StartServer(t, proto, withFive(outer.Handler(inner.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				expect.OK(t, fixture.User.Set(r.Context(), "ann"))
-				expect.OK(t, outer.Session(r.Context()).SetOwner("ann"))
-				w.Header().Set("X-One", "saved")
-				w.Header().Set("Content-Length", "5")
-				fmt.Fprint(w, "saved")
-			})))))
+			srv, browser := fixture.StartServer(t, proto,
+				withFive(outer.Handler(inner.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					expect.OK(t, fixture.User.Set(r.Context(), "ann"))
+					expect.OK(t, outer.Session(r.Context()).SetOwner("ann"))
+					w.Header().Set("X-One", "saved")
+					w.Header().Set("Content-Length", "5")
+					fmt.Fprint(w, "saved")
+				})))))
 			resp, body := fixture.Fetch(t, browser, srv.URL+"/p")
 			if tt.outer || tt.inner {
 				wantRefusal(t, resp, body)
@@ -63,27 +64,28 @@ func TestHijackBelowTwo(t *testing.T) {
 	outer, _ := fixture.NewManager(t, nil)
 	inner, _ := fixture.NewManager(t, &session.Config{Cookie: session.Cookie{Name: "inner"}})
 	for _, way := range []string{"conn", "bufio", "lines"} {
-		srv, _ := fixture.StartServer(t, fixture.HTTP1, outer.Handler(inner.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			expect.OK(t, fixture.User.Set(r.Context(), "ann"))
-			expect.OK(t, outer.Session(r.Context()).SetOwner("ann"))
-			conn, rw, err := w.(http.Hijacker).Hijack()
-			expect.OK(t, err)
-			defer conn.Close()
-			const answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi"
-			switch way {
-			case "conn":
-				io.WriteString(conn, answer)
-			case "bufio":
-				rw.WriteString(answer)
-				rw.Flush()
-			case "lines":
-				for line := range strings.Lines(answer) {
-					n, err := io.WriteString(conn, line)
-					expect.OK(t, err)
-					expect.Equal(t, "n", n, len(line))
+		srv, _ := fixture.StartServer(t, fixture.HTTP1,
+			outer.Handler(inner.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				expect.OK(t, fixture.User.Set(r.Context(), "ann"))
+				expect.OK(t, outer.Session(r.Context()).SetOwner("ann"))
+				conn, rw, err := w.(http.Hijacker).Hijack()
+				expect.OK(t, err)
+				defer conn.Close()
+				const answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi"
+				switch way {
+				case "conn":
+					io.WriteString(conn, answer)
+				case "bufio":
+					rw.WriteString(answer)
+					rw.Flush()
+				case "lines":
+					for line := range strings.Lines(answer) {
+						n, err := io.WriteString(conn, line)
+						expect.OK(t, err)
+						expect.Equal(t, "n", n, len(line))
+					}
 				}
-			}
-		}))))
+			}))))
 		resp, err := srv.Client().Get(srv.URL)
 		if err != nil {
 			t.Fatal(err)
@@ -158,12 +160,13 @@ func TestStreamBelowTwoThatRefuse(t *testing.T) {
 	inner, si := fixture.NewManager(t, &session.Config{Cookie: session.Cookie{Name: "inner"}})
 	so.Broken.Fail(fixture.ErrStore, sessiontest.Commit)
 	si.Broken.Fail(fixture.ErrStore, sessiontest.Commit)
-	srv, browser := fixture.StartServer(t, fixture.HTTP1, outer.Handler(inner.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		expect.OK(t, fixture.User.Set(r.Context(), "ann"))
-		expect.OK(t, outer.Session(r.Context()).SetOwner("ann"))
-		w.Header().Set("Content-Type", "text/event-stream")
-		fmt.Fprint(w, "data: 1\n\n")
-	}))))
+	srv, browser := fixture.StartServer(t, fixture.HTTP1,
+		outer.Handler(inner.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			expect.OK(t, fixture.User.Set(r.Context(), "ann"))
+			expect.OK(t, outer.Session(r.Context()).SetOwner("ann"))
+			w.Header().Set("Content-Type", "text/event-stream")
+			fmt.Fprint(w, "data: 1\n\n")
+		}))))
 	resp, body := fixture.Fetch(t, browser, srv.URL)
 	wantRefusal(t, resp, body)
 	expect.Equal(t, "the connection is to be closed", resp.Close, true)

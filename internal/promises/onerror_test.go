@@ -56,10 +56,15 @@ func TestOnErrorAnswers(t *testing.T) {
 		{"a status twice", func(w http.ResponseWriter) { w.WriteHeader(503); w.WriteHeader(500) }, 503, "0"},
 		{"an early hint first", func(w http.ResponseWriter) { w.WriteHeader(103); w.WriteHeader(503) }, 503, "0"},
 		{"no content", func(w http.ResponseWriter) { w.WriteHeader(204) }, 204, ""},
-		{"a wrong length", func(w http.ResponseWriter) { w.Header().Set("Content-Length", "99"); fmt.Fprint(w, "sorry") }, 503, "5"},
+		{"a wrong length", func(w http.ResponseWriter) {
+			w.Header().Set("Content-Length", "99")
+			fmt.Fprint(w, "sorry")
+		}, 503, "5"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			h, _ := refusing(t, &session.Config{OnError: func(w http.ResponseWriter, _ *http.Request, _ error) { tt.onError(w) }},
+			h, _ := refusing(t, &session.Config{OnError: func(w http.ResponseWriter, _ *http.Request, _ error) {
+				tt.onError(w)
+			}},
 				func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "saved") })
 			w := httptest.NewRecorder()
 			h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
@@ -102,7 +107,9 @@ func recovering(next http.HandlerFunc) http.HandlerFunc {
 // An OnError whose status net/http refuses panics, inside a recoverer: the answer is no success all the same.
 func TestOnErrorWithAnInvalidStatus(t *testing.T) {
 	for _, status := range []int{99, 1000, -1, 101} {
-		h, _ := refusing(t, &session.Config{OnError: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(status) }},
+		h, _ := refusing(t, &session.Config{OnError: func(w http.ResponseWriter, _ *http.Request, _ error) {
+			w.WriteHeader(status)
+		}},
 			recovering(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "saved") }))
 		srv, browser := fixture.StartServer(t, fixture.HTTP1, h)
 		resp, err := browser.Get(srv.URL)
@@ -120,9 +127,12 @@ func TestOnErrorWithAnInvalidStatus(t *testing.T) {
 // What OnError sets in a session that was to be made is committed, or Set says that it is not.
 func TestOnErrorSetsInASessionThatWasNotMade(t *testing.T) {
 	var err error
-	m, s := fixture.NewManager(t, &session.Config{MaxBytes: 50, OnError: func(w http.ResponseWriter, r *http.Request, _ error) {
-		err = fixture.Color.Set(r.Context(), "red")
-	}})
+	m, s := fixture.NewManager(t, &session.Config{
+		MaxBytes: 50,
+		OnError: func(w http.ResponseWriter, r *http.Request, _ error) {
+			err = fixture.Color.Set(r.Context(), "red")
+		},
+	})
 	v := fixture.NewVisitor(t, m)
 	v.Visit(func(ctx context.Context) {
 		expect.OK(t, fixture.User.Set(ctx, "ann"))
@@ -135,10 +145,13 @@ func TestOnErrorSetsInASessionThatWasNotMade(t *testing.T) {
 
 // What OnError changes is committed: also where it ends the session, the cookie goes.
 func TestOnErrorEnds(t *testing.T) {
-	m, _ := fixture.NewManager(t, &session.Config{MaxBytes: 60, OnError: func(w http.ResponseWriter, r *http.Request, err error) {
-		expect.OK(t, session.FromContext(r.Context()).End())
-		http.Redirect(w, r, "/login", http.StatusSeeOther)
-	}})
+	m, _ := fixture.NewManager(t, &session.Config{
+		MaxBytes: 60,
+		OnError: func(w http.ResponseWriter, r *http.Request, err error) {
+			expect.OK(t, session.FromContext(r.Context()).End())
+			http.Redirect(w, r, "/login", http.StatusSeeOther)
+		},
+	})
 	v := fixture.NewVisitor(t, m)
 	v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
 	res := v.Visit(func(ctx context.Context) { fixture.User.Set(ctx, strings.Repeat("x", 100)) })
@@ -201,7 +214,9 @@ func TestOnErrorMoods(t *testing.T) {
 				w.WriteHeader(500)
 			})).ServeHTTP(w, r)
 		},
-		"panics with ErrAbortHandler": func(w http.ResponseWriter, r *http.Request, err error) { panic(http.ErrAbortHandler) },
+		"panics with ErrAbortHandler": func(w http.ResponseWriter, r *http.Request, err error) {
+			panic(http.ErrAbortHandler)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var s *fixture.Store
@@ -230,7 +245,10 @@ func TestOnErrorMoods(t *testing.T) {
 // An OnError that answers by a panic inside a nested Manager, and what the outer one then says.
 func TestNestedOnErrorPanics(t *testing.T) {
 	outer, _ := fixture.NewManager(t, nil)
-	inner, si := fixture.NewManager(t, &session.Config{Cookie: session.Cookie{Name: "inner"}, OnError: func(http.ResponseWriter, *http.Request, error) { panic("x") }})
+	inner, si := fixture.NewManager(t, &session.Config{
+		Cookie:  session.Cookie{Name: "inner"},
+		OnError: func(http.ResponseWriter, *http.Request, error) { panic("x") },
+	})
 	si.Broken.Fail(fixture.ErrStore, sessiontest.Commit)
 	w := httptest.NewRecorder()
 	h := outer.Handler(inner.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

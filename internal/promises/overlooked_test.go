@@ -115,9 +115,18 @@ func TestWhatIsAFailure(t *testing.T) {
 		{"an Update too large", nil, func(ctx context.Context) {
 			fixture.User.Update(ctx, func(string) (string, error) { return big, nil })
 		}, 413},
-		{"too large, then one that fits", nil, func(ctx context.Context) { fixture.User.Set(ctx, big); fixture.User.Set(ctx, "bob") }, 200},
-		{"too large, then another name", nil, func(ctx context.Context) { fixture.User.Set(ctx, big); fixture.Hits.Add(ctx, 1) }, 413},
-		{"too large, then a read of it", nil, func(ctx context.Context) { fixture.User.Set(ctx, big); fixture.User.Get(ctx) }, 413},
+		{"too large, then one that fits", nil, func(ctx context.Context) {
+			fixture.User.Set(ctx, big)
+			fixture.User.Set(ctx, "bob")
+		}, 200},
+		{"too large, then another name", nil, func(ctx context.Context) {
+			fixture.User.Set(ctx, big)
+			fixture.Hits.Add(ctx, 1)
+		}, 413},
+		{"too large, then a read of it", nil, func(ctx context.Context) {
+			fixture.User.Set(ctx, big)
+			fixture.User.Get(ctx)
+		}, 413},
 		{"a value that does not decode", nil, func(ctx context.Context) { brokenDoc.Get(ctx) }, 500},
 		{"a value that is taken and does not decode", nil, func(ctx context.Context) { brokenDoc.Take(ctx) }, 500},
 		{"an Update of what does not decode", nil, func(ctx context.Context) {
@@ -125,7 +134,10 @@ func TestWhatIsAFailure(t *testing.T) {
 		}, 500},
 		{"a counter over what is no integer", nil, func(ctx context.Context) { session.NewCounter("text").Get(ctx) }, 500},
 		{"an addition to what is no integer", nil, func(ctx context.Context) { session.NewCounter("text").Add(ctx, 1) }, 500},
-		{"a value that does not decode, then is set", nil, func(ctx context.Context) { brokenDoc.Get(ctx); brokenDoc.Set(ctx, 1) }, 200},
+		{"a value that does not decode, then is set", nil, func(ctx context.Context) {
+			brokenDoc.Get(ctx)
+			brokenDoc.Set(ctx, 1)
+		}, 200},
 		{"a value that can't be encoded", nil, func(ctx context.Context) { fixture.User.Set(ctx, "\xff") }, 500},
 		{"an Update that can't be encoded", nil, func(ctx context.Context) {
 			fixture.User.Update(ctx, func(string) (string, error) { return "\xff", nil })
@@ -304,7 +316,9 @@ func TestFailedWriteMakesNoSession(t *testing.T) {
 			return err
 		}},
 		{"a Set that can't be encoded", func(ctx context.Context) error { return fixture.User.Set(ctx, "\xff") }},
-		{"a Set that is too large", func(ctx context.Context) error { return fixture.User.Set(ctx, strings.Repeat("x", 100)) }},
+		{"a Set that is too large", func(ctx context.Context) error {
+			return fixture.User.Set(ctx, strings.Repeat("x", 100))
+		}},
 		{"a Set of an invalid name", func(ctx context.Context) error { return fixture.User.Sub("").Set(ctx, "x") }},
 		{"a counter that is too large", func(ctx context.Context) error {
 			_, err := session.NewCounter(strings.Repeat("x", 100)).Add(ctx, 1)
@@ -366,7 +380,8 @@ func TestError(t *testing.T) {
 			})).ServeHTTP(w, r)
 			expect.Equal(t, "status", w.Code, tt.status)
 			expect.Equal(t, "Retry-After", w.Header().Get("Retry-After") != "", tt.status == 503)
-			if body := w.Body.String(); body == "" || strings.Contains(body, "db.internal") || strings.Contains(body, tt.err.Error()) {
+			body := w.Body.String()
+			if body == "" || strings.Contains(body, "db.internal") || strings.Contains(body, tt.err.Error()) {
 				t.Errorf("body: got %q, want a sentence that says nothing of the inside", body)
 			}
 		})
@@ -440,7 +455,8 @@ func TestLostChangesAreNotMadeGoodByARetry(t *testing.T) {
 			var stored string
 			v.Visit(func(ctx context.Context) { stored, _ = fixture.User.Get(ctx) })
 			if res.StatusCode < 400 && stored != "bob" {
-				t.Errorf("status %d, %s returned nil at last, and user is %q: want bob or no success", res.StatusCode, tt.name, stored)
+				t.Errorf("status %d, %s returned nil at last, and user is %q: want bob or no success",
+					res.StatusCode, tt.name, stored)
 			}
 		})
 	}
@@ -532,7 +548,9 @@ func TestOverlookedFailures(t *testing.T) {
 			fixture.User.Set(ctx, "bob")
 			session.FromContext(ctx).Commit(ctx)
 		}, 503},
-		{"End with a token that was renewed", renewed, func(ctx context.Context, _ *fixture.Store) { session.FromContext(ctx).End() }, 409},
+		{"End with a token that was renewed", renewed, func(ctx context.Context, _ *fixture.Store) {
+			session.FromContext(ctx).End()
+		}, 409},
 		{"Get while the store is down", nil, func(ctx context.Context, s *fixture.Store) {
 			s.Broken.Fail(fixture.ErrStore, sessiontest.Load)
 			fixture.User.Get(ctx)
@@ -563,8 +581,9 @@ func TestOverlookedFailures(t *testing.T) {
 // Retired, ended, absent and fresh sessions, and every method.
 func TestStatesAndMethods(t *testing.T) {
 	want := map[string][4]string{ // retired, ended elsewhere, ended here, absent
-		"ID": {"", "", "", ""}, "Exists": {"", "", "", ""}, "Info": {"", "", "", ""}, "Names": {"", "", "", ""}, "Values": {"", "", "", ""},
-		"Owner": {"", "", "", ""}, "Token": {"", "", "", ""}, "Get": {"", "", "", ""}, "Lookup": {"", "", "", ""}, "Take": {"", "", "", ""},
+		"ID": {"", "", "", ""}, "Exists": {"", "", "", ""}, "Info": {"", "", "", ""}, "Names": {"", "", "", ""},
+		"Values": {"", "", "", ""}, "Owner": {"", "", "", ""}, "Token": {"", "", "", ""}, "Get": {"", "", "", ""},
+		"Lookup": {"", "", "", ""}, "Take": {"", "", "", ""},
 		"Counter.Get": {"", "", "", ""}, "Flash.Take": {"", "", "", ""}, "Commit": {"", "", "", ""},
 		"Delete": {"E", "", "E", ""}, "Clear": {"E", "", "E", ""}, "Renew": {"E", "", "E", ""}, "End": {"E", "", "", ""},
 		"Reload": {"E", "", "E", ""}, "Flash.Add": {"E", "", "", ""},

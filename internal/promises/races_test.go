@@ -148,16 +148,22 @@ func TestEndWinsEveryRace(t *testing.T) {
 		{"a request that counts", func(ctx context.Context) { fixture.Hits.Add(ctx, 1) }, nil, 409},
 		{"a request that renews", func(ctx context.Context) { session.FromContext(ctx).Renew() }, nil, 409},
 		{"a request that persists", func(ctx context.Context) { session.FromContext(ctx).Persist(true) }, nil, 409},
-		{"a request that updates", func(ctx context.Context) { fixture.User.Get(ctx) }, func(t *testing.T, ctx context.Context) {
+		{"a request that updates", func(ctx context.Context) {
+			fixture.User.Get(ctx)
+		}, func(t *testing.T, ctx context.Context) {
 			_, err := fixture.User.Update(ctx, func(string) (string, error) { return "bob", nil })
 			expect.Is(t, "Update", err, session.ErrEnded)
 			expect.Is(t, "Set afterwards", fixture.User.Set(ctx, "bob"), session.ErrEnded)
 		}, 409},
-		{"a request that commits", func(ctx context.Context) { fixture.User.Set(ctx, "bob") }, func(t *testing.T, ctx context.Context) {
+		{"a request that commits", func(ctx context.Context) {
+			fixture.User.Set(ctx, "bob")
+		}, func(t *testing.T, ctx context.Context) {
 			expect.Is(t, "Commit", session.FromContext(ctx).Commit(ctx), session.ErrEnded)
 			fixture.Holds(t, ctx, fixture.User, "")
 		}, 409},
-		{"a request that reloads", func(ctx context.Context) { fixture.User.Set(ctx, "bob") }, func(t *testing.T, ctx context.Context) {
+		{"a request that reloads", func(ctx context.Context) {
+			fixture.User.Set(ctx, "bob")
+		}, func(t *testing.T, ctx context.Context) {
 			expect.Is(t, "Reload", session.FromContext(ctx).Reload(ctx), session.ErrEnded)
 			fixture.Holds(t, ctx, fixture.User, "")
 		}, 409},
@@ -275,7 +281,8 @@ func TestReloadBesideEverything(t *testing.T) {
 			var wg sync.WaitGroup
 			for _, f := range []func(){
 				func() { s.Reload(ctx) }, func() { s.Reload(ctx) }, func() { s.Commit(ctx) }, func() { fixture.Color.Get(ctx) },
-				func() { fixture.Color.Set(ctx, "blue") }, func() { fixture.Visits.Add(ctx, 1) }, func() { s.Renew() }, func() { s.Info() },
+				func() { fixture.Color.Set(ctx, "blue") }, func() { fixture.Visits.Add(ctx, 1) },
+				func() { s.Renew() }, func() { s.Info() },
 				func() { s.Degrade() }, func() { fixture.User.Update(ctx, func(string) (string, error) { return "ann", nil }) },
 				func() { w.Write([]byte("hello")) },
 			} {

@@ -65,7 +65,8 @@ func TestRefusalBehindAProxy(t *testing.T) {
 		h, _ := refusing(t, nil, proxy.ServeHTTP)
 		var connections atomic.Int64
 		srv, browser := fixture.StartServer(t, proto, h)
-		browser.Transport.(*http.Transport).DialContext = counting(&connections, browser.Transport.(*http.Transport).DialContext)
+		transport := browser.Transport.(*http.Transport)
+		transport.DialContext = counting(&connections, transport.DialContext)
 		for range 3 {
 			resp, body := fixture.Fetch(t, browser, srv.URL)
 			wantRefusal(t, resp, body)
@@ -270,7 +271,8 @@ func TestNothingIsCommittedAfterARefusal(t *testing.T) {
 		s.Broken.Mend()
 		session := session.FromContext(r.Context())
 		for name, err := range map[string]error{
-			"Set": fixture.Color.Set(r.Context(), "green"), "SetOwner": session.SetOwner("ann"), "Commit": session.Commit(r.Context()),
+			"Set": fixture.Color.Set(r.Context(), "green"), "SetOwner": session.SetOwner("ann"),
+			"Commit": session.Commit(r.Context()),
 			"Reload": session.Reload(r.Context()), "End": session.End(),
 		} {
 			expect.Is(t, name, err, fixture.ErrStore)
@@ -588,23 +590,31 @@ func TestOnServers(t *testing.T) {
 			say(w, r)
 		}},
 		{"nothing written", pass, "GET", func(w http.ResponseWriter, r *http.Request) {}},
-		{"length announced", pass, "GET", func(w http.ResponseWriter, r *http.Request) { w.Header().Set("Content-Length", "5"); say(w, r) }},
+		{"length announced", pass, "GET", func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Length", "5")
+			say(w, r)
+		}},
 		{"ReadFrom", pass, "GET", func(w http.ResponseWriter, r *http.Request) { io.Copy(w, strings.NewReader("saved")) }},
 		{"ServeContent", pass, "GET", func(w http.ResponseWriter, r *http.Request) {
 			http.ServeContent(w, r, "a.txt", time.Now(), strings.NewReader("saved"))
 		}},
 		{"gzip at WriteHeader", late, "GET", say},
 		{"gzip before", compress, "GET", say},
-		{"TimeoutHandler outside", func(h http.Handler) http.Handler { return http.TimeoutHandler(h, time.Minute, "") }, "GET", say},
+		{"TimeoutHandler outside", func(h http.Handler) http.Handler {
+			return http.TimeoutHandler(h, time.Minute, "")
+		}, "GET", say},
 		{"TimeoutHandler inside", pass, "GET", http.TimeoutHandler(http.HandlerFunc(say), time.Minute, "").ServeHTTP},
-		{"MaxBytesHandler outside", func(h http.Handler) http.Handler { return http.MaxBytesHandler(h, 10) }, "POST", func(w http.ResponseWriter, r *http.Request) {
+		{"MaxBytesHandler outside", func(h http.Handler) http.Handler {
+			return http.MaxBytesHandler(h, 10)
+		}, "POST", func(w http.ResponseWriter, r *http.Request) {
 			io.Copy(io.Discard, r.Body)
 			say(w, r)
 		}},
-		{"MaxBytesHandler inside", pass, "POST", http.MaxBytesHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			io.Copy(io.Discard, r.Body)
-			say(w, r)
-		}), 10).ServeHTTP},
+		{"MaxBytesHandler inside", pass, "POST",
+			http.MaxBytesHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				io.Copy(io.Discard, r.Body)
+				say(w, r)
+			}), 10).ServeHTTP},
 		{"body unread", pass, "POST", say},
 		{"full duplex", pass, "POST", func(w http.ResponseWriter, r *http.Request) {
 			http.NewResponseController(w).EnableFullDuplex()
@@ -637,7 +647,9 @@ func TestOnServers(t *testing.T) {
 						r.Header.Set("Expect", "100-continue")
 						browser.Transport.(*http.Transport).ExpectContinueTimeout = 5 * time.Second
 					}
-					r = r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{Got1xxResponse: func(int, textproto.MIMEHeader) error { return nil }}))
+					r = r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
+						Got1xxResponse: func(int, textproto.MIMEHeader) error { return nil },
+					}))
 					resp, err := browser.Do(r)
 					if err != nil {
 						t.Fatal(err)

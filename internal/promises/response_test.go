@@ -116,8 +116,12 @@ func TestStoreCallsOfARequest(t *testing.T) {
 		known     fixture.Calls // of one with a session
 	}{
 		{"nothing", func(*testing.T, http.ResponseWriter, *http.Request) {}, fixture.Calls{}, fixture.Calls{}},
-		{"only output", func(t *testing.T, w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "hello") }, fixture.Calls{}, fixture.Calls{}},
-		{"FromContext", func(t *testing.T, w http.ResponseWriter, r *http.Request) { session.FromContext(r.Context()) }, fixture.Calls{}, fixture.Calls{}},
+		{"only output", func(t *testing.T, w http.ResponseWriter, r *http.Request) {
+			fmt.Fprint(w, "hello")
+		}, fixture.Calls{}, fixture.Calls{}},
+		{"FromContext", func(t *testing.T, w http.ResponseWriter, r *http.Request) {
+			session.FromContext(r.Context())
+		}, fixture.Calls{}, fixture.Calls{}},
 		{"reads", func(t *testing.T, w http.ResponseWriter, r *http.Request) {
 			fixture.Color.Get(r.Context())
 			fixture.Visits.Get(r.Context())
@@ -343,12 +347,14 @@ func TestDefaultAnswerToAFailedCommit(t *testing.T) {
 		{"store fails", fixture.ErrStore, "", 503, text, unavailable},
 		{"store fails, a browser", fixture.ErrStore, "text/html,application/json;q=0.9,*/*;q=0.8", 503, text, unavailable},
 		{"store fails, an API client", fixture.ErrStore, "application/json", 503, "application/json", unavailable},
-		{"store fails, an API client with a type of its own", fixture.ErrStore, "application/problem+json", 503, "application/json", unavailable},
+		{"store fails, an API client with a type of its own", fixture.ErrStore, "application/problem+json", 503,
+			"application/json", unavailable},
 		{"ended meanwhile", store.ErrNotFound, "", 409, text, ended},
 		{"ended meanwhile, an API client", store.ErrNotFound, "application/json", 409, "application/json", ended},
 		{"renewed meanwhile", store.ErrRetired, "", 409, text, ended},
 		{"changed meanwhile", store.ErrConflict, "", 409, text, ended},
-		{"a counter that is text", &store.EditError{Name: "visits", Err: store.ErrNotInteger}, "", 500, text, "The session could not be used or saved."},
+		{"a counter that is text", &store.EditError{Name: "visits", Err: store.ErrNotInteger}, "", 500, text,
+			"The session could not be used or saved."},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -372,7 +378,8 @@ func TestDefaultAnswerToAFailedCommit(t *testing.T) {
 			if test.status < 500 { // a client's own conflict is nobody's error
 				level = "INFO"
 			}
-			expect.Equal(t, "log lines of the refusal", logs.Count(fmt.Sprintf("level=%s msg=\"session: response refused\" status=%d method=GET path=/save", level, test.status)), 1)
+			line := fmt.Sprintf(`level=%s msg="session: response refused" status=%d method=GET path=/save`, level, test.status)
+			expect.Equal(t, "log lines of the refusal", logs.Count(line), 1)
 			expect.Equal(t, "log lines at ERROR", logs.Count("level=ERROR") > 0, test.status >= 500)
 			expect.Equal(t, "Retry-After", w.Header().Get("Retry-After") != "", test.status == 503)
 		})
@@ -428,9 +435,14 @@ func TestChangesAfterTheFirstByte(t *testing.T) {
 		{"set", true, nil, set, nil, 1},
 		{"set after reading", true, of(func(s *session.Session) error { _, err := s.Exists(); return err }), set, nil, 1},
 		{"set after setting", true, func(r *http.Request) error { return fixture.User.Set(r.Context(), "ann") }, set, nil, 2},
-		{"set in a new session", false, func(r *http.Request) error { return fixture.User.Set(r.Context(), "ann") }, set, nil, 2},
+		{"set in a new session", false, func(r *http.Request) error {
+			return fixture.User.Set(r.Context(), "ann")
+		}, set, nil, 2},
 		{"delete", true, nil, func(r *http.Request) error { return fixture.Color.Delete(r.Context()) }, nil, 1},
-		{"count", true, nil, func(r *http.Request) error { _, err := fixture.Visits.Add(r.Context(), 1); return err }, nil, 1},
+		{"count", true, nil, func(r *http.Request) error {
+			_, err := fixture.Visits.Add(r.Context(), 1)
+			return err
+		}, nil, 1},
 		{"owner", true, nil, of(func(s *session.Session) error { return s.SetOwner("ann") }), nil, 1},
 		{"label", true, nil, of(func(s *session.Session) error { return s.SetLabel("device", "a phone") }), nil, 1},
 		{"clear", true, nil, of((*session.Session).Clear), nil, 1},
@@ -438,13 +450,26 @@ func TestChangesAfterTheFirstByte(t *testing.T) {
 		{"end", true, nil, of((*session.Session).End), nil, 0},
 
 		{"create by set", false, nil, set, session.ErrTooLate, 0},
-		{"create by set after reading", false, func(r *http.Request) error { _, err := fixture.Color.Get(r.Context()); return err }, set, session.ErrTooLate, 0},
-		{"create by count", false, nil, func(r *http.Request) error { _, err := fixture.Visits.Add(r.Context(), 1); return err }, session.ErrTooLate, 0},
-		{"create by owner", false, nil, of(func(s *session.Session) error { return s.SetOwner("ann") }), session.ErrTooLate, 0},
+		{"create by set after reading", false, func(r *http.Request) error {
+			_, err := fixture.Color.Get(r.Context())
+			return err
+		}, set, session.ErrTooLate, 0},
+		{"create by count", false, nil, func(r *http.Request) error {
+			_, err := fixture.Visits.Add(r.Context(), 1)
+			return err
+		}, session.ErrTooLate, 0},
+		{"create by owner", false, nil, of(func(s *session.Session) error {
+			return s.SetOwner("ann")
+		}), session.ErrTooLate, 0},
 		{"renew", true, nil, renew, session.ErrTooLate, 0},
-		{"renew after reading", true, of(func(s *session.Session) error { _, err := s.Exists(); return err }), renew, session.ErrTooLate, 0},
+		{"renew after reading", true, of(func(s *session.Session) error {
+			_, err := s.Exists()
+			return err
+		}), renew, session.ErrTooLate, 0},
 		{"persist", true, nil, of(func(s *session.Session) error { return s.Persist(true) }), session.ErrTooLate, 0},
-		{"lifetime", true, nil, of(func(s *session.Session) error { return s.SetLifetime(time.Hour) }), session.ErrTooLate, 0},
+		{"lifetime", true, nil, of(func(s *session.Session) error {
+			return s.SetLifetime(time.Hour)
+		}), session.ErrTooLate, 0},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -481,7 +506,8 @@ func TestLateCommitThatFailsIsLogged(t *testing.T) {
 	}).Get("/")
 	expect.Equal(t, "status", w.Code, http.StatusOK)
 	expect.Equal(t, "body", w.Body.String(), "hello")
-	expect.Equal(t, "log lines of the loss", logs.Count("level=ERROR msg=\"session: changes made after the response began are lost\""), 1)
+	expect.Equal(t, "log lines of the loss",
+		logs.Count(`level=ERROR msg="session: changes made after the response began are lost"`), 1)
 	expect.Equal(t, "log lines with the cause", logs.Count(fixture.ErrStore.Error()), 2)
 }
 
@@ -518,14 +544,15 @@ func TestWhichStatusesCommit(t *testing.T) {
 func TestEarlyHintsReachTheClient(t *testing.T) {
 	fixture.OnBothProtocols(t, func(t *testing.T, proto string) {
 		m, s := fixture.NewManager(t, nil)
-		srv, browser := fixture.StartServer(t, proto, m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			expect.OK(t, fixture.Color.Set(r.Context(), "red"))
-			w.Header().Set("Link", "</style.css>; rel=preload")
-			w.WriteHeader(http.StatusEarlyHints)
-			expect.Equal(t, "commits after the hint", s.Commits(), 0)
-			expect.OK(t, fixture.Color.Set(r.Context(), "blue"))
-			fmt.Fprint(w, "hello")
-		})))
+		srv, browser := fixture.StartServer(t, proto,
+			m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				expect.OK(t, fixture.Color.Set(r.Context(), "red"))
+				w.Header().Set("Link", "</style.css>; rel=preload")
+				w.WriteHeader(http.StatusEarlyHints)
+				expect.Equal(t, "commits after the hint", s.Commits(), 0)
+				expect.OK(t, fixture.Color.Set(r.Context(), "blue"))
+				fmt.Fprint(w, "hello")
+			})))
 		var hints []http.Header
 		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
 			Got1xxResponse: func(status int, header textproto.MIMEHeader) error {
@@ -577,10 +604,13 @@ func TestWarningOfASecureCookieOverPlainHTTP(t *testing.T) {
 		{"plain http", session.Config{}, "http://example.com/", [2]string{}, 1},
 		{"TLS", session.Config{}, "https://example.com/", [2]string{}, 0},
 		{"behind a proxy with TLS", session.Config{}, "http://example.com/", [2]string{"X-Forwarded-Proto", "https"}, 0},
-		{"behind a proxy that writes it large", session.Config{}, "http://example.com/", [2]string{"X-Forwarded-Proto", "HTTPS"}, 0},
-		{"behind a proxy that says it by RFC 7239", session.Config{}, "http://example.com/", [2]string{"Forwarded", "for=1.2.3.4;proto=https"}, 0},
+		{"behind a proxy that writes it large", session.Config{}, "http://example.com/",
+			[2]string{"X-Forwarded-Proto", "HTTPS"}, 0},
+		{"behind a proxy that says it by RFC 7239", session.Config{}, "http://example.com/",
+			[2]string{"Forwarded", "for=1.2.3.4;proto=https"}, 0},
 		{"behind a proxy without TLS", session.Config{}, "http://example.com/", [2]string{"X-Forwarded-Proto", "http"}, 1},
-		{"in development", session.Config{Cookie: session.Cookie{Secure: session.InsecureForDevelopment}}, "http://example.com/", [2]string{}, 0},
+		{"in development", session.Config{Cookie: session.Cookie{Secure: session.InsecureForDevelopment}},
+			"http://example.com/", [2]string{}, 0},
 		{"no cookie", session.Config{Carrier: session.BearerHeader()}, "http://example.com/", [2]string{}, 0},
 	}
 	for _, test := range tests {
@@ -609,16 +639,17 @@ func TestBodyAndStatusPass(t *testing.T) {
 	big := bytes.Repeat([]byte("0123456789"), 100_000)
 	fixture.OnBothProtocols(t, func(t *testing.T, proto string) {
 		m, _ := fixture.NewManager(t, nil)
-		srv, browser := fixture.StartServer(t, proto, m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			expect.OK(t, fixture.Color.Set(r.Context(), "red"))
-			w.WriteHeader(http.StatusTeapot)
-			n, err := w.Write(big)
-			expect.OK(t, err)
-			expect.Equal(t, "bytes of Write", n, len(big))
-			copied, err := io.Copy(w, struct{ io.Reader }{bytes.NewReader(big)})
-			expect.OK(t, err)
-			expect.Equal(t, "bytes of Copy", copied, int64(len(big)))
-		})))
+		srv, browser := fixture.StartServer(t, proto,
+			m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				expect.OK(t, fixture.Color.Set(r.Context(), "red"))
+				w.WriteHeader(http.StatusTeapot)
+				n, err := w.Write(big)
+				expect.OK(t, err)
+				expect.Equal(t, "bytes of Write", n, len(big))
+				copied, err := io.Copy(w, struct{ io.Reader }{bytes.NewReader(big)})
+				expect.OK(t, err)
+				expect.Equal(t, "bytes of Copy", copied, int64(len(big)))
+			})))
 		resp, body := fixture.Fetch(t, browser, srv.URL)
 		expect.Equal(t, "status", resp.StatusCode, http.StatusTeapot)
 		if want := string(big) + string(big); body != want {

@@ -95,9 +95,14 @@ func TestTokensShowNowhere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log fixture.Logbook
 		s := tattler{fixture.NewStore()}
-		m := fixture.NewManagerOn(t, s, &session.Config{Keys: [][]byte{fixture.KeyA}, Logger: log.Logger(), StoreTimeout: time.Second})
+		m := fixture.NewManagerOn(t, s, &session.Config{
+			Keys:         [][]byte{fixture.KeyA},
+			Logger:       log.Logger(),
+			StoreTimeout: time.Second,
+		})
 		watch := &secretWatch{t: t, forms: map[string]string{
-			string(fixture.KeyA): "a key", hex.EncodeToString(fixture.KeyA): "a key in hex", "65 65 65 65 65 65": "a key in decimal",
+			string(fixture.KeyA): "a key", hex.EncodeToString(fixture.KeyA): "a key in hex",
+			"65 65 65 65 65 65": "a key in decimal",
 		}}
 		token, alice := fixture.Issue(t, m, "alice")
 		other, bob := fixture.Issue(t, m, "bob")

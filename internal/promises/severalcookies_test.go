@@ -26,7 +26,8 @@ func TestChangedScopeOfTheCookie(t *testing.T) {
 	}{
 		{"Domain added", session.Cookie{Name: "sid"}, session.Cookie{Name: "sid", Domain: "example.com"}},
 		{"Domain removed", session.Cookie{Name: "sid", Domain: "shop.example.com"}, session.Cookie{Name: "sid"}},
-		{"Domain widened", session.Cookie{Name: "sid", Domain: "shop.example.com"}, session.Cookie{Name: "sid", Domain: "example.com"}},
+		{"Domain widened", session.Cookie{Name: "sid", Domain: "shop.example.com"},
+			session.Cookie{Name: "sid", Domain: "example.com"}},
 		{"Path narrowed", session.Cookie{Name: "sid"}, session.Cookie{Name: "sid", Path: "/app"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -44,7 +45,8 @@ func TestChangedScopeOfTheCookie(t *testing.T) {
 			b.visit(after, func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "ann") })
 			expect.Equal(t, "store calls with both, and to confirm", s.Take(), fixture.Calls{Loads: 3})
 			expect.Equal(t, "cookies once both were seen", len(b.lines), 1)
-			expect.Equal(t, "the last line of them sets the cookie", b.last.MaxAge >= 0, true) // for clients that can't tell scopes apart
+			// This is for clients that can't tell scopes apart.
+			expect.Equal(t, "the last line of them sets the cookie", b.last.MaxAge >= 0, true)
 			s.Take()
 			b.visit(after, func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "ann") })
 			expect.Equal(t, "store calls with one", s.Take(), fixture.Calls{Loads: 1})
@@ -296,6 +298,7 @@ func TestSeveralTokensInOneRequest(t *testing.T) {
 	m, s := fixture.NewManager(t, &session.Config{Keys: [][]byte{fixture.KeyA}})
 	a, _ := fixture.Issue(t, m, "alice")
 	b, _ := fixture.Issue(t, m, "bob")
+	signedAgain := fixture.Sign(t, fixture.KeyA, fixture.CookieName, fixture.RawOf(t, fixture.KeyA, fixture.CookieName, a))
 	unknown := fixture.Sign(t, fixture.KeyA, fixture.CookieName, make([]byte, 32))
 	unknown2 := fixture.Sign(t, fixture.KeyA, fixture.CookieName, bytes.Repeat([]byte{1}, 32))
 	manyValid := []string{a}
@@ -322,7 +325,7 @@ func TestSeveralTokensInOneRequest(t *testing.T) {
 	}{
 		{"one", []string{a}, "alice", 1},
 		{"the same twice", []string{a, a}, "alice", 1},
-		{"the same secret, signed twice", []string{a, fixture.Sign(t, fixture.KeyA, fixture.CookieName, fixture.RawOf(t, fixture.KeyA, fixture.CookieName, a))}, "alice", 1},
+		{"the same secret, signed twice", []string{a, signedAgain}, "alice", 1},
 		{"two live ones", []string{a, b}, "", 2},
 		{"two live ones, one of them twice", []string{a, b, a}, "", 2},
 		{"two dead ones", []string{unknown, unknown2}, "", 2},

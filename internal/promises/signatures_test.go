@@ -21,7 +21,9 @@ func TestKnownTokenIsKnownWhole(t *testing.T) {
 	signed := c.Cookies("/")[0].Value
 	expect.Equal(t, "the token's padding", signed[len(signed)-2:], "==")
 	s.Take()
-	forgeries := []string{signed[:len(signed)-2], signed[:len(signed)-1], signed + "=", signed + "==", "." + signed, signed + "A=="}
+	forgeries := []string{
+		signed[:len(signed)-2], signed[:len(signed)-1], signed + "=", signed + "==", "." + signed, signed + "A==",
+	}
 	for i := range signed {
 		b := []byte(signed)
 		b[i] ^= 1
@@ -110,11 +112,12 @@ func TestTokenOfASessionHeldOpen(t *testing.T) {
 	})
 }
 
-// Tokens are signed as gorilla/securecookie would, to the letter: a program that has the key can read and make them with it.
+// Tokens are signed exactly as gorilla/securecookie signs. A program that has the key can read and make tokens with it.
 func TestSignsAsSecurecookieDoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // where time stands still
 		for _, name := range []string{fixture.CookieName, "s", "a-name-that-is-longer-than-most-names-of-cookies-are"} {
-			m := fixture.NewManagerOn(t, fixture.NewStore(), &session.Config{Keys: [][]byte{fixture.KeyA, fixture.KeyB}, Cookie: session.Cookie{Name: name}})
+			m := fixture.NewManagerOn(t, fixture.NewStore(),
+				&session.Config{Keys: [][]byte{fixture.KeyA, fixture.KeyB}, Cookie: session.Cookie{Name: name}})
 			for range 3 { // with a MAC that is new, and one that is used again
 				token, _ := fixture.Issue(t, m, "ann")
 				expect.Equal(t, "token", token, fixture.Sign(t, fixture.KeyA, name, fixture.RawOf(t, fixture.KeyA, name, token)))
@@ -132,7 +135,8 @@ func TestSignsAgelessAsSecurecookieDoes(t *testing.T) {
 		expect.OK(t, err)
 		const purpose = fixture.CookieName + " ageless"
 		expect.Equal(t, "mark", token[:1], ".")
-		expect.Equal(t, "token", token, "."+fixture.Sign(t, fixture.KeyA, purpose, fixture.RawOf(t, fixture.KeyA, purpose, token[1:])))
+		raw := fixture.RawOf(t, fixture.KeyA, purpose, token[1:])
+		expect.Equal(t, "token", token, "."+fixture.Sign(t, fixture.KeyA, purpose, raw))
 	})
 }
 

@@ -70,14 +70,17 @@ func TestStreamUpdatesWhatOthersChanged(t *testing.T) {
 // The cookie tells of the session as other requests have left it.
 func TestCookieSaysWhatTheSessionIs(t *testing.T) {
 	const month = 30 * 24 * time.Hour
+	persist := func(s *session.Session) error { return s.Persist(true) }
+	lengthen := func(s *session.Session) error { return s.SetLifetime(month) }
 	for _, tt := range []struct {
 		name      string
 		do, other func(s *session.Session) error
 	}{
-		{"persisted here", func(s *session.Session) error { return s.Persist(true) }, func(s *session.Session) error { return s.SetLifetime(month) }},
-		{"persisted there", func(s *session.Session) error { return s.SetLifetime(month) }, func(s *session.Session) error { return s.Persist(true) }},
+		{"persisted here", persist, lengthen},
+		{"persisted there", lengthen, persist},
 		{"committed before", func(s *session.Session) error {
-			return errors.Join(s.Persist(true), s.Commit(context.Background()), fixture.User.Set(session.NewContext(context.Background(), s), "bob"))
+			return errors.Join(s.Persist(true), s.Commit(context.Background()),
+				fixture.User.Set(session.NewContext(context.Background(), s), "bob"))
 		}, func(s *session.Session) error { return s.SetLifetime(month) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -105,7 +108,8 @@ func TestStreamSetsAnOwnerThatAnotherRequestTookAway(t *testing.T) {
 			s := session.FromContext(ctx)
 			expect.OK(t, errors.Join(s.SetOwner(""), s.SetLabel("device", ""), s.SetIdleTimeout(time.Hour)))
 		})
-		expect.OK(t, errors.Join(s.SetOwner("ann"), s.SetLabel("device", "phone"), s.SetIdleTimeout(time.Minute), s.Commit(ctx)))
+		expect.OK(t, errors.Join(s.SetOwner("ann"), s.SetLabel("device", "phone"), s.SetIdleTimeout(time.Minute),
+			s.Commit(ctx)))
 	})
 	v.Visit(func(ctx context.Context) {
 		info, err := session.FromContext(ctx).Info()

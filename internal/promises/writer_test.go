@@ -275,14 +275,24 @@ func TestResponseControllerMeetsTheCommitFirst(t *testing.T) {
 		want  string
 	}{
 		{"flush, wrapped", func(b *base) http.ResponseWriter { return wrapped{flusher{b}} }, "none", flush, "commit, flush"},
-		{"flush, wrapped twice", func(b *base) http.ResponseWriter { return wrapped{wrapped{flusher{b}}} }, "none", flush, "commit, flush"},
+		{"flush, wrapped twice", func(b *base) http.ResponseWriter {
+			return wrapped{wrapped{flusher{b}}}
+		}, "none", flush, "commit, flush"},
 		{"flush with error", func(b *base) http.ResponseWriter { return flushErrorer{b} }, "none", flush, "commit, flush"},
-		{"flush with error, wrapped", func(b *base) http.ResponseWriter { return wrapped{flushErrorer{b}} }, "none", flush, "commit, flush"},
+		{"flush with error, wrapped", func(b *base) http.ResponseWriter {
+			return wrapped{flushErrorer{b}}
+		}, "none", flush, "commit, flush"},
 		{"flush", func(b *base) http.ResponseWriter { return flusher{b} }, "F", flush, "commit, flush"},
 		{"hijack", func(b *base) http.ResponseWriter { return hijacker{b} }, "H", hijack, "commit, hijack"},
-		{"hijack, wrapped", func(b *base) http.ResponseWriter { return wrapped{hijacker{b}} }, "none", hijack, "commit, hijack"},
-		{"flush of two, wrapped", func(b *base) http.ResponseWriter { return wrapped{combinations(b)["FH"]} }, "none", flush, "commit, flush"},
-		{"hijack of two, wrapped", func(b *base) http.ResponseWriter { return wrapped{combinations(b)["FH"]} }, "none", hijack, "commit, hijack"},
+		{"hijack, wrapped", func(b *base) http.ResponseWriter {
+			return wrapped{hijacker{b}}
+		}, "none", hijack, "commit, hijack"},
+		{"flush of two, wrapped", func(b *base) http.ResponseWriter {
+			return wrapped{combinations(b)["FH"]}
+		}, "none", flush, "commit, flush"},
+		{"hijack of two, wrapped", func(b *base) http.ResponseWriter {
+			return wrapped{combinations(b)["FH"]}
+		}, "none", hijack, "commit, hijack"},
 		{"hijack below a flusher", func(b *base) http.ResponseWriter {
 			return struct {
 				wrapped
@@ -297,8 +307,12 @@ func TestResponseControllerMeetsTheCommitFirst(t *testing.T) {
 		}, "H", flush, "commit, flush"},
 		{"no flush", func(b *base) http.ResponseWriter { return hijacker{b} }, "H", unsupported(flush), "commit"},
 		{"no hijack", func(b *base) http.ResponseWriter { return flusher{b} }, "F", unsupported(hijack), "commit"},
-		{"no flush, wrapped", func(b *base) http.ResponseWriter { return wrapped{hijacker{b}} }, "none", unsupported(flush), "commit"},
-		{"no hijack, wrapped", func(b *base) http.ResponseWriter { return wrapped{flusher{b}} }, "none", unsupported(hijack), "commit"},
+		{"no flush, wrapped", func(b *base) http.ResponseWriter {
+			return wrapped{hijacker{b}}
+		}, "none", unsupported(flush), "commit"},
+		{"no hijack, wrapped", func(b *base) http.ResponseWriter {
+			return wrapped{flusher{b}}
+		}, "none", unsupported(hijack), "commit"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
