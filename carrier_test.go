@@ -93,7 +93,7 @@ func TestBearerHeaderIsNotWarnedOfOverPlainHTTP(t *testing.T) {
 	expect.Equal(t, "log", log.String(), "")
 }
 
-// queryCarrier is what an application may bring: the token in the URL's query, for downloads, say.
+// A queryCarrier carries the token in the URL's query, as an application might do it for downloads.
 type queryCarrier struct{}
 
 func (queryCarrier) AppendTokens(dst []string, r *http.Request) []string {

@@ -20,7 +20,7 @@ import (
 	"github.com/lazysession/session/store/mem"
 )
 
-// durable is a store that outlives the process, as far as it says.
+// A durable store does not say that it ends with the process.
 type durable struct{ store.Store }
 
 func TestConfigsThatNewRefuses(t *testing.T) {
@@ -170,7 +170,7 @@ func opens(m *session.Manager, token string) bool {
 	return err == nil
 }
 
-// Config.Keys is the caller's: New may not write to it, nor to the Config.
+// New must not write to the Config or its Keys: they belong to the caller.
 func TestNewLeavesTheConfigAlone(t *testing.T) {
 	cfg := &session.Config{}
 	m, err := session.New(mem.New(nil), cfg)
@@ -241,7 +241,7 @@ func wantKeyError(t *testing.T, err error, want string) {
 }
 
 func TestNewSaysHowToMakeAKey(t *testing.T) {
-	_, err := session.New(fixture.NewStore(), nil) // which is not volatile
+	_, err := session.New(fixture.NewStore(), nil) // this store is not volatile
 	wantKeyError(t, err, "no Keys")
 	_, err = session.New(fixture.NewStore(), &session.Config{Keys: [][]byte{[]byte("short and secret")}})
 	wantKeyError(t, err, "Keys[0] has 16 bytes: want at least 32")

@@ -83,9 +83,8 @@ func repeat(s string, n int) []string {
 	return all
 }
 
-// What a request costs that reads one value, next to one that does not: finding the cookie, verifying its signature and
-// asking the store. The figure is what it is today, most of it in the HMAC; the guard is there to notice when it grows.
-// That it does not depend on the other cookies is the point.
+// A request that reads one value finds the cookie, verifies its signature and asks the store. The limit is what this
+// costs today, most of it in the HMAC: the test notices when it grows. Other cookies must not add to it.
 func TestAllocationsOfReading(t *testing.T) {
 	const most = 13
 	m, err := session.New(mem.New(nil), &session.Config{Keys: [][]byte{fixture.KeyA}})
@@ -116,7 +115,7 @@ func allocs(h http.Handler, cookies string) float64 {
 	return testing.AllocsPerRun(100, func() { h.ServeHTTP(w, r) })
 }
 
-// Byte by byte, since what a browser makes of the line hangs on each attribute.
+// The lines are compared byte by byte, since each attribute changes what a browser does.
 func TestSetCookieLine(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
@@ -183,7 +182,7 @@ func TestSetCookieLine(t *testing.T) {
 	}
 }
 
-// Each of these a browser would drop, change or never send back, without a word to anybody.
+// A browser would silently drop, change or never send back each of these cookies.
 func TestCookiesThatNewRefuses(t *testing.T) {
 	const insecure = session.InsecureForDevelopment
 	for _, tt := range []struct {
@@ -328,8 +327,8 @@ func TestSecureCookieOverPlainHTTPIsLoggedOnce(t *testing.T) {
 	}
 }
 
-// Whatever stands in the header: no panic, no error, and no session but the one whose token stands under the cookie's
-// exact name. ALICE and BOB in the input become valid tokens.
+// No header causes a panic or an error. It opens a session only if that session's token stands under the cookie's exact
+// name. ALICE and BOB in the input become valid tokens.
 func FuzzCookieHeader(f *testing.F) {
 	for _, line := range []string{
 		"", ";", "=", "a=b", "__Host-session", "__Host-session=", "__Host-session=ALICE", "a=b; __Host-session=ALICE; c=d",

@@ -34,7 +34,7 @@ func (l *eventLog) note(e session.Event) {
 	l.events = append(l.events, e)
 }
 
-// take returns, once all goroutines of the bubble wait, what has come since.
+// take waits until all goroutines of the bubble wait, and returns the events since it was last called.
 func (l *eventLog) take() []session.Event {
 	synctest.Wait()
 	l.mu.Lock()
@@ -43,7 +43,7 @@ func (l *eventLog) take() []session.Event {
 	return l.events
 }
 
-// told writes events as a specification would. names says which ID is whose.
+// told returns events as one line of text. names has the names of the IDs.
 func told(names map[session.ID]string, events []session.Event) string {
 	var lines []string
 	for _, e := range events {
@@ -77,7 +77,7 @@ func TestEventsTellWhatHappens(t *testing.T) {
 		m.Subscribe(log.note)
 		names := make(map[session.ID]string)
 		login := func(name, owner string) *session.Session {
-			time.Sleep(time.Millisecond) // the oldest is evicted, so none may be as old as another
+			time.Sleep(time.Millisecond) // the oldest is evicted, so no two may have the same age
 			s := ownedBy(t, m, owner)
 			names[s.ID()] = name
 			return s
@@ -123,7 +123,7 @@ func TestEventsTellWhatHappens(t *testing.T) {
 	})
 }
 
-// Where the store tells nothing, the Manager tells what goes through it.
+// If the store tells no events, the Manager tells those of its own calls.
 func TestEventsOfAStoreThatTellsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, _ := fixture.NewManager(t, nil)
@@ -198,7 +198,7 @@ func TestSubscriberThatPanics(t *testing.T) {
 	})
 }
 
-// A subscriber that never returns holds up nobody; what it misses it is told.
+// A slow subscriber delays no other. If it misses events, it gets EventMissed.
 func TestSubscriberThatIsSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := fixture.NewManagerOn(t, mem.New(nil), nil)
@@ -214,7 +214,7 @@ func TestSubscriberThatIsSlow(t *testing.T) {
 			}
 		}
 		create(1)
-		synctest.Wait() // the slow one is at work with the first
+		synctest.Wait() // the slow one has the first event
 		start := time.Now()
 		for range 2 { // the fast one may not fall behind
 			create(session.QueueLen / 2)
@@ -289,9 +289,10 @@ func TestNoEventsAfterClose(t *testing.T) {
 	}
 }
 
-// Close waits for the subscribers' goroutines, but for those whose function is at work: it might wait for Close.
+// Close waits for the goroutines of subscribers, except those whose function still runs: that function may wait for
+// Close.
 func TestCloseWaitsForSubscribers(t *testing.T) {
-	const subscribers, returning = 100, 10 // the last ones may not be gone quite, though they have been waited for
+	const subscribers, returning = 100, 10 // some may still be ending, although Close has waited for them
 	m := fixture.NewManagerOn(t, mem.New(nil), nil)
 	before := runtime.NumGoroutine()
 	for range subscribers {
@@ -367,7 +368,7 @@ func TestExpiryIsSweptWithoutARequest(t *testing.T) {
 	})
 }
 
-// A write through HTTP to a session that has ended is told to nobody.
+// A write through HTTP to a session that has ended causes no event.
 func TestRefusedChangesAreNoEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := fixture.NewManagerOn(t, mem.New(nil), nil)
@@ -409,7 +410,7 @@ func TestCloseLeavesTheWatcher(t *testing.T) {
 	expect.OK(t, m.Close())
 }
 
-// Where the answer to a commit or an end is lost, it may have happened: subscribers are told to look.
+// If the answer to a commit or an end is lost, the call may have worked. Subscribers get EventMissed.
 func TestEventsMayBeMissedWithAnAnswer(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -443,7 +444,7 @@ func TestEventsMayBeMissedWithAnAnswer(t *testing.T) {
 	}
 }
 
-// An unwatched store has the three methods and no ability.
+// An unwatched store has the three methods of store.Store and no optional one.
 type unwatched struct{ store.Store }
 
 // Subscribers come and go, and the Manager closes, while commits run.

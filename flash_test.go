@@ -62,7 +62,7 @@ func TestFlashIsShownOnce(t *testing.T) {
 	expect.Equal(t, "store calls of taking none", s.Take(), fixture.Calls{Loads: 1})
 }
 
-// The time stands still here, as it may between any two messages.
+// The clock stands still here. Two messages may have the same time.
 func TestFlashKeepsItsOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, _ := fixture.NewManager(t, nil)
@@ -147,8 +147,8 @@ func TestFlashAfterEnd(t *testing.T) {
 	})
 }
 
-// Only the message gets into the session that it makes: what others of the request still write, without knowing that it
-// has logged out, does not.
+// Only the message gets into the session that it makes. Other goroutines of the request may still write values, but
+// these are not stored.
 func TestFlashAfterEndLetsNothingElseIn(t *testing.T) {
 	m, _ := fixture.NewManager(t, nil)
 	for _, commits := range []bool{false, true} {
@@ -280,7 +280,7 @@ func TestNewFlashRefusesNames(t *testing.T) {
 	})
 }
 
-// A message that is refused after End makes no session, and the one that was ended stays so.
+// A message that is refused after End makes no session. The session that was ended stays ended.
 func TestRefusedFlashAfterEnd(t *testing.T) {
 	m, s := fixture.NewManager(t, &session.Config{MaxBytes: 100})
 	v := fixture.NewVisitor(t, m)
@@ -296,7 +296,7 @@ func TestRefusedFlashAfterEnd(t *testing.T) {
 	expect.Equal(t, "the cookie is removed", len(res.Cookies()) == 1 && res.Cookies()[0].MaxAge < 0, true)
 }
 
-// End returned nil: the cookie goes, also when a message after it can't be stored.
+// Once End has returned nil, the response removes the cookie, even if a message after it can't be stored.
 func TestEndThenFlashThenCommitFails(t *testing.T) {
 	m, s := fixture.NewManager(t, nil)
 	v := fixture.NewVisitor(t, m)
@@ -328,7 +328,7 @@ func TestChangesAfterEndAndFlash(t *testing.T) {
 	}
 }
 
-// Take of a flash leaves alone what is no message.
+// Flash.Take does not touch values that are no messages.
 func TestFlashTakesMessagesOnly(t *testing.T) {
 	v := fixture.FirstVisitor(t, nil)
 	cart := session.NewKey[int](flashes.Name()).Sub("42")

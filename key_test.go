@@ -36,7 +36,7 @@ func (h length) MarshalText() ([]byte, error) { return []byte(strings.Repeat("f"
 
 func (h *length) UnmarshalText(text []byte) error { *h = length(len(text)); return nil }
 
-// raw returns its text from MarshalJSON, whatever that is.
+// raw returns its text from MarshalJSON, valid or not.
 type raw string
 
 func (r raw) MarshalJSON() ([]byte, error) {
@@ -46,7 +46,7 @@ func (r raw) MarshalJSON() ([]byte, error) {
 	return []byte(r), nil
 }
 
-// A valueTest is a value that goes through a session and has to come back.
+// A valueTest stores a value in a session and reads it again.
 type valueTest struct {
 	name string
 	run  func(t *testing.T, m *session.Manager)
@@ -174,7 +174,7 @@ func TestValuesComeBack(t *testing.T) {
 	}
 }
 
-// encoding/json keeps these only up to white space, or changes them. What a session is given, it gives back.
+// encoding/json keeps these except for white space, or changes them. A session returns them exactly.
 func TestValuesComeBackExactly(t *testing.T) {
 	m, _ := fixture.NewManager(t, nil)
 	doc := json.RawMessage("{ \"b\" : 1.50,\n\"a\":\"\\u0041<\" }")
@@ -243,7 +243,8 @@ func TestValuesThatJSONCannotHoldAreRefused(t *testing.T) {
 	}
 }
 
-// A deploy has changed the type of a value: that one can't be read, all others can, and it can be replaced.
+// A deploy has changed the type of a value. That value can't be read, but it can be replaced, and all others can be
+// read.
 func TestReadsAsAnotherType(t *testing.T) {
 	type wrongRead struct {
 		name string
@@ -311,7 +312,7 @@ func TestTakeRemovesWhatDoesNotDecode(t *testing.T) {
 	expect.Equal(t, "the value is still there", ok, false)
 }
 
-// null is what encoding/json makes of it: the zero value of any type.
+// As in encoding/json, null is the zero value of any type.
 func TestNullReadsAsZero(t *testing.T) {
 	m, _ := fixture.NewManager(t, nil)
 	s, err := m.Create(t.Context())
@@ -407,7 +408,7 @@ func saidInPanic(f func()) (message string) {
 	return ""
 }
 
-// An id may come from a request, so a bad one is an error of every use, and never a panic.
+// An id may come from a request, so a bad one causes an error at every use, never a panic.
 func TestSubWithABadID(t *testing.T) {
 	m, s := fixture.NewManager(t, nil)
 	_, alice := fixture.Issue(t, m, "alice")
@@ -465,7 +466,7 @@ func TestNextTakesOneRoundTrip(t *testing.T) {
 	expect.Equal(t, "store calls after Next", s.Take(), fixture.Calls{})
 }
 
-// Each request has the session in hand before any of them counts, so that what it has seen is old.
+// Each request has loaded the session before any of them counts, so that its record is old.
 func TestNextGivesNoNumberTwice(t *testing.T) {
 	const requests, goroutines, each = 8, 4, 5
 	v := fixture.FirstVisitor(t, nil)
@@ -595,7 +596,7 @@ func TestNextFails(t *testing.T) {
 	expect.Is(t, "Next without the middleware", err, session.ErrNoMiddleware)
 }
 
-// Every pair of changes to one name, in one request that commits and in one that doesn't before the second.
+// Every pair of changes to one name is made in one request, with and without a commit between them.
 func TestChangesOfOneNameCombine(t *testing.T) {
 	set := func(n int64) func(context.Context) {
 		return func(ctx context.Context) { expect.OK(t, session.NewKey[int64]("hits").Set(ctx, n)) }

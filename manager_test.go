@@ -25,7 +25,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// A job makes a session, another process goes on with it by its token.
+// A job makes a session, and another process continues it with its token.
 func TestSessionOutsideHTTP(t *testing.T) {
 	s := fixture.NewStore()
 	here := fixture.NewManagerOn(t, s, &session.Config{Keys: [][]byte{fixture.KeyA}})
@@ -120,7 +120,7 @@ func TestOpenRefuses(t *testing.T) {
 	expect.Is(t, "Create, where the store fails", err, session.ErrUnavailable)
 }
 
-// bare is a store with nothing but its three methods.
+// A bare store has the three methods of store.Store and no optional one.
 type bare struct{ store.Store }
 
 func TestManagementThatTheStoreCannotDo(t *testing.T) {
@@ -185,7 +185,7 @@ func TestSessionsLists(t *testing.T) {
 		len(idsOf(t, m.Sessions(t.Context(), session.Filter{All: true}))), 0)
 }
 
-// breaks is a store whose list breaks off.
+// breaks is a store whose List fails after the first record.
 type breaks struct{ *fixture.Store }
 
 func (b breaks) List(ctx context.Context, f store.Filter) iter.Seq2[*store.Record, error] {
@@ -318,7 +318,8 @@ func (s mixedUp) Commit(ctx context.Context, token store.Token, change *store.Ch
 	return rec, err
 }
 
-// A pooled connection's late answer, say. Nobody may see what is another's, and nobody may be told that it went well.
+// A store may return the record of another session, for example if a pooled connection gets a late answer. The Manager
+// must neither show that record nor report success.
 func TestRecordsOfSomebodyElse(t *testing.T) {
 	none := func(*store.Record) *store.Record { return nil }
 	otherToken := func(r *store.Record) *store.Record { r = new(*r); r.Token[0]++; return r }

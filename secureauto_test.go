@@ -113,8 +113,8 @@ func TestSecureAutoFollowsTheRequest(t *testing.T) {
 	}
 }
 
-// Each side reads its own cookie alone: an attacker on a plain connection, who sees and sets what is not Secure, gets
-// nothing into a session over TLS, and nothing out of it.
+// Each side reads only its own cookie. An attacker on a plain connection reads and sets cookies that are not Secure,
+// but these have no effect on sessions over TLS.
 func TestSecureAutoKeepsTheSidesApart(t *testing.T) {
 	m := newAuto(t, session.Cookie{})
 	planted := overHTTP.makeSession(t, m, "mallory")
@@ -157,7 +157,7 @@ func TestSecureAutoNames(t *testing.T) {
 	}
 }
 
-// A site that changes its setting logs nobody out who came over TLS.
+// A site that changes to SecureAuto keeps the sessions of all visitors over TLS.
 func TestSecureAutoKnowsTheTokensOfSecureAlways(t *testing.T) {
 	s := fixture.NewStore()
 	always := fixture.NewManagerOn(t, s, nil)
@@ -172,7 +172,7 @@ func TestSecureAutoIsDecidedBeforeTheHandler(t *testing.T) {
 	m := newAuto(t, session.Cookie{})
 	rec := httptest.NewRecorder()
 	m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		r.RemoteAddr = "192.0.2.1:80" // as middleware inside does, which shows the visitor's address
+		r.RemoteAddr = "192.0.2.1:80" // middleware inside may set it to the visitor's address
 		r.Header.Del("X-Forwarded-Proto")
 		expect.OK(t, fixture.User.Set(r.Context(), "ann"))
 	})).ServeHTTP(rec, way{peer: "10.1.2.3:80", proto: []string{"https"}}.request())
@@ -220,7 +220,7 @@ func TestNewTellsMistakesWithSecureAuto(t *testing.T) {
 	}
 }
 
-// "Over TLS … what an attacker on a plain connection has planted or read opens nothing there."
+// A token that was read on a plain connection opens no session over TLS.
 func TestSecureAutoTokenReadInTheClear(t *testing.T) {
 	m := newAuto(t, session.Cookie{})
 	seen := overHTTP.makeSession(t, m, "ann")

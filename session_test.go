@@ -330,7 +330,7 @@ func TestStorePanicPasses(t *testing.T) {
 	v.Visit(func(ctx context.Context) { fixture.User.Get(ctx) })
 }
 
-// A cancelled context says nothing of the store, nor of the session to an operation with another.
+// A load that is cancelled is no failure of the store. The next operation, with another context, loads again.
 func TestCancelledLoad(t *testing.T) {
 	m, s := fixture.NewManager(t, nil)
 	v := fixture.NewVisitor(t, m)
@@ -452,7 +452,7 @@ func noCookie(v *fixture.Visitor) error {
 	return nil
 }
 
-// Either line alone is more often forgotten than meant.
+// A program that sets only one of the two has probably forgotten the other.
 func TestNewTellsOfAnIdleTimeoutBeyondTheLifetime(t *testing.T) {
 	for _, tt := range []struct {
 		name           string

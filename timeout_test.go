@@ -76,7 +76,7 @@ func TestStoreTimeout(t *testing.T) {
 	}
 }
 
-// A load that a client could cut short would cost a database its connection.
+// A load does not end with its request, since a database driver closes a connection whose query is cancelled.
 func TestLoadOutlivesItsRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const timeout = 700 * time.Millisecond
@@ -162,8 +162,8 @@ func TestReleasedStoreContextIsDone(t *testing.T) {
 	}
 }
 
-// Drivers derive a context for each query. Package context starts a goroutine for those whose parent it can't look
-// into.
+// Drivers derive a context for each query. If the parent is of a type that package context does not know, it starts a
+// goroutine for each; the store's context avoids that.
 func TestContextsDerivedByDriversStartNoGoroutine(t *testing.T) {
 	ctx, release, _ := session.NewStoreContext(context.WithoutCancel(t.Context()), time.Hour)
 	defer release()
@@ -183,7 +183,7 @@ func TestContextsDerivedByDriversStartNoGoroutine(t *testing.T) {
 	}
 }
 
-// A store's goroutines may wait with the context of a call that is over.
+// A goroutine of the store may still wait for the context of a call that has returned.
 func TestStoreContextIsReleasedWhateverGoesOn(t *testing.T) {
 	for range 500 {
 		ctx, release, _ := session.NewStoreContext(t.Context(), time.Hour)

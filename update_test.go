@@ -17,7 +17,7 @@ import (
 	"github.com/lazysession/session/store/mem"
 )
 
-// What f itself does to the value, or to the record below it, makes what it has seen stale: it runs again.
+// If f itself changes the value or reloads the record, the value that it got is stale, and it runs again.
 func TestUpdateWhoseFunctionUsesTheSession(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -58,7 +58,7 @@ func TestUpdateWhoseFunctionUsesTheSession(t *testing.T) {
 	}
 }
 
-// An Update that sets its own value each time gives up.
+// An Update whose function always changes the value gives up.
 func TestUpdateThatNeverSettles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := fixture.FirstVisitor(t, nil)
@@ -86,7 +86,7 @@ func TestUpdateBeyondMaxBytes(t *testing.T) {
 	v.Visit(func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "bob") })
 }
 
-// A pause ends with the context, and says why it was done.
+// A pause ends when the context is done, and Update returns the cause.
 func TestUpdateStopsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := fixture.FirstVisitor(t, nil)
@@ -109,7 +109,7 @@ func TestUpdateStopsWithItsContext(t *testing.T) {
 	})
 }
 
-// Others may change everything else of the session, each time, and take none of the tries.
+// Changes of other values use up none of the tries.
 func TestUpdateDoesNotStarveBesideOtherValues(t *testing.T) {
 	v := fixture.FirstVisitor(t, nil)
 	v.Visit(func(ctx context.Context) { expect.OK(t, fixture.User.Set(ctx, "ann")) })
@@ -133,7 +133,7 @@ func TestUpdateDoesNotStarveBesideOtherValues(t *testing.T) {
 	})
 }
 
-// After a loss the record is read after the pause: one from before it would only lose again.
+// After a conflict, Update reads the record after its pause, since an older record would only conflict again.
 func TestUpdateReadsAfterItsPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // its clock stands still but for the pauses
 		m, s := fixture.NewManager(t, nil)
@@ -187,7 +187,7 @@ func TestUpdateOfASessionThatEnds(t *testing.T) {
 	expect.Equal(t, "cookies", len(res.Cookies()), 0)
 }
 
-// The second chance of a session that has failed.
+// Reload makes a session that has failed usable again.
 func TestReloadOfASession(t *testing.T) {
 	ended := func(v *fixture.Visitor) {
 		v.Clone().Visit(func(ctx context.Context) { expect.OK(v.T, session.FromContext(ctx).End()) })
@@ -234,7 +234,7 @@ func TestReloadOfASession(t *testing.T) {
 	}
 }
 
-// Between Renew and the commit, Token is the one that will be live.
+// Between Renew and the commit, Token returns the token that the commit will make live.
 func TestTokenBetweenRenewAndCommit(t *testing.T) {
 	m := fixture.NewManagerOn(t, mem.New(nil), nil)
 	s, err := m.Create(t.Context())

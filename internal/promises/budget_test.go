@@ -18,7 +18,7 @@ import (
 	"github.com/lazysession/session/store/mem"
 )
 
-// A budget is what one kind of request may cost, whatever machine it runs on.
+// A budget is what one kind of request may cost on any machine.
 type budget struct {
 	name    string
 	handle  func(ctx context.Context)
@@ -128,7 +128,7 @@ func (b budget) fill(t *testing.T, ctx context.Context) {
 	expect.OK(t, err)
 }
 
-// fewestBytes returns how many bytes f allocates, without what other goroutines do meanwhile.
+// fewestBytes returns how many bytes f allocates, without those of other goroutines.
 func fewestBytes(f func()) uint64 {
 	const runs = 20
 	fewest := ^uint64(0)
@@ -144,7 +144,7 @@ func fewestBytes(f func()) uint64 {
 	return fewest
 }
 
-// A value among many costs what it costs among few: nothing is decoded but what is asked for.
+// Reading one value costs the same among few and many values, since only that value is decoded.
 func TestReadingCostsNoMoreAmongManyValues(t *testing.T) {
 	few := budget{visitor: true, values: 1, handle: budgets[3].handle}
 	many := budget{visitor: true, values: 1000, handle: budgets[3].handle}
@@ -152,7 +152,7 @@ func TestReadingCostsNoMoreAmongManyValues(t *testing.T) {
 	expect.Equal(t, "allocations", fewestAllocs(many.prepare(t, m)), fewestAllocs(few.prepare(t, m)))
 }
 
-// Headers that other middleware has set further out are kept for a refusal, and cost no allocation.
+// The Manager keeps the headers of outer middleware for a refusal. That costs no allocation.
 func TestBudgetBelowHeaders(t *testing.T) {
 	if underRace {
 		t.Skip("the race detector allocates as well; make test runs this test without it")
@@ -201,8 +201,8 @@ func allocsOver(without, with http.Handler, w http.ResponseWriter, r *http.Reque
 	return fewestAllocs(func() { with.ServeHTTP(w, r) }) - fewestAllocs(func() { without.ServeHTTP(w, r) })
 }
 
-// fewestAllocs is testing.AllocsPerRun without what other goroutines allocate meanwhile, those of a server that closes,
-// say: that can only add.
+// fewestAllocs is testing.AllocsPerRun without the allocations of other goroutines, for example of a server that
+// closes: these only add.
 func fewestAllocs(f func()) float64 {
 	fewest := testing.AllocsPerRun(100, f)
 	for range 4 {
@@ -224,7 +224,7 @@ func TestUntouchedRequestCostsOneAllocationBelowChi(t *testing.T) {
 		return r
 	}
 	pass := func(next http.Handler) http.Handler { return next }
-	// Given its context, chi takes none from a pool, which the race detector makes forget at random.
+	// With a context of its own, chi uses no pool. The race detector empties pools at random.
 	found := chi.NewRouteContext()
 	again := func(h http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -238,7 +238,7 @@ func TestUntouchedRequestCostsOneAllocationBelowChi(t *testing.T) {
 	expect.Equal(t, "store calls", s.Take(), fixture.Calls{})
 }
 
-// The writers of net/http itself are measured where they exist: in a request.
+// The writers of net/http exist only in a request, so they are measured there.
 func TestUntouchedRequestCostsOneAllocationOnAServer(t *testing.T) {
 	fixture.OnBothProtocols(t, func(t *testing.T, proto string) {
 		m, _ := fixture.NewManager(t, nil)

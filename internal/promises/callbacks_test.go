@@ -14,7 +14,7 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// A contextLogger asks the context of each record for the session, as handlers that add its ID to every line do.
+// A contextLogger asks the context of each record for the session, as a handler does that adds its ID to every line.
 type contextLogger struct{ slog.Handler }
 
 func (contextLogger) Enabled(context.Context, slog.Level) bool { return true }
@@ -69,7 +69,8 @@ func TestStorePanicsInCommit(t *testing.T) {
 	}
 }
 
-// A Carrier that logs with its request's context, by a log handler that asks for the session, would wait for the lock.
+// A Carrier may log with the context of its request, and the log handler may ask that context for the session. If the
+// Carrier ran under the session's lock, this would hang.
 func TestCarrierMayLog(t *testing.T) {
 	logger := slog.New(contextLogger{slog.DiscardHandler})
 	m, _ := fixture.NewManager(t, &session.Config{Logger: logger, Carrier: loggingCarrier{session.BearerHeader(), logger}})

@@ -26,7 +26,7 @@ func dependencies(t *testing.T, pkg string) []string {
 	return slices.DeleteFunc(deps, func(dep string) bool { return dep == pkg })
 }
 
-// A program with sessions takes on one dependency: the one that signs cookies.
+// A program with sessions gets one dependency: the package that signs cookies.
 func TestPackageStandsOnFew(t *testing.T) {
 	want := []string{
 		"github.com/gorilla/securecookie",
@@ -43,14 +43,14 @@ func TestPackageStandsOnFew(t *testing.T) {
 	}
 }
 
-// The contract of stores stands alone, so that it can be implemented without taking on anything.
+// The contract of stores has no dependencies, so that a store needs none to implement it.
 func TestStoreContractStandsAlone(t *testing.T) {
 	if got := dependencies(t, module+"/store"); len(got) != 0 {
 		t.Errorf("dependencies of store: got %q, want none", got)
 	}
 }
 
-// Data of connections is for any program, so it takes on nothing, sessions least of all.
+// Data of connections is for any program, so it depends on nothing, and not on sessions.
 func TestConnectionsStandAlone(t *testing.T) {
 	if got := dependencies(t, module+"/slot"); len(got) != 0 {
 		t.Errorf("dependencies of slot: got %q, want none", got)
@@ -60,7 +60,7 @@ func TestConnectionsStandAlone(t *testing.T) {
 	}
 }
 
-// A store knows the contract and its driver. It may not know the Manager, or the two can't change apart.
+// A store depends on the contract and its driver. If it depended on the Manager, the two could not change separately.
 func TestStoresKnowTheContractOnly(t *testing.T) {
 	stores := golist(t, module+"/store/...")
 	if len(stores) < 2 {

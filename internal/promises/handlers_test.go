@@ -27,7 +27,7 @@ import (
 	"github.com/lazysession/session/sessiontest"
 )
 
-// visit counts a visit, before next does its work.
+// visit counts a visit before it calls next.
 func visit(t *testing.T, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, err := fixture.Visits.Add(r.Context(), 1)
@@ -248,7 +248,7 @@ func TestReadDeadlineWorks(t *testing.T) {
 	})
 }
 
-// echo is a WebSocket server that answers what it hears, and counts what it heard in the session.
+// echo is a WebSocket server that returns each message, and counts the messages in the session.
 func echo(t *testing.T) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ws, err := websocket.Accept(w, r, nil)
@@ -270,7 +270,7 @@ func echo(t *testing.T) http.Handler {
 	})
 }
 
-// say opens a WebSocket and returns the response of its upgrade after some words went there and back.
+// say opens a WebSocket, sends words, reads them back, and returns the response of the upgrade.
 func say(t *testing.T, browser *http.Client, url string, words ...string) *http.Response {
 	t.Helper()
 	ws, resp, err := websocket.Dial(t.Context(), url, &websocket.DialOptions{HTTPClient: browser})
@@ -324,7 +324,8 @@ func TestWebSocketWhoseCommitFails(t *testing.T) {
 	expect.Equal(t, "status", resp.StatusCode, http.StatusServiceUnavailable)
 }
 
-// Gorilla's way to upgrade: the handler takes the connection and writes the response itself, without our headers.
+// As in gorilla/websocket, the handler hijacks the connection and writes the response itself, without the Manager's
+// headers.
 func TestDirectHijack(t *testing.T) {
 	commit := func(r *http.Request) error { return session.FromContext(r.Context()).Commit(r.Context()) }
 	tests := []struct {
@@ -412,7 +413,7 @@ var waysToAnswer = map[string]func(t *testing.T, h http.Header, conn net.Conn, r
 
 const hijackedAnswer = "HTTP/1.1 200 OK\r\nContent-Length: 8\r\nConnection: close\r\n\r\nhijacked"
 
-// The cookie has nowhere to go, and the handler has to know.
+// Without a response the cookie can't be sent. The handler gets an error.
 func TestHijackerThatWritesNoResponse(t *testing.T) {
 	m, _ := fixture.NewManager(t, nil)
 	srv, browser := fixture.StartServer(t, fixture.HTTP1,

@@ -16,7 +16,7 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// The reply to a login's commit is lost. One load finds out what became of it, and the visitor is never locked out.
+// If the reply to a login's commit is lost, one load finds out whether it was applied. The visitor is never locked out.
 func TestLostReplyOfARenewal(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
@@ -52,8 +52,8 @@ func TestLostReplyOfARenewal(t *testing.T) {
 	}
 }
 
-// loseReplies lets the reply of each commit be lost, whether the store has applied it or not. The loads that follow
-// return an error, or work if it is nil.
+// loseReplies makes each commit fail as if its reply was lost, applied or not. The loads that follow return thenLoad,
+// or work if it is nil.
 func loseReplies(s *fixture.Store, applied bool, thenLoad error) {
 	if applied {
 		s.Broken.LoseReplies(math.MaxInt)
@@ -70,7 +70,7 @@ func mend(s *fixture.Store) {
 	s.Store = s.Broken
 }
 
-// A handler that commits by itself may reload, and goes on with the token that turns out to be live.
+// A handler that commits may reload after a lost reply, and then has the token that is live.
 func TestReloadAfterALostRenewal(t *testing.T) {
 	for _, applied := range []bool{true, false} {
 		m, s := fixture.NewManager(t, nil)
@@ -128,7 +128,7 @@ func TestReloadAfterUnknownOutcome(t *testing.T) {
 	})
 }
 
-// A token that is stored reaches the client even if what came after it is lost: else it would be locked out.
+// A token that is stored reaches the client even if a later commit fails. Otherwise the client would be locked out.
 func TestStoredTokenIsToldWithTheError(t *testing.T) {
 	m, s := fixture.NewManager(t, nil)
 	v := fixture.NewVisitor(t, m)

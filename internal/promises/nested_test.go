@@ -16,7 +16,7 @@ import (
 	"github.com/lazysession/session/sessiontest"
 )
 
-// Two Managers, both orders, each refusing, both: the answer is one whole 503, and who was told of a token keeps it.
+// If one of two Managers or both refuse, the answer is one whole 503. A client that has a token keeps it.
 func TestNestedManagers(t *testing.T) {
 	fixture.OnBothProtocols(t, func(t *testing.T, proto string) {
 		for _, tt := range []struct{ outer, inner bool }{{true, false}, {false, true}, {true, true}, {false, false}} {
@@ -59,7 +59,7 @@ func TestNestedManagers(t *testing.T) {
 	})
 }
 
-// Both Managers tell the client of their tokens where the connection is hijacked.
+// If the connection is hijacked, both Managers still send their tokens.
 func TestHijackBelowTwo(t *testing.T) {
 	outer, _ := fixture.NewManager(t, nil)
 	inner, _ := fixture.NewManager(t, &session.Config{Cookie: session.Cookie{Name: "inner"}})
@@ -102,7 +102,7 @@ func TestHijackBelowTwo(t *testing.T) {
 	}
 }
 
-// The cookie of a Manager further in is its visitor's only way back in.
+// The refusal of an outer Manager keeps the cookie of an inner one. Its session would be lost without it.
 func TestRefusalKeepsTheCookieOfAnInnerManager(t *testing.T) {
 	outer, s := fixture.NewManager(t, nil)
 	middle := fixture.NewManagerOn(t, fixture.NewStore(), &session.Config{Cookie: session.Cookie{Name: "middle"}})
@@ -130,7 +130,8 @@ func TestRefusalKeepsTheCookieOfAnInnerManager(t *testing.T) {
 	expect.Equal(t, "status after it", c.Get("/").Code, http.StatusOK)
 }
 
-// An inner Manager whose handler outlives a TimeoutHandler begins its response while the outer one refuses its own.
+// The handler of an inner Manager may outlive a TimeoutHandler. It then begins its response while the outer Manager
+// refuses.
 func TestInnerBeginsWhileOuterRefuses(t *testing.T) {
 	outer, s := fixture.NewManager(t, nil)
 	inner := fixture.NewManagerOn(t, fixture.NewStore(), &session.Config{Cookie: session.Cookie{Name: "inner"}})
@@ -154,7 +155,7 @@ func TestInnerBeginsWhileOuterRefuses(t *testing.T) {
 	}
 }
 
-// A stream below two Managers that both refuse: the client is told to leave the connection.
+// If two Managers both refuse a stream, the answer closes the connection.
 func TestStreamBelowTwoThatRefuse(t *testing.T) {
 	outer, so := fixture.NewManager(t, nil)
 	inner, si := fixture.NewManager(t, &session.Config{Cookie: session.Cookie{Name: "inner"}})
@@ -172,7 +173,7 @@ func TestStreamBelowTwoThatRefuse(t *testing.T) {
 	expect.Equal(t, "the connection is to be closed", resp.Close, true)
 }
 
-// If one of two commits fails, the answer says so, and what the other has to tell the client still arrives.
+// If one of two commits fails, the answer says so, and the cookie of the other is still sent.
 func TestTwoManagersOneFails(t *testing.T) {
 	site, _ := fixture.NewManager(t, &session.Config{Cookie: session.Cookie{Name: "__Host-site"}})
 	admin, s := fixture.NewManager(t, &session.Config{Cookie: session.Cookie{Name: "__Host-admin"}})

@@ -17,7 +17,7 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// OnError that panics leaves the standard answer, also where a recoverer inside swallows the panic.
+// If OnError panics, the response is the standard answer, even if middleware inside recovers the panic.
 func TestOnErrorThatPanics(t *testing.T) {
 	for _, recovers := range []bool{true, false} {
 		h, _ := refusing(t, &session.Config{OnError: func(w http.ResponseWriter, r *http.Request, err error) {
@@ -92,7 +92,7 @@ func TestChangesInOnErrorAreKept(t *testing.T) {
 	})
 }
 
-// recovering is a recoverer inside a Manager.
+// recovering is middleware inside a Manager that recovers panics.
 func recovering(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
@@ -104,7 +104,8 @@ func recovering(next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// An OnError whose status net/http refuses panics, inside a recoverer: the answer is no success all the same.
+// If OnError writes a status that net/http refuses, it panics. The answer is no success, even if middleware inside
+// recovers the panic.
 func TestOnErrorWithAnInvalidStatus(t *testing.T) {
 	for _, status := range []int{99, 1000, -1, 101} {
 		h, _ := refusing(t, &session.Config{OnError: func(w http.ResponseWriter, _ *http.Request, _ error) {
@@ -124,7 +125,7 @@ func TestOnErrorWithAnInvalidStatus(t *testing.T) {
 	}
 }
 
-// What OnError sets in a session that was to be made is committed, or Set says that it is not.
+// If OnError sets a value in a session that was not made, the value is committed, or Set returns an error.
 func TestOnErrorSetsInASessionThatWasNotMade(t *testing.T) {
 	var err error
 	m, s := fixture.NewManager(t, &session.Config{
@@ -143,7 +144,7 @@ func TestOnErrorSetsInASessionThatWasNotMade(t *testing.T) {
 	}
 }
 
-// What OnError changes is committed: also where it ends the session, the cookie goes.
+// Changes of OnError are committed. If it ends the session, the response removes the cookie.
 func TestOnErrorEnds(t *testing.T) {
 	m, _ := fixture.NewManager(t, &session.Config{
 		MaxBytes: 60,
@@ -159,7 +160,7 @@ func TestOnErrorEnds(t *testing.T) {
 	expect.Equal(t, "cookie removed", len(res.Cookies()) == 1, true)
 }
 
-// A response that sets the cookie is never storable by a shared cache, whatever OnError says of caching.
+// No shared cache may store a response that sets the cookie, even if OnError sets Cache-Control.
 func TestOnErrorCaching(t *testing.T) {
 	m, s := fixture.NewManager(t, &session.Config{OnError: func(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Cache-Control", "public, max-age=600")
@@ -179,8 +180,8 @@ func TestOnErrorCaching(t *testing.T) {
 	}
 }
 
-// OnError in every mood: the answer is whole, and no success unless OnError says so.
-func TestOnErrorMoods(t *testing.T) {
+// Whatever OnError does, the answer is whole, and no success unless OnError writes one.
+func TestOnErrorThatMisbehaves(t *testing.T) {
 	var m *session.Manager
 	for name, onError := range map[string]func(w http.ResponseWriter, r *http.Request, err error){
 		"hijacks": func(w http.ResponseWriter, r *http.Request, err error) {
@@ -242,7 +243,7 @@ func TestOnErrorMoods(t *testing.T) {
 	}
 }
 
-// An OnError that answers by a panic inside a nested Manager, and what the outer one then says.
+// The OnError of an inner Manager panics, and the outer Manager answers.
 func TestNestedOnErrorPanics(t *testing.T) {
 	outer, _ := fixture.NewManager(t, nil)
 	inner, si := fixture.NewManager(t, &session.Config{

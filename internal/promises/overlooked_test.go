@@ -23,7 +23,7 @@ import (
 // brokenDoc is the key of a value that does not decode.
 var brokenDoc = session.NewKey[int]("text")
 
-// operations that can fail in a session that is there, and how each is asked for. The store fails at the load.
+// operationsOfASession are those that can fail in a session that exists. The store fails at the load.
 var operationsOfASession = []struct {
 	name string
 	do   func(ctx context.Context, s *session.Session) error
@@ -61,8 +61,8 @@ var operationsOfASession = []struct {
 	{"End", func(_ context.Context, s *session.Session) error { return s.End() }},
 }
 
-// Whichever operation fails and is overlooked, the response is no success. It is one again where the same operation
-// succeeds later, or where the handler says that it knows.
+// If an operation fails and the handler overlooks it, the response is no success, unless the same operation succeeds
+// later or the handler calls Degrade.
 func TestNoOperationFailsUnseen(t *testing.T) {
 	for _, op := range operationsOfASession {
 		t.Run(op.name, func(t *testing.T) {
@@ -184,7 +184,7 @@ func TestWhatIsAFailure(t *testing.T) {
 	}
 }
 
-// A handler that answers an error itself has seen the failure.
+// A handler that answers with an error has not overlooked the failure.
 func TestFailureThatTheHandlerAnswers(t *testing.T) {
 	m, s := fixture.NewManager(t, nil)
 	c := fixture.NewVisitorWith(t, m, "red")
@@ -206,7 +206,7 @@ func TestFailureThatTheHandlerAnswers(t *testing.T) {
 	}
 }
 
-// What was to be committed together with what has failed is not committed by itself.
+// If an operation has failed, the other changes of the request are not committed alone.
 func TestRefusedForAFailureCommitsNothing(t *testing.T) {
 	m, s := fixture.NewManager(t, &session.Config{MaxBytes: 40})
 	c := fixture.NewVisitorWith(t, m, "red")
@@ -223,7 +223,7 @@ func TestRefusedForAFailureCommitsNothing(t *testing.T) {
 	expect.Equal(t, "color", c.Color(), "red")
 }
 
-// A commit that has failed is made good by another that sends the same changes.
+// A later commit that sends the same changes makes a failed one good.
 func TestLaterCommitMakesGood(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -256,7 +256,7 @@ func TestLaterCommitMakesGood(t *testing.T) {
 	}
 }
 
-// After Degrade, reads may fail, for a page without them was decided on; changes may not.
+// After Degrade, reads may fail, since the handler shows a page without them. Changes may not.
 func TestDegradeHoldsForReads(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -297,7 +297,7 @@ func TestFailedReloadOfUpdateIsNotOverlooked(t *testing.T) {
 	expect.Equal(t, "status", res.StatusCode, http.StatusServiceUnavailable)
 }
 
-// A write that fails leaves a visitor without a session as it was.
+// If the first write of a visitor fails, there is no session.
 func TestFailedWriteMakesNoSession(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -388,8 +388,8 @@ func TestError(t *testing.T) {
 	}
 }
 
-// A counter's additions of one request are sent as one. Where they leave int64 together, nobody else's may be
-// forgotten.
+// The additions of one request to a counter are sent as one. If their sum leaves int64, the additions of other requests
+// must not be lost.
 func TestAdditionsThatLeaveInt64Together(t *testing.T) {
 	v := fixture.FirstVisitor(t, nil)
 	v.Visit(func(ctx context.Context) {
@@ -412,7 +412,7 @@ func TestAdditionsThatLeaveInt64Together(t *testing.T) {
 	})
 }
 
-// A client that has gone is nobody's error.
+// If the client has gone, the log has no line at level ERROR.
 func TestClientThatHasGoneIsNoErrorInTheLog(t *testing.T) {
 	var logs fixture.Logbook
 	m, _ := fixture.NewManager(t, &session.Config{Logger: logs.Logger()})
@@ -427,7 +427,7 @@ func TestClientThatHasGoneIsNoErrorInTheLog(t *testing.T) {
 	expect.Equal(t, "lines of the refusal", logs.Count("response refused"), 1)
 }
 
-// What an operation carried with it and lost is not made good by a retry of that operation alone.
+// A failed operation may lose other changes that it sent. A retry of that operation alone does not make them good.
 func TestLostChangesAreNotMadeGoodByARetry(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -462,7 +462,7 @@ func TestLostChangesAreNotMadeGoodByARetry(t *testing.T) {
 	}
 }
 
-// Another addition does not make good the one that failed, nor another message.
+// A later addition does not make a failed one good, nor does a later message.
 func TestOtherAdditionsMakeNothingGood(t *testing.T) {
 	v := fixture.FirstVisitor(t, &session.Config{MaxBytes: 200})
 	res := v.Visit(func(ctx context.Context) {
@@ -496,7 +496,7 @@ func waitForStack(part string) {
 	}
 }
 
-// An operation under way when the response begins fails before it has: the response is no success.
+// If an operation is running when the response begins, the response waits. If the operation fails, it is no success.
 func TestFailureWhileTheResponseWaits(t *testing.T) {
 	for name, op := range map[string]func(ctx context.Context) error{
 		"Get": func(ctx context.Context) error { _, err := fixture.Color.Get(ctx); return err },
@@ -578,8 +578,8 @@ func TestOverlookedFailures(t *testing.T) {
 	}
 }
 
-// Retired, ended, absent and fresh sessions, and every method.
-func TestStatesAndMethods(t *testing.T) {
+// Every method is tested with a retired, an ended and an absent session.
+func TestEveryMethodInEveryState(t *testing.T) {
 	want := map[string][4]string{ // retired, ended elsewhere, ended here, absent
 		"ID": {"", "", "", ""}, "Exists": {"", "", "", ""}, "Info": {"", "", "", ""}, "Names": {"", "", "", ""},
 		"Values": {"", "", "", ""}, "Owner": {"", "", "", ""}, "Token": {"", "", "", ""}, "Get": {"", "", "", ""},

@@ -58,7 +58,7 @@ func TestConcurrentRequestsLoseNothing(t *testing.T) {
 	})
 }
 
-// After Commit, each of many concurrent requests sees a sum that no other has seen.
+// After Commit, each of many concurrent requests sees a sum that no other request sees.
 func TestCommittedCountIsUnique(t *testing.T) {
 	const requests = 100
 	v := fixture.FirstVisitor(t, nil)
@@ -195,7 +195,7 @@ func TestEndWinsEveryRace(t *testing.T) {
 	}
 }
 
-// Goroutines that outlive their handler lose nothing without a word: what Add has taken is stored.
+// Goroutines that outlive their handler lose nothing silently: if Add returns nil, the addition is stored.
 func TestNothingIsLostAtTheEndOfARequest(t *testing.T) {
 	m, _ := fixture.NewManager(t, nil)
 	c := fixture.NewVisitorWith(t, m, "red")
@@ -231,7 +231,7 @@ func TestNothingIsLostAtTheEndOfARequest(t *testing.T) {
 	}
 }
 
-// The first use of a session may come in the very moment in which its request ends.
+// The first use of a session may happen at the moment when its request ends.
 func TestFirstUseAtTheEndOfARequest(t *testing.T) {
 	m, _ := fixture.NewManager(t, nil)
 	c := fixture.NewVisitorWith(t, m, "red")
@@ -341,8 +341,8 @@ func TestHeaderMayChangeBeforeTheFirstUse(t *testing.T) {
 	h.ServeHTTP(httptest.NewRecorder(), r)
 }
 
-// A handler that a TimeoutHandler has given up goes on inside an inner Manager. What that Manager tells its client is
-// nothing for the next visitor, whose request has got the same undo from the pool.
+// After a TimeoutHandler has answered, the handler goes on inside an inner Manager. The cookie of that Manager must not
+// reach the next visitor, whose request has got the same undo from the pool.
 func TestNobodyGetsTheCookieOfAnother(t *testing.T) {
 	outer, s := fixture.NewManager(t, nil)
 	inner := fixture.NewManagerOn(t, fixture.NewStore(), &session.Config{Cookie: session.Cookie{Name: "inner"}})

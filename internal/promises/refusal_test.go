@@ -47,8 +47,7 @@ func wantRefusal(t *testing.T, resp *http.Response, body string) {
 	expect.Equal(t, "Content-Length", resp.ContentLength, int64(len(body)))
 }
 
-// A proxy inside takes a write that fails for a reason to abort: the client gets the answer all the same, and goes on
-// with the connection.
+// A proxy inside aborts when a write fails. The client still gets the answer, and can use the connection again.
 func TestRefusalBehindAProxy(t *testing.T) {
 	fixture.OnBothProtocols(t, func(t *testing.T, proto string) {
 		upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -108,7 +107,7 @@ func TestRefusalOfAStreamingHandler(t *testing.T) {
 	}
 }
 
-// A handler that streams until its context is done, and looks at no error, does not hold up the client's next request.
+// A handler may stream until its context is done, and ignore errors. It does not delay the client's next request.
 func TestRefusedHandlerThatStreamsOnIsLeft(t *testing.T) {
 	for _, begin := range []struct {
 		name string
@@ -151,7 +150,7 @@ func TestPanicAfterARefusalPasses(t *testing.T) {
 	expect.Equal(t, "status", w.Code, http.StatusServiceUnavailable)
 }
 
-// What stood in the header before the handler stays, what the handler has set goes, however it is spelled.
+// A refusal keeps the headers from before the handler and removes those that the handler has set, in any spelling.
 func TestHeaderOfARefusedResponse(t *testing.T) {
 	outside := http.Header{
 		"Content-Security-Policy": {"default-src 'self'"}, "X-Request-Id": {"42"}, "Vary": {"Accept-Encoding"},
@@ -177,7 +176,8 @@ func TestHeaderOfARefusedResponse(t *testing.T) {
 	for name, lines := range outside {
 		w.Header()[name] = lines
 	}
-	w.Header()["SURROGATE-Control"] = []string{"max-age=600"} // from outside as well: no cache may keep this answer
+	// No cache may keep the answer, so this goes even though it was set before.
+	w.Header()["SURROGATE-Control"] = []string{"max-age=600"}
 	h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 	want := outside.Clone()
 	want["Vary"] = []string{"Accept-Encoding", "Cookie"}
@@ -201,7 +201,7 @@ func TestHeaderOfARefusedResponse(t *testing.T) {
 	}
 }
 
-// A header that is empty before the handler, as net/http has it, is empty again.
+// Compression outside sets Content-Encoding before the handler runs. A refusal keeps that, and removes the handler's.
 func TestRefusalUnderCompression(t *testing.T) {
 	h, _ := refusing(t, nil, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Encoding", "br") // the handler's own
@@ -258,7 +258,7 @@ func TestInvalidStatusCommitsNothing(t *testing.T) {
 	}
 }
 
-// After a refusal the session takes no changes: nothing would say what has become of them.
+// After a refusal the session accepts no changes, since no response could report their failure.
 func TestNothingIsCommittedAfterARefusal(t *testing.T) {
 	m, s := fixture.NewManager(t, nil)
 	c := fixture.NewVisitorWith(t, m, "red")
@@ -294,7 +294,7 @@ func counting(n *atomic.Int64, dial dialer) dialer {
 
 type dialer = func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// Nothing of a refused response is left for the next one, which has headers from outside as well.
+// The response after a refused one has nothing of it, even if both have headers from outer middleware.
 func TestResponseAfterARefusal(t *testing.T) {
 	m, s := fixture.NewManager(t, nil)
 	h := m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -316,7 +316,7 @@ func TestResponseAfterARefusal(t *testing.T) {
 	}
 }
 
-// A store that has just failed is not asked to note that the session was used.
+// After a failure of the store, the request does not update the time of the session's last use.
 func TestRefusedRequestDoesNotTouch(t *testing.T) {
 	m, s := fixture.NewManager(t, nil)
 	c := fixture.NewVisitorWith(t, m, "red")
@@ -367,7 +367,7 @@ func deferringHandler(next http.Handler) http.Handler {
 	})
 }
 
-// The refusal must not flush past a writer that has not yet written its header: the server would say 200.
+// If a writer outside has not yet written its header, the refusal must not flush past it: the server would send 200.
 func TestRefusalBelowAWriterThatBuffers(t *testing.T) {
 	h, _ := refusing(t, nil, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "saved") })
 	fixture.OnBothProtocols(t, func(t *testing.T, proto string) {
@@ -378,7 +378,7 @@ func TestRefusalBelowAWriterThatBuffers(t *testing.T) {
 	})
 }
 
-// Error answers whole, whatever length the handler has announced.
+// The answer of Error is whole, even if the handler has announced another length.
 func TestErrorAfterContentLength(t *testing.T) {
 	for _, accept := range []string{"text/html", "application/json"} {
 		srv, browser := fixture.StartServer(t, fixture.HTTP1, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -401,7 +401,7 @@ func TestErrorAfterContentLength(t *testing.T) {
 	}
 }
 
-// What a handler does to the header's slices in place is undone as well.
+// A refusal also undoes changes that a handler makes in the slices of the header.
 func TestHeaderChangedInPlace(t *testing.T) {
 	h, _ := refusing(t, nil, func(w http.ResponseWriter, r *http.Request) {
 		w.Header()["X-One"][0] = "saved"
@@ -412,7 +412,7 @@ func TestHeaderChangedInPlace(t *testing.T) {
 	expect.Equal(t, "X-One", w.Header().Get("X-One"), "/a")
 }
 
-// A handler that kept the header's map sends no trailer after a refusal.
+// After a refusal, a handler can't send a trailer, even if it has kept the header's map.
 func TestTrailerOfARefusedResponse(t *testing.T) {
 	fixture.OnBothProtocols(t, func(t *testing.T, proto string) {
 		h, _ := refusing(t, nil, func(w http.ResponseWriter, r *http.Request) {
@@ -559,7 +559,7 @@ func (g *gzipLate) Write(b []byte) (int, error) {
 
 func (g *gzipLate) Unwrap() http.ResponseWriter { return g.ResponseWriter }
 
-func TestOnServers(t *testing.T) {
+func TestRefusalOnServers(t *testing.T) {
 	late := func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			g := &gzipLate{ResponseWriter: w}
@@ -677,8 +677,8 @@ func TestOnServers(t *testing.T) {
 	}
 }
 
-// SSE through a proxy inside that goes on for ever: the client has the 503, and the handler ends.
-func TestProxiedStream(t *testing.T) {
+// A proxy inside forwards events without end. After a refusal the client has the 503, and the handler ends.
+func TestRefusalOfAProxiedStream(t *testing.T) {
 	fixture.OnBothProtocols(t, func(t *testing.T, proto string) {
 		upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "text/event-stream")
@@ -703,7 +703,7 @@ func TestProxiedStream(t *testing.T) {
 	})
 }
 
-// A client that has gone during a refusal.
+// The client may go away during a refusal.
 func TestClientGoneAtARefusal(t *testing.T) {
 	ended := make(chan bool)
 	writing := make(chan bool)
@@ -726,8 +726,9 @@ func TestClientGoneAtARefusal(t *testing.T) {
 	<-ended
 }
 
-// Raw HTTP/1.1: an answer to Expect: 100-continue, unread body, and the next request on the connection if it stays.
-func TestRawExpect(t *testing.T) {
+// In raw HTTP/1.1, a refusal answers a request with Expect: 100-continue whose body is not read. If the connection
+// stays open, the next request on it is answered too.
+func TestRefusalBeforeTheBody(t *testing.T) {
 	h, _ := refusing(t, nil, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "saved") })
 	srv := httptest.NewServer(h)
 	defer srv.Close()

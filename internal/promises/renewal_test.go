@@ -15,7 +15,7 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// The response that made a lasting cookie comes after another that removed it: it must not bring it back.
+// If a session ends during a request, the response of that request does not set its cookie again.
 func TestEndedMeanwhileIsNotBroughtBack(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -63,7 +63,7 @@ func TestEndedMeanwhileIsNotBroughtBack(t *testing.T) {
 	})
 }
 
-// A login that shortens the idle time of an old session does not end it: the new time counts from now.
+// A login may shorten the idle timeout of an old session. The new timeout counts from now, so the session does not end.
 func TestShorterIdleTimeoutCountsFromNow(t *testing.T) {
 	m, s := fixture.NewManager(t, &session.Config{IdleTimeout: 24 * time.Hour})
 	v := fixture.NewVisitor(t, m)

@@ -242,8 +242,8 @@ func TestFailingTouchSpoilsNothing(t *testing.T) {
 	}
 }
 
-// describing are headers that speak of the output that is thrown away.
-var describing = []string{
+// contentHeaders describe the output that is thrown away.
+var contentHeaders = []string{
 	"Accept-Ranges", "Cdn-Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Etag", "Expires",
 	"Last-Modified", "Location", "Set-Cookie",
 }
@@ -262,7 +262,7 @@ func TestFailedCommitThrowsOutputAway(t *testing.T) {
 				}})
 				s.Broken.Fail(fixture.ErrStore, sessiontest.Commit)
 				handler := m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					for _, name := range describing {
+					for _, name := range contentHeaders {
 						w.Header().Set(name, "saved")
 					}
 					w.Header().Set("Content-Type", "image/png")
@@ -283,7 +283,7 @@ func TestFailedCommitThrowsOutputAway(t *testing.T) {
 				expect.Is(t, "OnError", got, fixture.ErrStore)
 				expect.Equal(t, "Content-Type", resp.Header.Get("Content-Type"), "text/plain")
 				expect.Equal(t, "Content-Length", resp.Header.Get("Content-Length"), "9")
-				for _, name := range describing {
+				for _, name := range contentHeaders {
 					expect.Equal(t, name, resp.Header.Get(name), "")
 				}
 				expect.Equal(t, "Cache-Control", resp.Header.Get("Cache-Control"), "no-store")
@@ -375,7 +375,7 @@ func TestDefaultAnswerToAFailedCommit(t *testing.T) {
 			expect.Equal(t, "Location", w.Header().Get("Location"), "")
 			expect.Equal(t, "number of cookies", len(w.Result().Cookies()), 0)
 			level := "ERROR"
-			if test.status < 500 { // a client's own conflict is nobody's error
+			if test.status < 500 { // a conflict is no failure of the server
 				level = "INFO"
 			}
 			line := fmt.Sprintf(`level=%s msg="session: response refused" status=%d method=GET path=/save`, level, test.status)
@@ -397,7 +397,7 @@ func messageOf(t *testing.T, w *httptest.ResponseRecorder) string {
 	return answer.Error
 }
 
-// A store that can't be reached is an error to the handler, never an anonymous visitor, and costs one call.
+// If the store can't be reached, the handler gets an error, never an anonymous visitor. It costs one call.
 func TestFailingLoadIsNotAnonymous(t *testing.T) {
 	m, s := fixture.NewManager(t, nil)
 	c := fixture.NewVisitorWith(t, m, "red")
@@ -520,7 +520,7 @@ func TestWhichStatusesCommit(t *testing.T) {
 		{102, "status 102, commit, status 200"},
 		{103, "status 103, commit, status 200"},
 		{199, "status 199, commit, status 200"},
-		{101, "commit, status 101, status 200"}, // it is final: what comes after is superfluous, as without us
+		{101, "commit, status 101, status 200"}, // it is final, so the next status is superfluous, as without a Manager
 		{200, "commit, status 200, status 200"},
 		{204, "commit, status 204, status 200"},
 		{304, "commit, status 304, status 200"},
@@ -575,7 +575,7 @@ func TestEarlyHintsReachTheClient(t *testing.T) {
 	})
 }
 
-// A client that goes away, before the session is committed, cancels the request's context and nothing else.
+// A client that goes away cancels the request's context, but not the commit.
 func TestClientGoneDoesNotCancelTheCommit(t *testing.T) {
 	for _, begin := range beginnings {
 		t.Run(begin.name, func(t *testing.T) {
@@ -634,7 +634,7 @@ func TestWarningOfASecureCookieOverPlainHTTP(t *testing.T) {
 	}
 }
 
-// What a handler writes is the whole response, with a commit as without one.
+// With a commit, the client gets exactly what the handler writes.
 func TestBodyAndStatusPass(t *testing.T) {
 	big := bytes.Repeat([]byte("0123456789"), 100_000)
 	fixture.OnBothProtocols(t, func(t *testing.T, proto string) {

@@ -23,7 +23,7 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// A secretWatch looks for tokens in whatever the outside world can see.
+// A secretWatch looks for tokens in everything that leaves the package.
 type secretWatch struct {
 	t     *testing.T
 	forms map[string]string
@@ -68,7 +68,7 @@ func (s *secretWatch) print(where string, v any) {
 	s.look(where+" in a log of JSON", structured.String())
 }
 
-// tattler is a store that says in its errors what it was asked for, as careless ones do.
+// A tattler is a store whose errors have the token in them.
 type tattler struct{ *fixture.Store }
 
 func (s tattler) tell(token store.Token, err error) error {
@@ -196,7 +196,7 @@ func TestTokensShowNowhere(t *testing.T) {
 	})
 }
 
-// Contexts and writers get printed into logs, with whatever verb.
+// Programs print contexts and writers into logs, with any verb.
 func TestNothingPrintsAToken(t *testing.T) {
 	m, _ := fixture.NewManager(t, nil)
 	c := fixture.NewVisitorWith(t, m, "red")

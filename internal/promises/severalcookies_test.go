@@ -16,8 +16,8 @@ import (
 	"github.com/lazysession/session/sessiontest"
 )
 
-// A deploy that changes the cookie's scope leaves browsers with a cookie of each. The live one counts, and the browser
-// is told to forget the other.
+// After a deploy that changes the cookie's scope, a browser has a cookie of each scope. The live one counts, and the
+// response removes the other.
 func TestChangedScopeOfTheCookie(t *testing.T) {
 	const host = "https://www.shop.example.com"
 	for _, tt := range []struct {
@@ -54,7 +54,7 @@ func TestChangedScopeOfTheCookie(t *testing.T) {
 	}
 }
 
-// The live session may be in the cookie with the old scope: it moves to the new one.
+// If the cookie with the old scope has the live session, the response moves it to the new scope.
 func TestLiveSessionOfTheOldScopeMoves(t *testing.T) {
 	s := fixture.NewStore()
 	before := fixture.NewManagerOn(t, s, &session.Config{Cookie: session.Cookie{Name: "sid"}})
@@ -79,7 +79,7 @@ func TestLiveSessionOfTheOldScopeMoves(t *testing.T) {
 	expect.Equal(t, "cookies of the new scope", strings.HasPrefix(b.only(t), "example.com"), true)
 }
 
-// Two live sessions are refused both; to log out ends both.
+// Two live sessions in one request are refused both. A logout ends both.
 func TestTwoLiveSessionsAreRefusedBoth(t *testing.T) {
 	m, s := fixture.NewManager(t, nil)
 	a, _ := fixture.Issue(t, m, "alice")
@@ -124,7 +124,7 @@ func TestSeveralTokensWhileTheStoreIsDown(t *testing.T) {
 	expect.Equal(t, "status", w.Code, http.StatusOK)
 }
 
-// Logging out with more cookies than are looked at ends every session that they open, or says that it did not.
+// A logout with very many cookies ends every session that they open, or returns an error.
 func TestEndWithManyTokens(t *testing.T) {
 	m, s := fixture.NewManager(t, nil)
 	a, _ := fixture.Issue(t, m, "alice")
@@ -145,7 +145,7 @@ func TestEndWithManyTokens(t *testing.T) {
 	expect.Equal(t, "sessions", s.Mem.Len(), signed.MaxCandidates+1)
 }
 
-// A logout with two cookies whose store calls fail has logged nobody out.
+// If a store call of a logout with two cookies fails, End returns the error and the response is no success.
 func TestEndWithTwoTokensFails(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -217,7 +217,7 @@ func (b *scopedJar) only(t *testing.T) (key string) {
 	return key
 }
 
-// A request that only reads, and began before a login of the same browser, must not overwrite the login's cookie.
+// A request that only reads may begin before a login of the same browser. It must not overwrite the login's cookie.
 func TestReaderBesideALoginWithTwoCookies(t *testing.T) {
 	for _, what := range []string{"renewed", "ended"} {
 		m, _ := fixture.NewManager(t, nil)
@@ -241,7 +241,7 @@ func TestReaderBesideALoginWithTwoCookies(t *testing.T) {
 	}
 }
 
-// Two live sessions are refused both; but the visitor can log in.
+// With two live sessions in a request, a visitor can still log in.
 func TestLoginWithTwoLiveCookies(t *testing.T) {
 	s := fixture.NewStore()
 	before := fixture.NewManagerOn(t, s, &session.Config{Cookie: session.Cookie{Name: "sid"}})
@@ -262,7 +262,7 @@ func TestLoginWithTwoLiveCookies(t *testing.T) {
 	b.visit(after, func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "ann") })
 }
 
-// End after a write ends every session that the request has a token of.
+// End after a write ends every session whose token the request has.
 func TestEndAfterAWriteWithTwoLiveCookies(t *testing.T) {
 	m, s := fixture.NewManager(t, nil)
 	a, _ := fixture.Issue(t, m, "alice")
@@ -302,7 +302,7 @@ func TestSeveralTokensInOneRequest(t *testing.T) {
 	unknown := fixture.Sign(t, fixture.KeyA, fixture.CookieName, make([]byte, 32))
 	unknown2 := fixture.Sign(t, fixture.KeyA, fixture.CookieName, bytes.Repeat([]byte{1}, 32))
 	manyValid := []string{a}
-	for i := range 4 { // with a, one more than a request may load
+	for i := range 4 { // together with a, one more than a request may load
 		manyValid = append(manyValid, fixture.Sign(t, fixture.KeyA, fixture.CookieName, bytes.Repeat([]byte{byte(i)}, 32)))
 	}
 	again := func(n int, token string) (all []string) {

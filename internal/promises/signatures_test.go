@@ -13,7 +13,7 @@ import (
 	"github.com/lazysession/session/store/mem"
 )
 
-// A token that was seen before is known by all of its bytes.
+// A token is known only if all of its bytes are those of the token that was seen.
 func TestKnownTokenIsKnownWhole(t *testing.T) {
 	m, s := fixture.NewManager(t, nil)
 	c := fixture.NewVisitorWith(t, m, "red")
@@ -40,7 +40,7 @@ func TestKnownTokenIsKnownWhole(t *testing.T) {
 	}
 }
 
-// What one Manager knows, another with other keys does not.
+// A Manager does not know the tokens that another Manager with other keys knows.
 func TestKnownTokensAreAManagersOwn(t *testing.T) {
 	s := fixture.NewStore()
 	m := fixture.NewManagerOn(t, s, nil)
@@ -50,7 +50,7 @@ func TestKnownTokensAreAManagersOwn(t *testing.T) {
 	expect.Equal(t, "color, with other keys", c.At(other).Color(), "")
 }
 
-// A session that has ended is not found again because its token is known.
+// A known token does not open its session once that has ended.
 func TestKnownTokenOfAnEndedSession(t *testing.T) {
 	m, _ := fixture.NewManager(t, nil)
 	sess, err := m.Create(t.Context())
@@ -85,8 +85,8 @@ func TestKnownTokenIsSignedAnew(t *testing.T) {
 	expect.Equal(t, "ID", opened.ID(), made.ID())
 }
 
-// A session may be held open until its token's signature is too old for a request. The token that it then hands out is
-// its own all the same.
+// A session may stay open until the signature of its token is too old for a request. Token then returns the session's
+// token with a new signature.
 func TestTokenOfASessionHeldOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(2 * 365 * 24 * time.Hour) // from the bubble's year 2000, whose signatures are not known again

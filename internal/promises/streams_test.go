@@ -12,7 +12,7 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// A tightLipped store brings back no record that it need not.
+// A tightLipped store returns a record only if the change asks for it.
 type tightLipped struct{ *fixture.Store }
 
 func (s tightLipped) Commit(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
@@ -23,7 +23,7 @@ func (s tightLipped) Commit(ctx context.Context, token store.Token, c *store.Cha
 	return rec, err
 }
 
-// newTightLipped returns a visitor with a session, and the spy on the store.
+// newTightLipped returns a visitor with a session in a tightLipped store, and the store below it.
 func newTightLipped(t *testing.T) (*fixture.Visitor, *fixture.Store) {
 	s := fixture.NewStore()
 	v := fixture.NewVisitor(t, fixture.NewManagerOn(t, tightLipped{s}, nil))
@@ -53,7 +53,7 @@ func TestStreamSeesWhatItCommitted(t *testing.T) {
 	})
 }
 
-// What other requests commit at the same time is in no record that the stream has, and yet it overwrites none of it.
+// The stream does not get the changes of other requests, but it must not overwrite them.
 func TestStreamUpdatesWhatOthersChanged(t *testing.T) {
 	v, _ := newTightLipped(t)
 	v.Stream(func(ctx context.Context, begin func()) {
@@ -67,7 +67,7 @@ func TestStreamUpdatesWhatOthersChanged(t *testing.T) {
 	v.Visit(func(ctx context.Context) { fixture.Holds(t, ctx, fixture.User, "bob and ann") })
 }
 
-// The cookie tells of the session as other requests have left it.
+// The cookie says what the session is after the changes of other requests.
 func TestCookieSaysWhatTheSessionIs(t *testing.T) {
 	const month = 30 * 24 * time.Hour
 	persist := func(s *session.Session) error { return s.Persist(true) }
@@ -120,7 +120,7 @@ func TestStreamSetsAnOwnerThatAnotherRequestTookAway(t *testing.T) {
 	})
 }
 
-// The addition is to a text as far as the request knows, and to an integer in the store.
+// The request knows the value as a text, but in the store it is an integer by then.
 func TestStreamWhoseViewIsStale(t *testing.T) {
 	v, _ := newTightLipped(t)
 	name := session.NewKey[string](fixture.Hits.Name())
@@ -141,7 +141,7 @@ func TestStreamWhoseViewIsStale(t *testing.T) {
 	})
 }
 
-func TestWhoLooksAtTheRecordGetsIt(t *testing.T) {
+func TestRecordIsAskedForWhereItIsNeeded(t *testing.T) {
 	v, s := newTightLipped(t)
 	commits := map[string]bool{"the response begins": true, "the request ends": true, "Commit": false, "Update": false}
 	seen := func(when string) { expect.Equal(t, "NoRecord when "+when, s.LastChange().NoRecord, commits[when]) }

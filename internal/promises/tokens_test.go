@@ -113,8 +113,8 @@ func edited(edit func(string) string) func(*testing.T, *session.Manager, *fixtur
 	}
 }
 
-// Base64 has slack in its last character and skips line ends, so that a few edits of a token still verify, with the
-// same value. What may never happen is that an edit opens another session.
+// The last character of base64 has unused bits, and line ends are skipped, so a few edits of a token still verify, with
+// the same value. No edit may open another session.
 func TestNoEditOfATokenOpensAnotherSession(t *testing.T) {
 	m, _ := fixture.NewManager(t, &session.Config{Keys: [][]byte{fixture.KeyA}})
 	fixture.Issue(t, m, "bob")
@@ -186,7 +186,7 @@ func TestNoTokenIsNotWorthALogLine(t *testing.T) {
 	expect.Equal(t, "log", log.String(), "")
 }
 
-// Nodes are restarted one by one, so each step must work while others are still at the step before.
+// Nodes restart one by one, so each step must work while other nodes are still at the step before.
 func TestKeyRotation(t *testing.T) {
 	s := fixture.NewStore()
 	node := func(keys ...[]byte) *session.Manager { return fixture.NewManagerOn(t, s, &session.Config{Keys: keys}) }
@@ -276,7 +276,7 @@ func lives(d time.Duration) func(*session.Session) error {
 	return func(s *session.Session) error { return s.SetLifetime(d) }
 }
 
-// "Remember me" through the cookie: what the browser was given at login opens the session weeks later.
+// With "remember me", the cookie of the login opens the session weeks later.
 func TestRememberMeOutlivesTheConfiguredLifetime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const month = 30 * 24 * time.Hour
@@ -298,7 +298,8 @@ func TestRememberMeOutlivesTheConfiguredLifetime(t *testing.T) {
 	})
 }
 
-// An existing session whose lifetime grows gets a new cookie, for the signature of the one it has would age too early.
+// If the lifetime of an existing session grows, the response has a new cookie, since the old signature would expire
+// too early.
 func TestLongerLifetimeIsToldToTheClient(t *testing.T) {
 	m, _ := fixture.NewManager(t, &session.Config{Keys: [][]byte{fixture.KeyA}})
 	old, _ := fixture.Issue(t, m, "alice")

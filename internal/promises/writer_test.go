@@ -23,7 +23,7 @@ import (
 	"github.com/lazysession/session/sessiontest"
 )
 
-// A base is a response writer that can do nothing but write, and notes what is asked of it, in order.
+// A base is a response writer without optional methods that notes its calls in order.
 type base struct {
 	header http.Header
 	log    []string
@@ -75,7 +75,7 @@ func (p pusher) Push(string, *http.PushOptions) error {
 
 func (c closeNotifier) CloseNotify() <-chan bool { return nil }
 
-// wrapped hides what a writer can do, from all but http.ResponseController.
+// wrapped hides the optional methods of a writer from everything but http.ResponseController.
 type wrapped struct{ inner http.ResponseWriter }
 
 func (w wrapped) Header() http.Header         { return w.inner.Header() }
@@ -83,8 +83,8 @@ func (w wrapped) WriteHeader(status int)      { w.inner.WriteHeader(status) }
 func (w wrapped) Write(p []byte) (int, error) { return w.inner.Write(p) }
 func (w wrapped) Unwrap() http.ResponseWriter { return w.inner }
 
-// combinations are writers with every set of optional methods, and those sets that net/http's own have. The methods
-// are promoted from one base, so that a struct of parts can do what its parts can.
+// combinations returns writers with every set of optional methods, and with those sets that the writers of net/http
+// have. Each method is promoted from a part of the struct, and all parts share one base.
 func combinations(b *base) map[string]http.ResponseWriter {
 	type (
 		w = http.ResponseWriter
@@ -262,7 +262,7 @@ func TestEveryWayToWriteCommitsFirst(t *testing.T) {
 	}
 }
 
-// What a writer can do only through Unwrap stays so, and still commits first.
+// A method that a writer has only through Unwrap still works, and commits first.
 func TestResponseControllerMeetsTheCommitFirst(t *testing.T) {
 	type below func(b *base) http.ResponseWriter
 	flush := func(c *http.ResponseController) error { return c.Flush() }
@@ -334,7 +334,7 @@ func TestResponseControllerMeetsTheCommitFirst(t *testing.T) {
 	}
 }
 
-// unsupported expects that a writer can't do something.
+// unsupported checks that a writer can't do something.
 func unsupported(do func(*http.ResponseController) error) func(*http.ResponseController) error {
 	return func(c *http.ResponseController) error {
 		if err := do(c); err == nil || !strings.Contains(err.Error(), http.ErrNotSupported.Error()) {
@@ -344,7 +344,7 @@ func unsupported(do func(*http.ResponseController) error) func(*http.ResponseCon
 	}
 }
 
-// io.Copy of a file reaches the server's ReadFrom as something that the kernel can send by itself (sendfile).
+// io.Copy of a file reaches the ReadFrom of the server with a type that the kernel can send (sendfile).
 func TestSendfileIsKept(t *testing.T) {
 	m, _ := fixture.NewManager(t, nil)
 	below := &seesFiles{readerFrom: readerFrom{newBase()}}
@@ -422,7 +422,7 @@ func TestAbilitiesPassOnWhatTheyGet(t *testing.T) {
 	expect.Equal(t, "read deadline", below.deadline, time.Unix(7, 0))
 }
 
-// A goroutine of a handler that asks for the header after the request reads what is now another request's.
+// A goroutine may ask for the header after its request has ended. It must not read the header of another request.
 func TestWriterAfterTheRequest(t *testing.T) {
 	m, s := fixture.NewManager(t, nil)
 	s.Broken.Fail(fixture.ErrStore, sessiontest.Commit)
