@@ -17,9 +17,7 @@ import (
 	"github.com/lazysession/session/store/mem"
 )
 
-var (
-	cart = session.NewKey[[]string]("cart")
-)
+var cart = session.NewKey[[]string]("cart")
 
 func TestWriteMakesSession(t *testing.T) {
 	tests := []struct {
