@@ -146,8 +146,12 @@ func TestHandleOfWhatIsGone(t *testing.T) {
 			gone(t, c, m, s, h)
 			s.take()
 			for what, do := range map[string]func(ctx context.Context, s *session.Session) error{
-				"Set":     func(ctx context.Context, _ *session.Session) error { return color.Set(ctx, "blue") },
-				"Add":     func(ctx context.Context, _ *session.Session) error { _, err := visits.Add(ctx, 1); return err },
+				"Set": func(ctx context.Context, _ *session.Session) error { return color.Set(ctx, "blue") },
+				"Add": func(ctx context.Context, _ *session.Session) error { _, err := visits.Add(ctx, 1); return err },
+				"Update": func(ctx context.Context, _ *session.Session) error {
+					_, err := color.Update(ctx, func(string) (string, error) { return "blue", nil })
+					return err
+				},
 				"Flash":   func(ctx context.Context, _ *session.Session) error { return flashes.Add(ctx, "info", "hello") },
 				"Renew":   func(_ context.Context, s *session.Session) error { return s.Renew() },
 				"Reload":  func(ctx context.Context, s *session.Session) error { return s.Reload(ctx) },
@@ -184,6 +188,22 @@ func TestHandleFromBeforeARenewal(t *testing.T) {
 		must(t, err)
 		must(t, s.Renew())
 	})
+	checkErr(t, "changing", color.Set(inside(t, h), "blue"), session.ErrEnded)
+}
+
+// A session that could not be stored is none for its handle either.
+func TestHandleOfWhatIsNeverStored(t *testing.T) {
+	m, s := newManager(t, nil)
+	s.onCommit = fail
+	var h *session.Handle
+	w := during(newClient(nil), m, func(s *session.Session) {
+		must(t, color.Set(session.NewContext(t.Context(), s), "red"))
+		var err error
+		h, err = s.Handle()
+		must(t, err)
+	})
+	check(t, "status", w.Code, http.StatusServiceUnavailable)
+	s.onCommit = nil
 	checkErr(t, "changing", color.Set(inside(t, h), "blue"), session.ErrEnded)
 }
 
