@@ -18,6 +18,10 @@ func (v *visit) find(ctx context.Context) error {
 	if err := context.Cause(ctx); err != nil {
 		return fmt.Errorf("%w: loading: %w", ErrUnavailable, err)
 	}
+	if v.s.x == nil {
+		v.loadDetached(ctx)
+		return nil
+	}
 	if _, twice := v.s.ctx.Value(v.s.m).(*Session); twice {
 		v.state, v.troubles().unavailable = failed, errTwice
 		return nil
@@ -94,6 +98,9 @@ func (v *visit) load(ctx context.Context, token signed.Token) {
 		v.state, v.rec, v.size = live, rec, 0
 	case errors.Is(err, store.ErrNotFound):
 		v.state = absent
+		if v.s.x == nil {
+			v.state = ended // only a request can make a session in its place
+		}
 		v.debugRefused("unknown or expired")
 	case errors.Is(err, store.ErrRetired):
 		v.state = retired

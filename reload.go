@@ -52,7 +52,7 @@ func (v *visit) retry(ctx context.Context) error {
 	switch {
 	case v.state == failed:
 		return v.unavailable
-	case v.state == retired, wasLive && v.state == absent:
+	case v.state == ended, v.state == retired, wasLive && v.state == absent:
 		v.markEnded(keepToken)
 		return ErrEnded
 	case creates && v.state == live:

@@ -251,6 +251,9 @@ func (v *visit) rawToken() (signed.Raw, error) {
 		return v.raw, nil
 	}
 	raw, ok := v.signer().Open(v.signed)
+	if !ok && v.s.m.auto != nil { // Manager.Open was given the token of a request over plain HTTP
+		raw, ok = v.s.m.auto.signer.Open(v.signed)
+	}
 	if !ok {
 		return signed.Raw{}, errUnsigned
 	}

@@ -21,17 +21,18 @@ type Call string
 
 // The calls that a BrokenStore can let fail or hang.
 const (
-	Load     Call = "Load"
-	Commit   Call = "Commit"
-	End      Call = "End"
-	List     Call = "List"
-	EndOwner Call = "EndOwner"
-	Sweep    Call = "Sweep"
-	Ping     Call = "Ping"
+	Load      Call = "Load"
+	Commit    Call = "Commit"
+	End       Call = "End"
+	List      Call = "List"
+	EndOwner  Call = "EndOwner"
+	CheckLive Call = "CheckLive"
+	Sweep     Call = "Sweep"
+	Ping      Call = "Ping"
 )
 
 // A BrokenStore wraps a store, and works until it is told not to. It has the abilities of the wrapped store: List,
-// EndOwner and Ping return errors.ErrUnsupported where that store lacks them. Any number of goroutines may use it.
+// EndOwner, CheckLive and Ping return errors.ErrUnsupported where that store lacks them. Any number of goroutines may use it.
 //
 // Fail, FailNext, Hang, LoseReplies and Mend each give an order. An order replaces the one before, and counts for calls
 // that begin afterwards.
@@ -75,6 +76,7 @@ const (
 var (
 	_ store.Lister     = (*BrokenStore)(nil)
 	_ store.OwnerEnder = (*BrokenStore)(nil)
+	_ store.Checker    = (*BrokenStore)(nil)
 	_ store.Watcher    = (*BrokenStore)(nil)
 	_ store.Sweeper    = (*BrokenStore)(nil)
 	_ store.Pinger     = (*BrokenStore)(nil)

@@ -28,6 +28,7 @@
 // a store must pass on the abilities of that store: embed the store's own type, not the Store interface.
 //
 //   - [Lister]: walk over live records, for "your sessions" and for operators
+//   - [Checker]: say which of some records are live
 //   - [OwnerEnder]: end all sessions of an owner, "log out everywhere"
 //   - [Watcher]: report sessions created, renewed and ended
 //   - [Sweeper]: remove expired records in the background

@@ -99,7 +99,7 @@ func (s *Store) Ping(ctx context.Context) error { return s.db.ping(ctx) }
 type texts struct {
 	load, retired                  string
 	end, endOwner, list, listOwner string
-	due, sweep                     string
+	due, sweep, check              string
 	lapse, forget, lockOwners      string
 }
 
@@ -130,12 +130,13 @@ SELECT gone.id, gone.owner, ` + notify("gone", "$2", "$3") + ` FROM gone`,
 		lockOwners: lockOwnersSQL,
 		due:        dueSQL,
 		sweep:      sweepSQL,
+		check:      checkSQL,
 		lapse:      `DELETE FROM {{sessions}} s WHERE (s.token = ANY ($1::bytea[]) OR s.id = $2) AND NOT (` + live + `)`,
 		forget: `DELETE FROM {{retired}} WHERE token IN (
 	SELECT token FROM {{retired}} WHERE until < now() LIMIT 1000 FOR UPDATE SKIP LOCKED)`,
 	}
 	for _, sql := range []*string{&st.load, &st.retired, &st.end, &st.endOwner, &st.list, &st.listOwner,
-		&st.lockOwners, &st.due, &st.sweep, &st.lapse, &st.forget} {
+		&st.lockOwners, &st.due, &st.sweep, &st.check, &st.lapse, &st.forget} {
 		*sql = set.fill(*sql)
 	}
 	return st
