@@ -8,6 +8,7 @@
 //	renewal, lostreplies          an old token opens nothing, and a reply of the store that is lost hides nothing
 //	tokens, signatures, secrecy   a foreign token opens nothing, and no token shows anywhere
 //	severalcookies, nested        several sessions in a request, of one Manager and of several
+//	handles                       a handle outlives its request, and opens nothing more than the visitor could
 //	caching                       a shared cache keeps no response of a session
 //	budget, dependencies          what a request costs, and what a program takes on
 package promises
