@@ -9,8 +9,9 @@ import (
 )
 
 // Live returns those of ids whose sessions are live, each one once, in any order: for code that follows sessions by
-// Subscribe and was told that events were missed. There may be any number of ids. It is no use of the sessions. Where the
-// store does not answer, Live returns ErrUnavailable and no IDs; errors.ErrUnsupported says that the store can't tell.
+// Subscribe and was told that events were missed. There may be any number of ids, for which the store has one
+// Config.StoreTimeout together. Live is no use of the sessions. Where the store does not answer, it returns
+// ErrUnavailable and no IDs; errors.ErrUnsupported says that the store can't tell.
 func (m *Manager) Live(ctx context.Context, ids ...ID) ([]ID, error) {
 	checker, ok := m.store.(store.Checker)
 	if !ok {

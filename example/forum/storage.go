@@ -20,6 +20,7 @@ type backend interface {
 	store.Store
 	store.Lister
 	store.OwnerEnder
+	store.Checker
 	store.Watcher
 	store.Sweeper
 	store.Pinger

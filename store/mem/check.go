@@ -13,8 +13,8 @@ const checkBatch = 1024
 
 var _ store.Checker = (*Store)(nil)
 
-// CheckLive returns those of ids whose sessions are live. It looks up each ID by itself, so a session that ends meanwhile
-// may be among them or not. It allocates nothing but what it returns.
+// CheckLive returns those of ids whose sessions are live. It looks up each ID by itself, so a session that ends
+// meanwhile may be among them or not. It allocates nothing but what it returns.
 func (s *Store) CheckLive(ctx context.Context, ids []store.ID) ([]store.ID, error) {
 	var live []store.ID
 	now := s.clock.now()

@@ -19,8 +19,8 @@ const checkSQL = `SELECT s.id FROM {{sessions}} s WHERE s.id = ANY ($1::uuid[]) 
 
 var _ store.Checker = (*Store)(nil)
 
-// CheckLive returns those of ids whose sessions are live, by the database's clock. It sends one statement for each 1,000
-// IDs, so a session that ends meanwhile may be among them or not.
+// CheckLive returns those of ids whose sessions are live, by the database's clock. It sends one statement for each
+// 1,000 IDs, so a session that ends meanwhile may be among them or not.
 func (s *Store) CheckLive(ctx context.Context, ids []store.ID) ([]store.ID, error) {
 	var all []store.ID
 	for batch := range slices.Chunk(sortedIDs(ids), checkMost) {
