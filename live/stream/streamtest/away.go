@@ -111,7 +111,9 @@ func overdueClaimEarly(p *probe) {
 	here, patient := p.socket(), p.socket()
 	p.commit(batch(patient, awayFor(time.Hour)))
 	for _, s := range []*stream.Socket{here, patient} {
-		_, err := p.log.Take(p.ctx, &stream.Claim{ID: s.ID, Session: s.Session, Node: "node b", Overdue: true})
+		_, err := p.log.Take(p.ctx, &stream.Claim{
+			ID: s.ID, Session: s.Session, Node: "node b", Endpoint: s.Endpoint, Overdue: true,
+		})
 		p.wantError("Take of a socket that is not overdue", err, stream.ErrNotFound)
 		p.commit(batch(s, send(stream.Own(s.ID), "still mine")))
 	}

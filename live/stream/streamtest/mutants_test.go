@@ -118,6 +118,9 @@ var takingMutants = []mutant{
 	{"gives sockets to any session", "take-foreign", claimed(func(c *stream.Claim, s *stream.Socket) {
 		c.Session = s.Session
 	})},
+	{"gives sockets to any endpoint", "take-elsewhere", claimed(func(c *stream.Claim, s *stream.Socket) {
+		c.Endpoint = s.Endpoint
+	})},
 	{"keeps the first owner", "take-again", claimed(func(c *stream.Claim, s *stream.Socket) { c.Owner = s.Owner })},
 	{"does not fence", "take-fences fence-at-once archive-fences overdue-claim", before(
 		func(b *bent, batch *stream.Batch) {
@@ -128,7 +131,7 @@ var takingMutants = []mutant{
 	{"takes what is not overdue", "overdue-claim-early overdue-claim", claimed(
 		func(c *stream.Claim, s *stream.Socket) {
 			if c.Overdue {
-				c.Overdue, c.Session, c.Owner = false, s.Session, s.Owner
+				c.Overdue, c.Session, c.Owner, c.Endpoint = false, s.Session, s.Owner, s.Endpoint
 			}
 		})},
 	{"forgets the welcome", "welcome take-again archive-sockets", seen(func(_ *bent, s *stream.Socket) {
@@ -596,7 +599,7 @@ func listed(change func(*stream.Filter)) func(*bent) {
 }
 
 var tellingMutants = []mutant{
-	{"tells nothing", "watch watch-events watch-all watch-truth", hinting(
+	{"tells nothing", "watch watch-events watch-all watch-last watch-reads watch-take watch-truth", hinting(
 		func(stream.Name, stream.Position, func(stream.Name, stream.Position)) {})},
 	{"tells of sockets only", "watch watch-events", hinting(
 		func(s stream.Name, top stream.Position, tell func(stream.Name, stream.Position)) {
@@ -604,6 +607,24 @@ var tellingMutants = []mutant{
 				tell(s, top)
 			}
 		})},
+	{"tells of growth only", "watch-take", hinting(
+		func(s stream.Name, top stream.Position, tell func(stream.Name, stream.Position)) {
+			if top.Number > 0 {
+				tell(s, top)
+			}
+		})},
+	{"tells when the next message comes", "watch-last watch", func(b *bent) {
+		waiting := map[stream.Name]stream.Position{}
+		b.hint = func(s stream.Name, top stream.Position, tell func(stream.Name, stream.Position)) {
+			b.mu.Lock()
+			was, ok := waiting[s]
+			waiting[s] = top
+			b.mu.Unlock()
+			if ok {
+				tell(s, was)
+			}
+		}
+	}},
 	{"tells of what is to come", "watch-truth", hinting(
 		func(s stream.Name, top stream.Position, tell func(stream.Name, stream.Position)) {
 			top.Number++

@@ -50,7 +50,7 @@ func (p *probe) remove(ctx context.Context, l stream.Log, id stream.ID) {
 		if err != nil || s == nil || s.ID != id {
 			return
 		}
-		s, err = l.Take(ctx, &stream.Claim{ID: id, Session: s.Session, Owner: s.Owner, Node: "streamtest"})
+		s, err = l.Take(ctx, again(s))
 		if err == nil && s != nil {
 			_, _ = l.Commit(ctx, &stream.Batch{Lease: s.Lease(), Ops: []stream.Op{{Kind: stream.End}}})
 		}
@@ -94,7 +94,9 @@ func newName() string           { return "streamtest " + rand.Text() }
 
 // claim returns a claim for a new socket.
 func (p *probe) claim() *stream.Claim {
-	c := &stream.Claim{ID: stream.NewID(), New: true, Session: newSession(), Owner: newName(), Node: "node a"}
+	c := &stream.Claim{
+		ID: stream.NewID(), New: true, Session: newSession(), Owner: newName(), Node: "node a", Endpoint: "endpoint a",
+	}
 	p.mu.Lock()
 	p.made = append(p.made, c.ID)
 	p.mu.Unlock()
@@ -103,7 +105,7 @@ func (p *probe) claim() *stream.Claim {
 
 // again returns the claim for a socket that is there, by another node.
 func again(s *stream.Socket) *stream.Claim {
-	return &stream.Claim{ID: s.ID, Session: s.Session, Owner: s.Owner, Node: "node b"}
+	return &stream.Claim{ID: s.ID, Session: s.Session, Owner: s.Owner, Node: "node b", Endpoint: s.Endpoint}
 }
 
 // socket makes a new socket.

@@ -2,7 +2,6 @@ package streamtest
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/lazysession/session/live/stream"
 )
@@ -14,11 +13,10 @@ var serviceRules = []rule{
 	{"close-tx", "After Close a transaction that was begun before commits nothing.", closeTx},
 }
 
-// waitHint waits for a hint; but not for long, since it may be left out.
+// waitHint waits for a hint.
 func (p *probe) waitHint(hints <-chan struct{}) error {
 	select {
 	case <-hints:
-	case <-time.After(2 * time.Second):
 	case <-p.ctx.Done():
 		return fmt.Errorf("waiting for messages: %w", p.ctx.Err())
 	}

@@ -20,7 +20,7 @@
 // random IDs, sessions and names of channels, and removes what it made.
 //
 // The log uses its own clock; one whose time is not time.Now has to implement stream.Clock. Rules fail only where the
-// log is certainly wrong: they wait as long as a slow machine needs, and hints may be late or left out.
+// log is certainly wrong: they wait as long as a slow machine needs, and several hints may come as one.
 package streamtest
 
 import (

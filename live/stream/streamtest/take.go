@@ -11,6 +11,7 @@ var takeRules = []rule{
 		takeNewTwice},
 	{"take-unknown", "A claim for a socket that was never there is ErrNotFound.", takeUnknown},
 	{"take-foreign", "A claim for another session's socket is ErrNotFound, and fences nobody.", takeForeign},
+	{"take-elsewhere", "A claim for another endpoint's socket is ErrNotFound, and fences nobody.", takeElsewhere},
 	{"take-again", "Taking a socket again raises its incarnation, sets its node and owner, and keeps the rest.",
 		takeAgain},
 	{"take-fences", "Once a socket was taken again, a batch under the older lease is ErrFenced, and changes nothing.",
@@ -20,7 +21,7 @@ var takeRules = []rule{
 func takeNew(p *probe) {
 	from, c := p.now(), p.claim()
 	s := p.take(c)
-	if s.ID != c.ID || s.Session != c.Session || s.Owner != c.Owner || s.Node != c.Node {
+	if s.ID != c.ID || s.Session != c.Session || s.Owner != c.Owner || s.Node != c.Node || s.Endpoint != c.Endpoint {
 		p.Errorf("got %+v, want what the claim says: %+v", s, c)
 	}
 	if s.In != 0 || s.Out.Number != 0 || s.Out.Epoch == "" || s.Incarnation == 0 {
@@ -43,7 +44,8 @@ func (p *probe) wantSocket(was *stream.Socket) {
 func (p *probe) wantSame(got, want *stream.Socket) {
 	p.Helper()
 	if got.ID != want.ID || got.Incarnation != want.Incarnation || got.Session != want.Session ||
-		got.Owner != want.Owner || got.Node != want.Node || !got.Created.Equal(want.Created) ||
+		got.Owner != want.Owner || got.Node != want.Node || got.Endpoint != want.Endpoint ||
+		!got.Created.Equal(want.Created) ||
 		got.Welcomed != want.Welcomed || got.In != want.In || got.Out != want.Out ||
 		!got.AwayUntil.Equal(want.AwayUntil) || len(got.Channels) != len(want.Channels) {
 		p.Errorf("socket: got %+v, want %+v", got, want)
@@ -69,9 +71,19 @@ func takeUnknown(p *probe) {
 }
 
 func takeForeign(p *probe) {
+	p.wantNotTaken(func(c *stream.Claim) { c.Session = newSession() })
+}
+
+func takeElsewhere(p *probe) {
+	p.wantNotTaken(func(c *stream.Claim) { c.Endpoint = "endpoint b" })
+}
+
+// wantNotTaken tests that a claim for a socket is refused once it was changed.
+func (p *probe) wantNotTaken(change func(*stream.Claim)) {
+	p.Helper()
 	s := p.socket()
 	c := again(s)
-	c.Session = newSession()
+	change(c)
 	_, err := p.log.Take(p.ctx, c)
 	p.wantError("Take", err, stream.ErrNotFound)
 	p.wantSocket(s)

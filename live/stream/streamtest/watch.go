@@ -14,6 +14,10 @@ var watchRules = []rule{
 	{"watch-all", "Every watcher is told.", watchAll},
 	{"watch-cancel", "A cancelled watcher is told nothing of what is committed later; the others are.", watchCancel},
 	{"watch-reads", "A reader that waits for hints, and looks from its position, gets every message once.", watchReads},
+	{"watch-last", "After the last growth of a stream a hint names its top in the end, without another growth.",
+		watchLast},
+	{"watch-take", "A socket that was taken again is told as a hint of its own stream, though that has not grown.",
+		watchTake},
 	{"watch-truth", "A hint names no number above the stream's top, and its own epoch.", watchTruth},
 }
 
@@ -48,35 +52,22 @@ func (d *diary) top(s stream.Name) stream.Position {
 	return d.tops[s]
 }
 
-// wait waits until the watcher was told of a stream. A hint may be left out, so poke lets the stream grow again.
-func (d *diary) wait(s stream.Name, least uint64, poke func()) {
+// wait waits until the watcher was told of a stream.
+func (d *diary) wait(s stream.Name, least uint64) {
 	d.p.Helper()
-	tries := 0
-	d.p.until("a hint has come", func() bool {
-		if tries++; tries%50 == 0 {
-			poke()
-		}
-		return d.top(s).Number >= least
-	})
+	d.p.until("a hint has come", func() bool { return d.top(s).Number >= least })
 }
 
 func watching(p *probe) {
 	d, s, name := p.watch(), p.socket(), newName()
-	post := func() { p.commit(batch(s, send(stream.Own(s.ID), "a"), send(stream.Of(name), "b"))) }
-	p.commit(batch(s, join(name, "")))
-	post()
-	d.wait(stream.Own(s.ID), 1, post)
-	d.wait(stream.Of(name), 2, post)
+	p.commit(batch(s, join(name, ""), send(stream.Own(s.ID), "a"), send(stream.Of(name), "b")))
+	d.wait(stream.Own(s.ID), 1)
+	d.wait(stream.Of(name), 2)
 }
 
 func watchEvents(p *probe) {
 	d, s, other, name := p.watch(), p.socket(), p.socket(), newName()
-	nothing := func() {
-		op := join(name, "") // grows the stream by two
-		p.commit(batch(other, leave(name), op))
-	}
 	p.commit(batch(other, join(name, "")))
-	grown := func() uint64 { return p.channel(name).Top.Number }
 	for _, do := range []func(){
 		func() { p.commit(batch(s, join(name, ""))) },
 		func() { p.commit(batch(s, awayFor(1e12))) },
@@ -84,17 +75,16 @@ func watchEvents(p *probe) {
 		func() { p.commit(batch(s, leave(name))) },
 	} {
 		do()
-		d.wait(stream.Of(name), grown(), nothing)
+		d.wait(stream.Of(name), p.channel(name).Top.Number)
 	}
 }
 
 func watchAll(p *probe) {
 	first, second, s := p.watch(), p.watch(), p.socket()
 	own := stream.Own(s.ID)
-	post := func() { p.commit(batch(s, send(own, "a"))) }
-	post()
-	first.wait(own, 1, post)
-	second.wait(own, 1, post)
+	p.commit(batch(s, send(own, "a")))
+	first.wait(own, 1)
+	second.wait(own, 1)
 }
 
 func watchCancel(p *probe) {
@@ -102,10 +92,9 @@ func watchCancel(p *probe) {
 	second.cancel()
 	s := p.socket()
 	own := stream.Own(s.ID)
-	post := func() { p.commit(batch(s, send(own, "a"))) }
-	post()
-	first.wait(own, 1, post)
-	third.wait(own, 1, post)
+	p.commit(batch(s, send(own, "a")))
+	first.wait(own, 1)
+	third.wait(own, 1)
 	if top := second.top(own); top.Number > 0 {
 		p.Errorf("a cancelled watcher was told of %v", top)
 	}
@@ -162,6 +151,42 @@ func (p *probe) follow(s stream.Name, after stream.Position, up uint64, hints <-
 	return nil
 }
 
+func watchLast(p *probe) {
+	const senders, count = 4, 20
+	d, s, name := p.watch(), p.socket(), newName()
+	own, of := stream.Own(s.ID), stream.Of(name)
+	p.commit(batch(s, join(name, "")))
+	p.together(senders, func(int) error {
+		for range count {
+			if _, err := p.tryCommit(batch(nil, send(own, "a"), send(of, "b"))); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	d.wait(own, senders*count)
+	d.wait(of, 1+senders*count)
+}
+
+func watchTake(p *probe) {
+	s := p.socket()
+	told := make(chan struct{}, 1)
+	defer p.log.Watch(func(name stream.Name, _ stream.Position) {
+		if name == stream.Own(s.ID) {
+			select {
+			case told <- struct{}{}:
+			default:
+			}
+		}
+	})()
+	p.take(again(s))
+	select {
+	case <-told:
+	case <-p.ctx.Done():
+		p.Fatal("no hint has come")
+	}
+}
+
 func watchTruth(p *probe) {
 	s := p.socket()
 	own := stream.Own(s.ID)
@@ -177,7 +202,7 @@ func watchTruth(p *probe) {
 	d := p.watch()
 	p.commit(batch(s, send(own, "a"), send(own, "b")))
 	p.commit(batch(s, send(own, "c")))
-	d.wait(own, 1, func() { p.commit(batch(s, send(own, "d"))) })
+	d.wait(own, 3)
 	top := p.see(s.ID).Out
 	mu.Lock()
 	defer mu.Unlock()
