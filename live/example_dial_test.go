@@ -4,33 +4,46 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 
 	"github.com/lazysession/session/live"
 )
 
-// A Go program takes part in a chat. client has the cookie of a session.
+// A Go program as the client of a server that sends back what it gets. Its http.Client has the cookie of a session.
 func ExampleDial() {
-	chat := func(ctx context.Context, client *http.Client) error {
-		c, err := live.Dial(ctx, "wss://forum.example/live", &live.DialOptions{HTTPClient: client})
-		if err != nil {
-			return err
-		}
-		defer c.Close()
-		if err := c.Send(ctx, []byte(`{"text":"hello"}`)); err != nil {
-			return err // it was refused, or the session has ended
-		}
-		for {
-			m, err := c.Receive(ctx)
-			if gap, ok := errors.AsType[*live.GapError](err); ok {
-				fmt.Println("load the messages of", gap.Stream, "again")
-				continue
+	site := newExampleSite()
+	defer site.Close()
+	site.mux.Handle("/live", site.hub.Handler(live.Endpoint{
+		Message: live.On(func(ctx context.Context, s *live.Socket, text string) error {
+			if text == "" {
+				return live.Refuse("empty", "Please write something.")
 			}
-			if err != nil {
-				return err
-			}
-			fmt.Println(m.Stream, m.Number, string(m.Data))
+			return s.Send(ctx, fmt.Appendf(nil, "%q", text))
+		}),
+	}))
+	url, client, ctx := site.server.URL+"/live", site.login("ann"), context.Background()
+
+	c, err := live.Dial(ctx, url, &live.DialOptions{HTTPClient: client})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer c.Close()
+	for _, text := range []string{"hello", ""} {
+		err := c.Send(ctx, fmt.Appendf(nil, "%q", text)) // returns when the server has handled it
+		if refused, ok := errors.AsType[*live.SendError](err); ok {
+			fmt.Println("refused:", refused.Text)
+		} else if err != nil {
+			fmt.Println(err) // the session has ended, say
+			return
 		}
 	}
-	_ = chat
+	m, err := c.Receive(ctx)
+	if gap, ok := errors.AsType[*live.GapError](err); ok {
+		fmt.Println("load what belongs to", gap.Stream, "again, and go on to receive")
+	} else if err == nil {
+		fmt.Println(m.Number, string(m.Data))
+	}
+	// Output:
+	// refused: Please write something.
+	// 1 "hello"
 }
