@@ -28,7 +28,8 @@ type served struct {
 //
 // A socket needs a session that exists. A client whose Origin is neither the request's own scheme and host nor one of
 // Config.Origins is refused, and so is one that sends a cookie and no Origin (CWE-1385). Refusals come as a close code
-// after the upgrade, since browsers show scripts nothing else.
+// after the upgrade, since browsers show scripts nothing else. The request has to be of HTTP/1.1, as browsers and
+// proxies make it.
 func (h *Hub) Handler(e Endpoint) http.Handler {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -122,7 +122,8 @@ func (c *Channel) Members(ctx context.Context) ([]MemberInfo, error) {
 // Do runs f on the state that the members share: session keys and counters work on f's ctx. While it runs, no other Do of
 // this channel does, on any node, so what f reads stays true until it is done. What f changes and sends is committed
 // when it returns nil; within Endpoint.Message, with the message, which holds the channel until then. Where it returns
-// an error, its changes are dropped. The state ends with the last member.
+// an error, its changes are dropped. The state ends with the last member. The session of the socket is not on f's ctx:
+// what f needs of it is read before.
 //
 // Where two calls wait for each other's channels, one of them runs f again, with nothing left of its first try.
 func (c *Channel) Do(ctx context.Context, f func(ctx context.Context) error) error {
@@ -169,7 +170,8 @@ func (mb *Member) Seat() string { return mb.seat }
 func (mb *Member) Channel() *Channel { return mb.channel }
 
 // Wait returns when every seat of the rules is taken, or the Capacity is reached. It holds no thread, and what the client
-// sends meanwhile is read. It ends with ctx, and with an error when the socket leaves or its connection breaks.
+// sends meanwhile is read, and handled later. It ends with ctx, and with an error when the socket leaves or its
+// connection breaks; within Endpoint.Message the client then sends the message again.
 // Rules without Seats and Capacity have nothing to wait for.
 func (mb *Member) Wait(ctx context.Context) error {
 	c := mb.channel

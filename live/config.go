@@ -12,12 +12,13 @@ import (
 	"github.com/lazysession/session/slot"
 )
 
-// A Retention is how much of a stream is kept for clients that come back.
+// A Retention is how much of a stream is kept for clients that come back: the newest messages within all of Messages,
+// Bytes and Age. A field that is 0 has its default: 1,000 messages, 1 MiB, 5 minutes.
 type Retention = stream.Retention
 
 // Config is how a Hub works. The zero Config, and a nil one, mean the defaults. New copies it.
 type Config struct {
-	// Node names this server in lists of sockets. Defaults to a random name.
+	// Node names this server in lists of sockets. Hubs on the same log have different names. Defaults to a random one.
 	Node string
 
 	// Origins are the origins beside the request's own scheme and host whose pages may open sockets:

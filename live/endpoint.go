@@ -27,12 +27,19 @@ type Endpoint struct {
 	// Hub.Send, and what it changes in Channel.Do and in the session, is committed when it returns nil, and only then is
 	// the message acknowledged. With an error nothing of it is, and the client's promise rejects: with code and text of
 	// Refuse, or with "internal".
+	//
+	// The session's changes are stored just before the rest. Where the server dies between the two, the client sends the
+	// message again, and it is handled again. What takes effect at once elsewhere does so here, too: Channel.Join,
+	// Member.Leave, Session.End and Counter.Next.
 	Message func(ctx context.Context, s *Socket, m Message) error
 
-	// Member is called when something happened to a member mb of a channel that the socket is in, itself included.
+	// Member is called when something happened to a member mb of a channel that the socket is in, itself included. While
+	// the socket is away it is not called; after the client has come back, it is called for what the client missed, and
+	// perhaps again for the last events before.
 	Member func(ctx context.Context, mb *Member, e MemberEvent)
 
-	// Leave is called when the socket has left for good, on one node.
+	// Leave is called when the socket has left for good, on one node; not at all where that node dies just then. With
+	// NotBack, keys and counters return an error: the client is gone, and with it the token of the session.
 	Leave func(ctx context.Context, s *Socket, why Reason)
 }
 
