@@ -123,7 +123,7 @@ func (tr *traffic) work(v *visitor) {
 	}
 }
 
-// temporary reports whether a status stands for a fault that passes. A balancer sends all of them but 503.
+// temporary reports whether a status stands for a fault that passes: 503 from a server, or any of them from a balancer.
 func temporary(status int) bool { return status == 502 || status == 503 || status == 504 }
 
 // comeAndGo logs visitors in on one server and out on another. They must stay out.
