@@ -117,31 +117,28 @@ const live = end + ` > now()`
 const toldOwner = `CASE WHEN octet_length(s.owner) < 7000 THEN s.owner ELSE '' END AS owner`
 
 func newTexts(set *settings) texts {
-	st := texts{
-		load:    `SELECT ` + namesOf(loaded) + ` FROM {{sessions}} s WHERE s.token = $1`,
-		retired: `SELECT EXISTS (SELECT FROM {{retired}} WHERE token = $1 AND until > now())`,
-		end: `WITH gone AS (DELETE FROM {{sessions}} s WHERE s.id = $1 AND ` + live + ` RETURNING s.id, ` + toldOwner + `)
-SELECT gone.id, gone.owner, ` + notify("gone", "$2", "$3") + ` FROM gone`,
-		endOwner: `WITH theirs AS (
+	return texts{
+		load:    set.fill(`SELECT ` + namesOf(loaded) + ` FROM {{sessions}} s WHERE s.token = $1`),
+		retired: set.fill(`SELECT EXISTS (SELECT FROM {{retired}} WHERE token = $1 AND until > now())`),
+		end: set.fill(`WITH gone AS (DELETE FROM {{sessions}} s WHERE s.id = $1 AND ` + live +
+			` RETURNING s.id, ` + toldOwner + `)
+SELECT gone.id, gone.owner, ` + notify("gone", "$2", "$3") + ` FROM gone`),
+		endOwner: set.fill(`WITH theirs AS (
 	SELECT s.id FROM {{sessions}} s
 	WHERE s.owner = $1 AND s.owner <> '' AND s.id <> ALL ($4::uuid[]) AND ` + live + ` ORDER BY s.id FOR UPDATE
 ), gone AS (DELETE FROM {{sessions}} s USING theirs WHERE s.id = theirs.id RETURNING s.id, ` + toldOwner + `)
-SELECT gone.id, gone.owner, ` + notify("gone", "$2", "$3") + ` FROM gone`,
-		list:       listSQL,
-		listOwner:  listOwnerSQL,
-		lockOwners: lockOwnersSQL,
-		due:        dueSQL,
-		sweep:      sweepSQL,
-		check:      checkSQL,
-		lapse:      `DELETE FROM {{sessions}} s WHERE (s.token = ANY ($1::bytea[]) OR s.id = $2) AND NOT (` + live + `)`,
-		forget: `DELETE FROM {{retired}} WHERE token IN (
-	SELECT token FROM {{retired}} WHERE until < now() LIMIT 1000 FOR UPDATE SKIP LOCKED)`,
+SELECT gone.id, gone.owner, ` + notify("gone", "$2", "$3") + ` FROM gone`),
+		list:       set.fill(listSQL),
+		listOwner:  set.fill(listOwnerSQL),
+		lockOwners: set.fill(lockOwnersSQL),
+		due:        set.fill(dueSQL),
+		sweep:      set.fill(sweepSQL),
+		check:      set.fill(checkSQL),
+		lapse: set.fill(`DELETE FROM {{sessions}} s WHERE (s.token = ANY ($1::bytea[]) OR s.id = $2)` +
+			` AND NOT (` + live + `)`),
+		forget: set.fill(`DELETE FROM {{retired}} WHERE token IN (
+	SELECT token FROM {{retired}} WHERE until < now() LIMIT 1000 FOR UPDATE SKIP LOCKED)`),
 	}
-	for _, sql := range []*string{&st.load, &st.retired, &st.end, &st.endOwner, &st.list, &st.listOwner,
-		&st.lockOwners, &st.due, &st.sweep, &st.check, &st.lapse, &st.forget} {
-		*sql = set.fill(*sql)
-	}
-	return st
 }
 
 // Load returns the live record of a token. If the connection breaks, it reads once more: a second read changes nothing.
