@@ -62,7 +62,7 @@ func Open(ctx context.Context, pool *pgxpool.Pool, o *Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{settings: set, db: db{pool: pool}, sql: newTexts(set), sweepTime: sweepTime}
-	s.births.watchers, s.db.doubt = &s.Watchers, s.doubt
+	s.births.watchers, s.db.tellMissed = &s.Watchers, s.tellMissed
 	if err := s.readSettings(ctx); err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func Open(ctx context.Context, pool *pgxpool.Pool, o *Options) (*Store, error) {
 }
 
 // readSettings finds how far the database's clock differs from this server's, since the first commit may come before
-// the first load. It also finds the isolation of statements that ask for none.
+// the first load. It also finds the isolation level of statements that don't set one.
 func (s *Store) readSettings(ctx context.Context) error {
 	asked := time.Now()
 	var now time.Time
@@ -94,7 +94,7 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// Ping asks the database.
+// Ping returns an error if the database doesn't answer.
 func (s *Store) Ping(ctx context.Context) error { return s.db.ping(ctx) }
 
 // texts are the SQL of statements that are the same for all changes. pgx prepares each of them once per connection.
@@ -108,12 +108,12 @@ type texts struct {
 // end is when a row ends if it is not used before.
 const end = `least(s.lapses, s.ends)`
 
-// live is the condition that a row has not ended. It is written out in commits and lists only: a load reads the row
-// by its token alone, and looks at its times afterwards.
+// live is the condition that a row has not ended. A load doesn't use it: it reads the row by its token alone, and
+// checks the times afterwards.
 const live = end + ` > now()`
 
-// toldOwner is an owner in an event. PostgreSQL refuses a notification of 8000 bytes, and with it the statement; a name
-// as long as that is left out.
+// toldOwner is an owner in an event. PostgreSQL refuses a notification of 8000 bytes, and with it the statement. So a
+// name of 7000 bytes or more is left out.
 const toldOwner = `CASE WHEN octet_length(s.owner) < 7000 THEN s.owner ELSE '' END AS owner`
 
 func newTexts(set *settings) texts {
@@ -214,13 +214,13 @@ func (s *Store) EndOwner(ctx context.Context, owner string, except []store.ID, w
 	return len(gone), nil
 }
 
-// remove sends a statement that deletes sessions and notifies other servers, and returns the events of
-// these sessions. Its arguments are which, the channel, the notification's head, and the rest. A nil lock means none.
+// remove sends a statement that deletes sessions and notifies other servers, and returns the events of these sessions.
+// Its arguments are which, the channel, the notification's head, and the rest. A nil lock means none.
 func (s *Store) remove(
 	ctx context.Context, lock *statement, sql string, why store.Reason, which any, rest ...any,
 ) ([]store.Event, error) {
 	args := append([]any{which, s.channel(), head(store.Ended, why)}, rest...)
-	st := statement{sql: sql, args: args, first: lock, tells: true}
+	st := statement{sql: sql, args: args, first: lock, events: true}
 	gone, err := collect(ctx, &s.db, st, func(row pgx.CollectableRow) (store.Event, error) {
 		e := store.Event{Kind: store.Ended, Reason: why}
 		var id [16]byte
