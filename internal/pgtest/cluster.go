@@ -141,9 +141,6 @@ func (c *Cluster) Addr() string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(c.port))
 }
 
-// Password returns the password of the user postgres.
-func (c *Cluster) Password() string { return c.password }
-
 // Start starts the server, always on the same port, and returns when it answers. It tries again for a while, since
 // processes of a killed server may still use its shared memory.
 func (c *Cluster) Start() error {

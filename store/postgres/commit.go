@@ -96,7 +96,7 @@ func (s *Store) commit(ctx context.Context, token store.Token, c *store.Change) 
 	return r, nil
 }
 
-// commitStatement returns the statement of a change, after the locks of owners where it needs them.
+// commitStatement returns the statement of a change. If it needs the locks of owners, it takes them first.
 func (s *Store) commitStatement(token store.Token, c *store.Change) statement {
 	b := newBuilder(s.settings)
 	b.commit(token, c)

@@ -34,7 +34,7 @@
 //   - A damaged row is an error only for its own session.
 //   - Statements run at read committed, whatever default_transaction_isolation says for the server, the database, the
 //     role or the pool. Another default costs each of them a BEGIN and a COMMIT, in the same round trip.
-//   - A sweep takes 10 seconds at most, even where the network drops everything silently.
+//   - A sweep takes 10 seconds at most, even if the network drops everything silently.
 //
 // # Behind a pooler
 //

@@ -44,12 +44,13 @@ var (
 
 var errNoPool = errors.New("postgres: no pool")
 
-// Open returns a Store on the tables that Migrate made. A nil o means the defaults. The caller owns the pool, and
+// Open returns a Store on the tables that Migrate created. A nil o means the defaults. The caller owns the pool, and
 // closes it after the Store.
 //
-// It returns ErrNoSchema, ErrOldSchema or ErrNewSchema where Migrate has to run or this program is too old, an error
-// that says so where the database does not keep UTF-8, and what PostgreSQL says where it can't be reached or a right is
-// missing. Unless Options.NoListen is set, it keeps one connection of its own to listen for other servers' events.
+// It returns ErrNoSchema or ErrOldSchema if Migrate has to run, and ErrNewSchema if this program is too old. It also
+// returns an error if the encoding of the database isn't UTF-8, if a right is missing, or if PostgreSQL can't be
+// reached. Unless Options.NoListen is set, the Store has one more connection, on which it listens for other servers'
+// events.
 func Open(ctx context.Context, pool *pgxpool.Pool, o *Options) (*Store, error) {
 	set, err := o.settings()
 	if err != nil {
