@@ -60,7 +60,7 @@ func (c *canvas) panel(x, y float64, work string, s set) {
 	c.line("grid", left, y-2, left, y+barPitch*float64(len(s.contenders())))
 	for _, contender := range s.contenders() {
 		one := s.of(contender)
-		width := math.Max(1, median(one.Rounds)*scale)
+		width := math.Max(1, one.Median()*scale)
 		c.text(textClass(contender), "end", left-8, y+barHeight-3, contender)
 		c.rect(barClass(contender), left, y, math.Min(width, room), barHeight)
 		if width > room*1.001 {
@@ -77,7 +77,7 @@ func (c *canvas) panel(x, y float64, work string, s set) {
 func reach(s set) float64 {
 	var medians []float64
 	for _, one := range s {
-		medians = append(medians, median(one.Rounds))
+		medians = append(medians, one.Median())
 	}
 	slices.Sort(medians)
 	n := len(medians)

@@ -27,7 +27,7 @@ func planeOf(s set) plane {
 	ns := s.parameters()
 	p.minX, p.maxX = float64(slices.Min(ns)), float64(slices.Max(ns))
 	for _, one := range measured(s) {
-		p.minY, p.maxY = math.Min(p.minY, median(one.Rounds)), math.Max(p.maxY, median(one.Rounds))
+		p.minY, p.maxY = math.Min(p.minY, one.Median()), math.Max(p.maxY, one.Median())
 	}
 	p.minY = math.Pow(10, math.Floor(math.Log10(p.minY)))
 	p.maxY = math.Pow(10, math.Ceil(math.Log10(p.maxY)*1.0001))
@@ -64,7 +64,7 @@ func lineClass(i int) string {
 func (p plane) points(s set, contender string) []point {
 	var points []point
 	for _, one := range measured(s).where(func(one sample.Sample) bool { return one.Contender == contender }) {
-		points = append(points, point{p.x(float64(one.Parameter)), p.y(median(one.Rounds))})
+		points = append(points, point{p.x(float64(one.Parameter)), p.y(one.Median())})
 	}
 	return points
 }

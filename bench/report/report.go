@@ -65,12 +65,12 @@ func (r *Report) index() string {
 const explanation = `
 Every table compares what this library, ` + "`session`" + `, takes with what others take for the same work, in the same run. A
 ratio above 1 is how many times as much the other one costs; below 1, it costs less. Contenders take turns in each round,
-another one first each time, so that whatever slows the machine down for a while slows all of them. A ratio is the
-median of the rounds' ratios; beside it stand the median, and the least and the most of all rounds.
+another one first each time, so that whatever slows the machine down for a while slows all of them. A ratio is
+the quotient of the two medians that stand beside it on the same page.
 
 Before a work is timed and after, its result is checked: the counter is what it should be, the value read is the value
-written, the token from before a login is dead. Who can't do a work has no figure, but the reason. Each contender has
-its own defaults, and a signing key where it takes one; what differs from that is said beside it.
+written, the token from before a login is dead. A contender that can't do a work has the reason in place of a figure.
+Each contender has its own defaults, and a signing key where it takes one; a note says where its set-up differs.
 `
 
 func (r *Report) origin() string {

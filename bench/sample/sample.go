@@ -1,6 +1,13 @@
 // Package sample has the one thing that every part of the benchmarks hands to the report.
 package sample
 
+import (
+	"math"
+	"slices"
+
+	"golang.org/x/perf/benchmath"
+)
+
 // A Sample is what one contender took for one kind of work: a figure for each round. The contenders of one kind of work
 // took turns within each round, so that figures of the same round can be compared.
 type Sample struct {
@@ -15,3 +22,12 @@ type Sample struct {
 
 // Ours is the contender that others are compared with.
 const Ours = "session"
+
+// Median returns the median of the rounds; NaN where there are none.
+func (s Sample) Median() float64 {
+	if len(s.Rounds) == 0 {
+		return math.NaN()
+	}
+	rounds := benchmath.NewSample(slices.Clone(s.Rounds), &benchmath.DefaultThresholds)
+	return benchmath.AssumeNothing.Summary(rounds, 0.95).Center
+}
