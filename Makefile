@@ -8,7 +8,7 @@ help: ## list the targets
 test: ## vet and test the library under the race detector; installs what is missing
 	@scripts/test.sh
 
-lint: ## gofmt, vet, staticcheck and tidy go.mod files, in every module
+lint: ## gofmt, the length of lines, vet, staticcheck and tidy go.mod files, in every module
 	@scripts/lint.sh
 
 fuzz: ## run each fuzz target for FUZZTIME (20s)

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/lazysession/session"
+	"github.com/lazysession/session/internal/expect"
+	"github.com/lazysession/session/internal/fixture"
 )
 
 func withHeader(name string, values ...string) *http.Request {
@@ -16,9 +18,9 @@ func withHeader(name string, values ...string) *http.Request {
 }
 
 func TestBearerHeaderIn(t *testing.T) {
-	m, _ := newManager(t, &session.Config{Keys: [][]byte{keyA}, Carrier: session.BearerHeader()})
-	token, _ := issue(t, m, "alice")
-	other, _ := issue(t, m, "bob")
+	m, _ := fixture.NewManager(t, &session.Config{Keys: [][]byte{fixture.KeyA}, Carrier: session.BearerHeader()})
+	token, _ := fixture.Issue(t, m, "alice")
+	other, _ := fixture.Issue(t, m, "bob")
 	for _, tt := range []struct {
 		name string
 		r    *http.Request
@@ -37,59 +39,61 @@ func TestBearerHeaderIn(t *testing.T) {
 		{"no token", withHeader("Authorization", "Bearer"), ""},
 		{"an empty token", withHeader("Authorization", "Bearer "), ""},
 		{"somebody else's bearer token", withHeader("Authorization", "Bearer eyJhbGciOiJub25lIn0.e30."), ""},
-		{"the cookie", withHeader("Cookie", cookieName+"="+token), ""},
+		{"the cookie", withHeader("Cookie", fixture.CookieName+"="+token), ""},
 		{"the response's header", withHeader(session.TokenHeader, token), ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got, w := readRequest(m, tt.r)
-			checkErr(t, "reading", got.err, nil)
-			check(t, "who", got.who, tt.who)
-			check(t, "Vary", w.Header().Get("Vary"), "Authorization")
-			check(t, "tokens sent", len(w.Header()[session.TokenHeader]), 0)
-			check(t, "cookies set", len(w.Header()["Set-Cookie"]), 0)
+			got, w := fixture.ReadRequest(m, tt.r)
+			expect.Is(t, "reading", got.Err, nil)
+			expect.Equal(t, "who", got.Who, tt.who)
+			expect.Equal(t, "Vary", w.Header().Get("Vary"), "Authorization")
+			expect.Equal(t, "tokens sent", len(w.Header()[session.TokenHeader]), 0)
+			expect.Equal(t, "cookies set", len(w.Header()["Set-Cookie"]), 0)
 		})
 	}
 }
 
 // A login and a logout, as an API client sees them.
 func TestBearerHeaderOut(t *testing.T) {
-	m, _ := newManager(t, &session.Config{Carrier: session.BearerHeader()})
+	m, _ := fixture.NewManager(t, &session.Config{Carrier: session.BearerHeader()})
 	serve := func(token string, f func(*http.Request)) http.Header {
 		w := httptest.NewRecorder()
 		m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { f(r) })).
 			ServeHTTP(w, withHeader("Authorization", "Bearer "+token))
-		check(t, "cookies set", len(w.Header()["Set-Cookie"]), 0)
-		check(t, "Vary", w.Header().Get("Vary"), "Authorization")
+		expect.Equal(t, "cookies set", len(w.Header()["Set-Cookie"]), 0)
+		expect.Equal(t, "Vary", w.Header().Get("Vary"), "Authorization")
 		return w.Header()
 	}
 
-	h := serve("", func(r *http.Request) { must(t, who.Set(r.Context(), "alice")) })
+	h := serve("", func(r *http.Request) { expect.OK(t, fixture.Who.Set(r.Context(), "alice")) })
 	token := h.Get(session.TokenHeader)
-	check(t, "Cache-Control of the response with the token", h.Get("Cache-Control"), "private")
+	expect.Equal(t, "Cache-Control of the response with the token", h.Get("Cache-Control"), "private")
 
 	var got string
-	h = serve(token, func(r *http.Request) { got, _ = who.Get(r.Context()) })
-	check(t, "who", got, "alice")
-	check(t, "tokens sent to who has one", len(h[session.TokenHeader]), 0)
+	h = serve(token, func(r *http.Request) { got, _ = fixture.Who.Get(r.Context()) })
+	expect.Equal(t, "who", got, "alice")
+	expect.Equal(t, "tokens sent to who has one", len(h[session.TokenHeader]), 0)
 
-	h = serve(token, func(r *http.Request) { must(t, session.FromContext(r.Context()).Renew()) })
+	h = serve(token, func(r *http.Request) { expect.OK(t, session.FromContext(r.Context()).Renew()) })
 	renewed := h.Get(session.TokenHeader)
-	check(t, "the renewed token is another", renewed != "" && renewed != token, true)
+	expect.Equal(t, "the renewed token is another", renewed != "" && renewed != token, true)
 
-	h = serve(renewed, func(r *http.Request) { must(t, session.FromContext(r.Context()).End()) })
+	h = serve(renewed, func(r *http.Request) { expect.OK(t, session.FromContext(r.Context()).End()) })
 	values := h[session.TokenHeader]
-	check(t, "an ended session's header is there, and empty", len(values) == 1 && values[0] == "", true)
+	expect.Equal(t, "an ended session's header is there, and empty", len(values) == 1 && values[0] == "", true)
 }
 
 func TestBearerHeaderIsNotWarnedOfOverPlainHTTP(t *testing.T) {
-	var log logbook
-	m, _ := newManager(t, &session.Config{Carrier: session.BearerHeader(), Logger: log.logger()})
-	m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { must(t, who.Set(r.Context(), "alice")) })).
+	var log fixture.Logbook
+	m, _ := fixture.NewManager(t, &session.Config{Carrier: session.BearerHeader(), Logger: log.Logger()})
+	m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		expect.OK(t, fixture.Who.Set(r.Context(), "alice"))
+	})).
 		ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "http://example.com/", nil))
-	check(t, "log", log.String(), "")
+	expect.Equal(t, "log", log.String(), "")
 }
 
-// queryCarrier is what an application may bring: the token in the URL's query, for downloads, say.
+// A queryCarrier carries the token in the URL's query, as an application might do it for downloads.
 type queryCarrier struct{}
 
 func (queryCarrier) AppendTokens(dst []string, r *http.Request) []string {
@@ -106,30 +110,34 @@ func (queryCarrier) Remove(h http.Header) { h.Set("X-Token", "gone") }
 func (queryCarrier) Vary() string { return "X-Nothing" }
 
 func TestCustomCarrier(t *testing.T) {
-	m, _ := newManager(t, &session.Config{Carrier: queryCarrier{}, Cookie: session.Cookie{Persistent: true}, Lifetime: time.Hour})
+	m, _ := fixture.NewManager(t, &session.Config{
+		Carrier:  queryCarrier{},
+		Cookie:   session.Cookie{Persistent: true},
+		Lifetime: time.Hour,
+	})
 	serve := func(query string, f func(*http.Request)) http.Header {
 		w := httptest.NewRecorder()
 		m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { f(r) })).
 			ServeHTTP(w, httptest.NewRequest("GET", "https://example.com/?"+query, nil))
 		return w.Header()
 	}
-	h := serve("", func(r *http.Request) { must(t, who.Set(r.Context(), "alice")) })
+	h := serve("", func(r *http.Request) { expect.OK(t, fixture.Who.Set(r.Context(), "alice")) })
 	token := h.Get("X-Token")
-	check(t, "Vary", h.Get("Vary"), "X-Nothing")
+	expect.Equal(t, "Vary", h.Get("Vary"), "X-Nothing")
 	age, err := time.ParseDuration(h.Get("X-Max-Age"))
-	must(t, err)
+	expect.OK(t, err)
 	if age > time.Hour || age < time.Hour-time.Minute {
 		t.Errorf("maxAge: got %v, want the lifetime of an hour", age)
 	}
 
 	got := ""
-	reads := func(r *http.Request) { got, _ = who.Get(r.Context()) }
+	reads := func(r *http.Request) { got, _ = fixture.Who.Get(r.Context()) }
 	serve("token="+token, reads)
-	check(t, "who", got, "alice")
+	expect.Equal(t, "who", got, "alice")
 	serve("token="+token+"&token="+token, reads)
-	check(t, "who, with the same token twice", got, "alice")
+	expect.Equal(t, "who, with the same token twice", got, "alice")
 	serve("token=forged", reads)
-	check(t, "who, with a forged token", got, "")
-	h = serve("token="+token, func(r *http.Request) { must(t, session.FromContext(r.Context()).End()) })
-	check(t, "what Remove sends", h.Get("X-Token"), "gone")
+	expect.Equal(t, "who, with a forged token", got, "")
+	h = serve("token="+token, func(r *http.Request) { expect.OK(t, session.FromContext(r.Context()).End()) })
+	expect.Equal(t, "what Remove sends", h.Get("X-Token"), "gone")
 }

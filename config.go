@@ -61,8 +61,10 @@ type Config struct {
 	StoreTimeout time.Duration
 
 	// Services is the registry that handlers query. The Manager provides itself in it; where that is taken by another
-	// Manager, under the cookie's name. It takes the place of one that the context has. Defaults to a registry of the
-	// Manager's own, which has nothing but the Manager: what is not found there is looked for in the context's.
+	// Manager, under the cookie's name. So closing the registry closes the Manager, too: after the services that were
+	// provided later, and before those that were provided earlier. The registry takes the place of one that the context
+	// has. Defaults to a registry of the Manager's own, which has nothing but the Manager: what is not found there is
+	// looked for in the context's.
 	Services *service.Registry
 
 	// OnError answers a request whose session could not be committed, or one of whose operations has failed and was
@@ -143,8 +145,7 @@ func isVolatile(s store.Store) bool {
 	return ok && v.Volatile()
 }
 
-// cloneKeys copies the keys, so that a caller who wipes or reuses them changes nothing, and makes one where there is
-// none.
+// cloneKeys copies the keys, so that the caller may change its own ones. It makes a key where there is none.
 func cloneKeys(keys [][]byte) [][]byte {
 	if len(keys) == 0 {
 		key := make([]byte, minKeyLen)

@@ -3,18 +3,22 @@ package session_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
 
 	"github.com/lazysession/session"
+	"github.com/lazysession/session/internal/expect"
+	"github.com/lazysession/session/internal/fixture"
+	"github.com/lazysession/session/internal/signed"
 	"github.com/lazysession/session/store/mem"
 )
 
 func TestCookieHeader(t *testing.T) {
-	m, _ := newManager(t, &session.Config{Keys: [][]byte{keyA}})
-	token, _ := issue(t, m, "alice")
-	ours := cookieName + "=" + token
+	m, _ := fixture.NewManager(t, &session.Config{Keys: [][]byte{fixture.KeyA}})
+	token, _ := fixture.Issue(t, m, "alice")
+	ours := fixture.CookieName + "=" + token
 	for _, tt := range []struct {
 		name  string
 		lines []string
@@ -40,33 +44,33 @@ func TestCookieHeader(t *testing.T) {
 		{"after one without =", []string{"a; " + ours}, true},
 		{"after an unclosed quote", []string{`a="1; ` + ours}, true}, // RFC 6265bis, section 5.7: quotes have no meaning
 
-		{"no =", []string{cookieName + token}, false},
-		{"the name alone", []string{cookieName}, false},
-		{"no value", []string{cookieName + "="}, false},
+		{"no =", []string{fixture.CookieName + token}, false},
+		{"the name alone", []string{fixture.CookieName}, false},
+		{"no value", []string{fixture.CookieName + "="}, false},
 		{"no name", []string{"=" + token}, false},
 		{"the pair as the value of a cookie without a name", []string{"=" + ours}, false},
 		{"the pair inside another value", []string{"a=" + ours}, false},
-		{"the name in upper case", []string{strings.ToUpper(cookieName) + "=" + token}, false},
-		{"the name in lower case", []string{strings.ToLower(cookieName) + "=" + token}, false},
+		{"the name in upper case", []string{strings.ToUpper(fixture.CookieName) + "=" + token}, false},
+		{"the name in lower case", []string{strings.ToLower(fixture.CookieName) + "=" + token}, false},
 		{"without the prefix", []string{"session=" + token}, false},
 		{"with more before the name", []string{"x" + ours}, false},
-		{"with more behind the name", []string{cookieName + "x=" + token}, false},
-		{"a space behind the name", []string{cookieName + " =" + token}, false}, // net/http trims it
-		{"a tab behind the name", []string{cookieName + "\t=" + token}, false},
+		{"with more behind the name", []string{fixture.CookieName + "x=" + token}, false},
+		{"a space behind the name", []string{fixture.CookieName + " =" + token}, false}, // net/http trims it
+		{"a tab behind the name", []string{fixture.CookieName + "\t=" + token}, false},
 		{"another space before the name", []string{"\u00a0" + ours}, false},
 		{"a NUL before the name", []string{"\x00" + ours}, false},
 		{"a line end before the name", []string{"\n" + ours}, false},
 		{"a comma instead of the semicolon", []string{"a=1, " + ours}, false},
-		{"the value in quotes", []string{cookieName + `="` + token + `"`}, false},
-		{"the name in quotes", []string{`"` + cookieName + `"=` + token}, false},
-		{"two =", []string{cookieName + "==" + token}, false},
+		{"the value in quotes", []string{fixture.CookieName + `="` + token + `"`}, false},
+		{"the name in quotes", []string{`"` + fixture.CookieName + `"=` + token}, false},
+		{"two =", []string{fixture.CookieName + "==" + token}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got, w := read(m, tt.lines...)
-			checkErr(t, "reading", got.err, nil)
-			check(t, "found", got.who == "alice", tt.found)
-			check(t, "exists", got.exists, tt.found)
-			check(t, "cookies set", len(w.Result().Cookies()), 0)
+			got, w := fixture.Read(m, tt.lines...)
+			expect.Is(t, "reading", got.Err, nil)
+			expect.Equal(t, "found", got.Who == "alice", tt.found)
+			expect.Equal(t, "exists", got.Exists, tt.found)
+			expect.Equal(t, "cookies set", len(w.Result().Cookies()), 0)
 		})
 	}
 }
@@ -79,46 +83,39 @@ func repeat(s string, n int) []string {
 	return all
 }
 
-// What a request costs that reads one value, next to one that does not: finding the cookie, verifying its signature and
-// asking the store. The figure is what it is today, most of it in the HMAC; the guard is there to notice when it grows.
-// That it does not depend on the other cookies is the point.
+// A request that reads one value finds the cookie, verifies its signature and asks the store. The limit is what this
+// costs today, most of it in the HMAC: the test notices when it grows. Other cookies must not add to it.
 func TestAllocationsOfReading(t *testing.T) {
 	const most = 13
-	m, err := session.New(mem.New(nil), &session.Config{Keys: [][]byte{keyA}})
-	must(t, err)
+	m, err := session.New(mem.New(nil), &session.Config{Keys: [][]byte{fixture.KeyA}})
+	expect.OK(t, err)
 	defer m.Close()
-	token, _ := issue(t, m, "alice")
+	token, _ := fixture.Issue(t, m, "alice")
 
 	idle := allocs(m.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})), "")
 	reading := func(line string) float64 {
 		return allocs(m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			if name, err := who.Get(r.Context()); name != "alice" || err != nil {
+			if name, err := fixture.Who.Get(r.Context()); name != "alice" || err != nil {
 				t.Errorf("got %q, %v", name, err)
 			}
 		})), line) - idle
 	}
-	alone := reading(cookieName + "=" + token)
+	alone := reading(fixture.CookieName + "=" + token)
 	if alone > most {
 		t.Errorf("reading a value: got %v allocations, want at most %d", alone, most)
 	}
-	check(t, "allocations among 1,000 other cookies", reading(strings.Repeat("a=1; ", 1000)+cookieName+"="+token), alone)
+	expect.Equal(t, "allocations among 1,000 other cookies",
+		reading(strings.Repeat("a=1; ", 1000)+fixture.CookieName+"="+token), alone)
 }
-
-// A quietWriter is a ResponseWriter that allocates nothing.
-type quietWriter struct{ header http.Header }
-
-func (w *quietWriter) Header() http.Header         { return w.header }
-func (w *quietWriter) Write(b []byte) (int, error) { return len(b), nil }
-func (w *quietWriter) WriteHeader(int)             {}
 
 func allocs(h http.Handler, cookies string) float64 {
 	r := httptest.NewRequest("GET", "https://example.com/", nil)
 	r.Header.Set("Cookie", cookies)
-	w := &quietWriter{header: http.Header{"Vary": {"Cookie"}}}
+	w := fixture.Discard{"Vary": {"Cookie"}}
 	return testing.AllocsPerRun(100, func() { h.ServeHTTP(w, r) })
 }
 
-// Byte by byte, since what a browser makes of the line hangs on each attribute.
+// The lines are compared byte by byte, since each attribute changes what a browser does.
 func TestSetCookieLine(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
@@ -165,27 +162,27 @@ func TestSetCookieLine(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { // where no time passes, for Max-Age
-				m, _ := newManager(t, &session.Config{Cookie: tt.cookie})
-				_, w := write(t, m, "", "alice")
+				m, _ := fixture.NewManager(t, &session.Config{Cookie: tt.cookie})
+				_, w := fixture.Write(t, m, "", "alice")
 				line := w.Header().Get("Set-Cookie")
 				pair, _, _ := strings.Cut(line, ";")
 				_, token, _ := strings.Cut(pair, "=")
-				check(t, "Set-Cookie lines", len(w.Header()["Set-Cookie"]), 1)
-				check(t, "Set-Cookie of a new session", strings.ReplaceAll(line, "="+token+";", "=TOKEN;"), tt.set)
+				expect.Equal(t, "Set-Cookie lines", len(w.Header()["Set-Cookie"]), 1)
+				expect.Equal(t, "Set-Cookie of a new session", strings.ReplaceAll(line, "="+token+";", "=TOKEN;"), tt.set)
 
 				w = httptest.NewRecorder()
 				r := httptest.NewRequest("GET", "https://example.com/", nil)
 				r.Header.Set("Cookie", pair)
 				m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-					must(t, session.FromContext(r.Context()).End())
+					expect.OK(t, session.FromContext(r.Context()).End())
 				})).ServeHTTP(w, r)
-				check(t, "Set-Cookie of an ended session", w.Header().Get("Set-Cookie"), tt.end)
+				expect.Equal(t, "Set-Cookie of an ended session", w.Header().Get("Set-Cookie"), tt.end)
 			})
 		})
 	}
 }
 
-// Each of these a browser would drop, change or never send back, without a word to anybody.
+// A browser would silently drop, change or never send back each of these cookies.
 func TestCookiesThatNewRefuses(t *testing.T) {
 	const insecure = session.InsecureForDevelopment
 	for _, tt := range []struct {
@@ -193,7 +190,8 @@ func TestCookiesThatNewRefuses(t *testing.T) {
 		cookie session.Cookie
 		says   []string // what the error names
 	}{
-		{"__Host- with a domain", session.Cookie{Name: "__Host-sid", Domain: "example.com"}, []string{`"__Host-sid"`, "no Domain"}},
+		{"__Host- with a domain", session.Cookie{Name: "__Host-sid", Domain: "example.com"},
+			[]string{`"__Host-sid"`, "no Domain"}},
 		{"__Host- with a path", session.Cookie{Name: "__Host-sid", Path: "/app"}, []string{`"__Host-sid"`, `Path "/"`}},
 		{"__Host- insecure", session.Cookie{Name: "__Host-sid", Secure: insecure}, []string{`"__Host-sid"`, "Secure"}},
 		{"__host- in lower case", session.Cookie{Name: "__host-sid", Path: "/app"}, []string{`"__host-sid"`}},
@@ -205,7 +203,8 @@ func TestCookiesThatNewRefuses(t *testing.T) {
 		{"__HTTP- insecure", session.Cookie{Name: "__HTTP-sid", Secure: insecure}, []string{`"__HTTP-sid"`}},
 		{"__Host-Http- insecure", session.Cookie{Name: "__Host-Http-sid", Secure: insecure}, []string{`"__Host-Http-sid"`}},
 		{"__Host-Http- with a path", session.Cookie{Name: "__Host-Http-sid", Path: "/app"}, []string{`"__Host-Http-sid"`}},
-		{"__Host-Http- with a domain", session.Cookie{Name: "__host-http-sid", Domain: "example.com"}, []string{`"__host-http-sid"`}},
+		{"__Host-Http- with a domain", session.Cookie{Name: "__host-http-sid", Domain: "example.com"},
+			[]string{`"__host-http-sid"`}},
 
 		{"a space in the name", session.Cookie{Name: "my session"}, []string{`"my session"`}},
 		{"a space behind the name", session.Cookie{Name: "session "}, []string{`"session "`}},
@@ -217,7 +216,8 @@ func TestCookiesThatNewRefuses(t *testing.T) {
 		{"a NUL in the name", session.Cookie{Name: "a\x00"}, []string{`"a\x00"`}},
 		{"a name that is not ASCII", session.Cookie{Name: "sitzüng"}, []string{`"sitzüng"`}},
 		{"a name that is not UTF-8", session.Cookie{Name: "a\xff"}, []string{`"a\xff"`}},
-		{"a name that leaves no room for the token", session.Cookie{Name: strings.Repeat("n", 4000)}, []string{"nnn", "4000 bytes", "3840"}},
+		{"a name that leaves no room for the token", session.Cookie{Name: strings.Repeat("n", 4000)},
+			[]string{"nnn", "4000 bytes", "3840"}},
 
 		{"a path without its slash", session.Cookie{Path: "app"}, []string{`"app"`, "slash"}},
 		{"a path that is a URL", session.Cookie{Path: "https://example.com/"}, []string{`"https://example.com/"`}},
@@ -241,14 +241,15 @@ func TestCookiesThatNewRefuses(t *testing.T) {
 		{"an IPv6 address", session.Cookie{Domain: "::1"}, []string{`"::1"`}},
 		{"a domain too long", session.Cookie{Domain: strings.Repeat("a.", 200) + "com"}, []string{`"a.a.`}},
 
-		{"None insecure", session.Cookie{SameSite: http.SameSiteNoneMode, Secure: insecure}, []string{"SameSite=None", "Secure"}},
+		{"None insecure", session.Cookie{SameSite: http.SameSiteNoneMode, Secure: insecure},
+			[]string{"SameSite=None", "Secure"}},
 		{"Partitioned insecure", session.Cookie{Partitioned: true, Secure: insecure}, []string{"Partitioned", "Secure"}},
 		{"an unknown SameSite", session.Cookie{SameSite: 9}, []string{"SameSite is 9"}},
 		{"a negative SameSite", session.Cookie{SameSite: -1}, []string{"SameSite is -1"}},
 		{"an unknown Secure", session.Cookie{Secure: 7}, []string{"Secure is 7"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			m, err := session.New(newSpy(), &session.Config{Keys: [][]byte{keyA}, Cookie: tt.cookie})
+			m, err := session.New(fixture.NewStore(), &session.Config{Keys: [][]byte{fixture.KeyA}, Cookie: tt.cookie})
 			if err == nil {
 				m.Close()
 				t.Fatalf("New with %+v: got no error", tt.cookie)
@@ -258,7 +259,7 @@ func TestCookiesThatNewRefuses(t *testing.T) {
 					t.Errorf("error %q: want it to name %s", err, part)
 				}
 			}
-			check(t, "mistakes", strings.Count(err.Error(), "session: "), 1)
+			expect.Equal(t, "mistakes", strings.Count(err.Error(), "session: "), 1)
 		})
 	}
 }
@@ -278,12 +279,12 @@ func TestCookiesThatNewAccepts(t *testing.T) {
 		{Domain: "192.0.2.1"},
 		{Domain: "xn--bcher-kva.example"},
 	} {
-		m, err := session.New(newSpy(), &session.Config{Keys: [][]byte{keyA}, Cookie: c})
+		m, err := session.New(fixture.NewStore(), &session.Config{Keys: [][]byte{fixture.KeyA}, Cookie: c})
 		if err != nil {
 			t.Errorf("New with %+v: got %v, want no error", c, err)
 			continue
 		}
-		_, w := write(t, m, "", "alice")
+		_, w := fixture.Write(t, m, "", "alice")
 		if len(w.Result().Cookies()) != 1 {
 			t.Errorf("New with %+v: a new session's response has no cookie", c)
 		}
@@ -300,15 +301,19 @@ func TestSecureCookieOverPlainHTTPIsLoggedOnce(t *testing.T) {
 		lines  int
 	}{
 		{"over TLS", "https://example.com/", nil, session.SecureAlways, 0},
-		{"behind a proxy that says https", "http://example.com/", http.Header{"X-Forwarded-Proto": {"https"}}, session.SecureAlways, 0},
-		{"behind a proxy that says proto=https", "http://example.com/", http.Header{"Forwarded": {"for=192.0.2.1;proto=https"}}, session.SecureAlways, 0},
+		{"behind a proxy that says https", "http://example.com/", http.Header{"X-Forwarded-Proto": {"https"}},
+			session.SecureAlways, 0},
+		{"behind a proxy that says proto=https", "http://example.com/",
+			http.Header{"Forwarded": {"for=192.0.2.1;proto=https"}}, session.SecureAlways, 0},
 		{"over plain http", "http://example.com/", nil, session.SecureAlways, 1},
 		{"for development", "http://example.com/", nil, session.InsecureForDevelopment, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			var log logbook
-			m, _ := newManager(t, &session.Config{Logger: log.logger(), Cookie: session.Cookie{Secure: tt.secure}})
-			h := m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { must(t, who.Set(r.Context(), "alice")) }))
+			var log fixture.Logbook
+			m, _ := fixture.NewManager(t, &session.Config{Logger: log.Logger(), Cookie: session.Cookie{Secure: tt.secure}})
+			h := m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				expect.OK(t, fixture.Who.Set(r.Context(), "alice"))
+			}))
 			for range 3 {
 				r := httptest.NewRequest("GET", tt.url, nil)
 				for name, values := range tt.header {
@@ -316,8 +321,80 @@ func TestSecureCookieOverPlainHTTPIsLoggedOnce(t *testing.T) {
 				}
 				h.ServeHTTP(httptest.NewRecorder(), r)
 			}
-			check(t, "warnings", log.count("level=WARN"), tt.lines)
-			check(t, "warnings that name the cure", log.count("InsecureForDevelopment"), tt.lines)
+			expect.Equal(t, "warnings", log.Count("level=WARN"), tt.lines)
+			expect.Equal(t, "warnings that name the cure", log.Count("InsecureForDevelopment"), tt.lines)
 		})
 	}
+}
+
+// No header causes a panic or an error. It opens a session only if that session's token stands under the cookie's exact
+// name. ALICE and BOB in the input become valid tokens.
+func FuzzCookieHeader(f *testing.F) {
+	for _, line := range []string{
+		"", ";", "=", "a=b", "__Host-session", "__Host-session=", "__Host-session=ALICE", "a=b; __Host-session=ALICE; c=d",
+		"__Host-session=ALICE; __Host-session=BOB", "__Host-session=ALICE; __Host-session=ALICE", "__Host-session =ALICE",
+		"__Host-session= ALICE", "\t __Host-session=ALICE\t ", `__Host-session="ALICE"`, "__host-session=ALICE", "=ALICE",
+		"__Host-session=.ALICE", "__Host-session=ALICE\r\n", "__Host-session=x; __Host-session=BOB", "x__Host-session=BOB",
+		"__Host-session=ALICEBOB", "__Host-session=" + strings.Repeat("A", 300), "\x00=\xff; __Host-session=ALICE\x00",
+		strings.Repeat("__Host-session=ALICE;", signed.MaxCandidates),
+		strings.Repeat("__Host-session=ALICE;", signed.MaxCandidates+1),
+	} {
+		f.Add(line, "")
+		f.Add("a=b", line)
+	}
+	m, _ := fixture.NewManager(f, &session.Config{Keys: [][]byte{fixture.KeyA}})
+	alice, _ := fixture.Issue(f, m, "alice")
+	bob, _ := fixture.Issue(f, m, "bob")
+	tokens := strings.NewReplacer("ALICE", alice, "BOB", bob)
+
+	f.Fuzz(func(t *testing.T, first, second string) {
+		lines := []string{tokens.Replace(first), tokens.Replace(second)}
+		got, _ := fixture.Read(m, lines...)
+		expect.Is(t, "reading", got.Err, nil)
+
+		values := underTheName(lines)
+		hasAlice, hasBob := contains(values, alice), contains(values, bob)
+		switch {
+		case hasAlice && hasBob, len(values) > signed.MaxCandidates:
+			expect.Equal(t, "who, with two tokens or too many", got.Who, "")
+		case got.Who == "alice":
+			expect.Equal(t, "alice's token stands under the name", hasAlice || resembles(values, alice), true)
+		case got.Who == "bob":
+			expect.Equal(t, "bob's token stands under the name", hasBob || resembles(values, bob), true)
+		case hasAlice && !resembles(values, bob), hasBob && !resembles(values, alice):
+			t.Errorf("a valid token stands alone in %q, and was not found", lines)
+		}
+	})
+}
+
+var ourPair = regexp.MustCompile(`(?:^|;)[ \t]*` + regexp.QuoteMeta(fixture.CookieName) + `=([^;]*)`)
+
+// underTheName is the naive model of what the Cookie header says (RFC 6265bis, section 4.2.1).
+func underTheName(lines []string) (values []string) {
+	for _, line := range lines {
+		for _, match := range ourPair.FindAllStringSubmatch(line, -1) {
+			values = append(values, strings.TrimRight(match[1], " \t"))
+		}
+	}
+	return values
+}
+
+func contains(values []string, token string) bool {
+	for _, v := range values {
+		if v == token {
+			return true
+		}
+	}
+	return false
+}
+
+// resembles reports whether a value is the token but for the slack of base64: line ends, and the last character.
+func resembles(values []string, token string) bool {
+	for _, v := range values {
+		v = strings.NewReplacer("\r", "", "\n", "").Replace(v)
+		if len(v) == len(token) && v[:len(v)-2] == token[:len(token)-2] {
+			return true
+		}
+	}
+	return false
 }

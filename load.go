@@ -18,6 +18,10 @@ func (v *visit) find(ctx context.Context) error {
 	if err := context.Cause(ctx); err != nil {
 		return fmt.Errorf("%w: loading: %w", ErrUnavailable, err)
 	}
+	if v.s.x == nil {
+		v.loadDetached(ctx)
+		return nil
+	}
 	if _, twice := v.s.ctx.Value(v.s.m).(*Session); twice {
 		v.state, v.troubles().unavailable = failed, errTwice
 		return nil
@@ -48,8 +52,8 @@ func (v *visit) noSession(why signed.Refusal) {
 const maxLoads = 4
 
 // choose finds the one live session among several valid tokens. A deploy that changes the cookie's Domain or Path
-// leaves browsers with a cookie of each scope, of which one soon is dead. Two live ones are refused both, for nobody
-// can say which the visitor means and which an attacker has planted.
+// leaves browsers with a cookie of each scope, of which one soon is dead. If two are live, both are refused:
+// an attacker may have planted one, and it can't be known which.
 func (v *visit) choose(ctx context.Context, tokens []signed.Token) {
 	if len(tokens) > maxLoads {
 		v.noSession(signed.Several)
@@ -94,6 +98,9 @@ func (v *visit) load(ctx context.Context, token signed.Token) {
 		v.state, v.rec, v.size = live, rec, 0
 	case errors.Is(err, store.ErrNotFound):
 		v.state = absent
+		if v.s.x == nil {
+			v.state = ended // only a request can make a session in its place
+		}
 		v.debugRefused("unknown or expired")
 	case errors.Is(err, store.ErrRetired):
 		v.state = retired

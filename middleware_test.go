@@ -9,107 +9,22 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"runtime"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/go-chi/chi/v5"
-
 	"github.com/lazysession/session"
+	"github.com/lazysession/session/internal/expect"
+	"github.com/lazysession/session/internal/fixture"
 	"github.com/lazysession/session/service"
+	"github.com/lazysession/session/sessiontest"
 )
-
-func TestUntouchedRequestCostsOneAllocation(t *testing.T) {
-	m, s := newManager(t, nil)
-	cookie := newVisitorWith(t, m, "red").request("/").Header
-	s.take()
-	hello := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.WriteHeader(http.StatusOK)
-		session.FromContext(r.Context())
-	})
-	h := m.Handler(hello)
-	requests := map[string]http.Header{"without a cookie": {}, "with a cookie": cookie, "with two cookies": {"Cookie": {"a=b", "c=d"}}}
-	writers := combinations(&base{})
-	for name := range writers {
-		for kind, header := range requests {
-			t.Run(name+"/"+kind, func(t *testing.T) {
-				w := combinations(&base{header: make(http.Header), log: make([]string, 0, 1)})[name]
-				r := httptest.NewRequest("GET", "https://example.com/", nil)
-				r.Header = header
-				check(t, "allocations", allocsOver(hello, h, w, r), 1)
-				check(t, "response headers", len(w.Header()), 0)
-				check(t, "store calls", s.take(), calls{})
-			})
-		}
-	}
-}
-
-// allocsOver returns how many allocations a handler makes more than another.
-func allocsOver(without, with http.Handler, w http.ResponseWriter, r *http.Request) float64 {
-	return fewestAllocs(func() { with.ServeHTTP(w, r) }) - fewestAllocs(func() { without.ServeHTTP(w, r) })
-}
-
-// fewestAllocs is testing.AllocsPerRun without what other goroutines allocate meanwhile, those of a server that closes,
-// say: that can only add.
-func fewestAllocs(f func()) float64 {
-	fewest := testing.AllocsPerRun(100, f)
-	for range 4 {
-		fewest = min(fewest, testing.AllocsPerRun(100, f))
-	}
-	return fewest
-}
-
-func TestUntouchedRequestCostsOneAllocationBelowChi(t *testing.T) {
-	m, s := newManager(t, nil)
-	routes := func(with ...func(http.Handler) http.Handler) http.Handler {
-		r := chi.NewRouter()
-		r.Use(with...)
-		r.Get("/{page}", func(w http.ResponseWriter, r *http.Request) {
-			if chi.URLParam(r, "page") != "home" {
-				t.Error("got no URL parameter, want chi's")
-			}
-		})
-		return r
-	}
-	pass := func(next http.Handler) http.Handler { return next }
-	// Given its context, chi takes none from a pool, which the race detector makes forget at random.
-	found := chi.NewRouteContext()
-	again := func(h http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			found.Reset()
-			h.ServeHTTP(w, r.WithContext(r.Context())) // chi puts path values into the request
-		})
-	}
-	w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/home", nil)
-	r = r.WithContext(context.WithValue(r.Context(), chi.RouteCtxKey, found))
-	check(t, "allocations", allocsOver(again(routes(pass)), again(routes(m.Handler)), w, r), 1)
-	check(t, "store calls", s.take(), calls{})
-}
-
-// The writers of net/http itself are measured where they exist: in a request.
-func TestUntouchedRequestCostsOneAllocationOnAServer(t *testing.T) {
-	onBothProtocols(t, func(t *testing.T, proto string) {
-		m, _ := newManager(t, nil)
-		nothing := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
-		h := m.Handler(nothing)
-		srv, browser := startServer(t, proto, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			check(t, "protocol", r.Proto, proto)
-			check(t, "allocations", allocsOver(nothing, h, w, r), 1)
-		}))
-		resp, _ := fetch(t, browser, srv.URL)
-		check(t, "Vary", resp.Header.Get("Vary"), "")
-		check(t, "Set-Cookie", resp.Header.Get("Set-Cookie"), "")
-	})
-}
 
 func TestPanicPassesAndCommitsNothing(t *testing.T) {
 	type custom struct{ why string }
 	values := map[string]any{
 		"ErrAbortHandler": http.ErrAbortHandler,
-		"an error":        errStore,
+		"an error":        fixture.ErrStore,
 		"a value":         custom{"because"},
 		"a string":        "because",
 	}
@@ -119,42 +34,36 @@ func TestPanicPassesAndCommitsNothing(t *testing.T) {
 		commits int64
 	}{
 		{"before anything", func(http.ResponseWriter, *http.Request) {}, 0},
-		{"after a change", func(_ http.ResponseWriter, r *http.Request) { color.Set(r.Context(), "blue") }, 0},
+		{"after a change", func(_ http.ResponseWriter, r *http.Request) { fixture.Color.Set(r.Context(), "blue") }, 0},
 		{"after a change and the header", func(w http.ResponseWriter, r *http.Request) {
-			color.Set(r.Context(), "blue")
+			fixture.Color.Set(r.Context(), "blue")
 			w.Header().Set("Content-Type", "text/plain")
 		}, 0},
 		{"after a late change", func(w http.ResponseWriter, r *http.Request) {
-			color.Get(r.Context())
+			fixture.Color.Get(r.Context())
 			fmt.Fprint(w, "hello")
-			color.Set(r.Context(), "blue")
+			fixture.Color.Set(r.Context(), "blue")
 		}, 0},
 	}
 	for name, value := range values {
 		for _, stage := range stages {
 			t.Run(name+"/"+stage.name, func(t *testing.T) {
-				m, s := newManager(t, nil)
-				c := newVisitorWith(t, m, "red")
-				s.take()
+				m, s := fixture.NewManager(t, nil)
+				c := fixture.NewVisitorWith(t, m, "red")
+				s.Take()
 				var late context.Context
-				c.use(func(w http.ResponseWriter, r *http.Request) {
+				site := c.Meet(func(w http.ResponseWriter, r *http.Request) {
 					late = r.Context()
 					stage.do(w, r)
 					panic(value)
-				}, m)
-				check(t, "panic", caught(func() { c.get("/") }), value)
-				check(t, "commits", s.take().commits, stage.commits)
-				checkErr(t, "session after the panic", color.Set(late, "green"), session.ErrTooLate)
-				check(t, "color at the next request", colorOf(t, c, m), "red")
+				})
+				expect.Equal(t, "panic", expect.Panic(func() { site.Get("/") }), value)
+				expect.Equal(t, "commits", s.Take().Commits, stage.commits)
+				expect.Is(t, "session after the panic", fixture.Color.Set(late, "green"), session.ErrTooLate)
+				expect.Equal(t, "color at the next request", c.Color(), "red")
 			})
 		}
 	}
-}
-
-func caught(f func()) (value any) {
-	defer func() { value = recover() }()
-	f()
-	return nil
 }
 
 func TestSessionOutlivesNoRequest(t *testing.T) {
@@ -162,12 +71,12 @@ func TestSessionOutlivesNoRequest(t *testing.T) {
 		name string
 		do   func(ctx context.Context) error
 	}{
-		{"Get", func(ctx context.Context) error { _, err := color.Get(ctx); return err }},
-		{"Set", func(ctx context.Context) error { return color.Set(ctx, "blue") }},
-		{"Delete", func(ctx context.Context) error { return color.Delete(ctx) }},
-		{"Take", func(ctx context.Context) error { _, _, err := color.Take(ctx); return err }},
-		{"Update", func(ctx context.Context) error { _, err := color.Update(ctx, same); return err }},
-		{"Add", func(ctx context.Context) error { _, err := visits.Add(ctx, 1); return err }},
+		{"Get", func(ctx context.Context) error { _, err := fixture.Color.Get(ctx); return err }},
+		{"Set", func(ctx context.Context) error { return fixture.Color.Set(ctx, "blue") }},
+		{"Delete", func(ctx context.Context) error { return fixture.Color.Delete(ctx) }},
+		{"Take", func(ctx context.Context) error { _, _, err := fixture.Color.Take(ctx); return err }},
+		{"Update", func(ctx context.Context) error { _, err := fixture.Color.Update(ctx, same); return err }},
+		{"Add", func(ctx context.Context) error { _, err := fixture.Visits.Add(ctx, 1); return err }},
 		{"Exists", func(ctx context.Context) error { _, err := session.FromContext(ctx).Exists(); return err }},
 		{"Renew", func(ctx context.Context) error { return session.FromContext(ctx).Renew() }},
 		{"End", func(ctx context.Context) error { return session.FromContext(ctx).End() }},
@@ -176,106 +85,30 @@ func TestSessionOutlivesNoRequest(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			m, s := newManager(t, nil)
-			c := newVisitorWith(t, m, "red")
-			s.take()
+			m, s := fixture.NewManager(t, nil)
+			c := fixture.NewVisitorWith(t, m, "red")
+			s.Take()
 			over, result := make(chan struct{}), make(chan error)
-			c.use(func(w http.ResponseWriter, r *http.Request) {
+			c.Meet(func(w http.ResponseWriter, r *http.Request) {
 				go func() {
 					<-over
 					result <- test.do(r.Context())
 				}()
-			}, m).get("/")
+			}).Get("/")
 			close(over)
-			checkErr(t, "error after the request", <-result, session.ErrTooLate)
-			check(t, "store calls", s.take(), calls{})
+			expect.Is(t, "error after the request", <-result, session.ErrTooLate)
+			expect.Equal(t, "store calls", s.Take(), fixture.Calls{})
 		})
 	}
 }
 
 func same(s string) (string, error) { return s, nil }
 
-// Goroutines that outlive their handler lose nothing without a word: what Add has taken is stored.
-func TestNothingIsLostAtTheEndOfARequest(t *testing.T) {
-	m, _ := newManager(t, nil)
-	c := newVisitorWith(t, m, "red")
-	for range 50 {
-		before := totalVisits(t, c, m)
-		var taken atomic.Int64
-		var workers sync.WaitGroup
-		c.use(func(w http.ResponseWriter, r *http.Request) {
-			atWork := make(chan struct{}, 8)
-			for range cap(atWork) {
-				workers.Go(func() {
-					for {
-						if _, err := visits.Add(r.Context(), 1); err != nil {
-							checkErr(t, "Add", err, session.ErrTooLate)
-							return
-						}
-						taken.Add(1)
-						select {
-						case atWork <- struct{}{}:
-						default:
-						}
-					}
-				})
-			}
-			for range cap(atWork) {
-				<-atWork
-			}
-		}, m).get("/")
-		workers.Wait()
-		if got := totalVisits(t, c, m) - before; got != taken.Load() {
-			t.Fatalf("visits that are stored: got %d, want the %d that Add has taken", got, taken.Load())
-		}
-	}
-}
-
-// The first use of a session may come in the very moment in which its request ends.
-func TestFirstUseAtTheEndOfARequest(t *testing.T) {
-	m, _ := newManager(t, nil)
-	c := newVisitorWith(t, m, "red")
-	var taken atomic.Int64
-	var late sync.WaitGroup
-	for i := range 3000 {
-		c.use(func(w http.ResponseWriter, r *http.Request) {
-			over := make(chan struct{})
-			late.Go(func() {
-				<-over
-				switch _, err := visits.Add(r.Context(), 1); err {
-				case nil:
-					taken.Add(1)
-				default:
-					checkErr(t, "Add", err, session.ErrTooLate)
-				}
-			})
-			if i%2 == 0 {
-				w.WriteHeader(http.StatusNoContent)
-			}
-			close(over)
-			runtime.Gosched()
-		}, m).get("/")
-	}
-	late.Wait()
-	check(t, "visits that are stored", totalVisits(t, c, m), taken.Load())
-}
-
-func totalVisits(t *testing.T, c *client, m *session.Manager) (n int64) {
-	t.Helper()
-	next := c.tab()
-	next.use(func(w http.ResponseWriter, r *http.Request) {
-		var err error
-		n, err = visits.Get(r.Context())
-		must(t, err)
-	}, m).get("/")
-	return n
-}
-
 func TestTwoManagersOnOneRoute(t *testing.T) {
 	services := service.NewRegistry(nil)
-	site, _ := newManager(t, &session.Config{Cookie: session.Cookie{Name: "__Host-site"}, Services: services})
-	admin, _ := newManager(t, &session.Config{Cookie: session.Cookie{Name: "__Host-admin"}, Services: services})
-	c := newClient(site.Handler(admin.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	site, _ := fixture.NewManager(t, &session.Config{Cookie: session.Cookie{Name: "__Host-site"}, Services: services})
+	admin, _ := fixture.NewManager(t, &session.Config{Cookie: session.Cookie{Name: "__Host-admin"}, Services: services})
+	c := sessiontest.NewClient(site.Handler(admin.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := r.Context()
 		if session.FromContext(ctx) != admin.Session(ctx) || site.Session(ctx) == admin.Session(ctx) {
 			t.Error("FromContext: got another session, want the innermost Manager's")
@@ -287,59 +120,42 @@ func TestTwoManagersOnOneRoute(t *testing.T) {
 			t.Errorf("QueryNamed: got %p and error %v, want the other Manager", q, err)
 		}
 		outer := session.NewContext(ctx, site.Session(ctx))
-		fromSite, err := color.Get(outer)
-		must(t, err)
-		fromAdmin, err := color.Get(ctx)
-		must(t, err)
-		must(t, color.Set(outer, "site"))
-		must(t, color.Set(ctx, "admin"))
+		fromSite, err := fixture.Color.Get(outer)
+		expect.OK(t, err)
+		fromAdmin, err := fixture.Color.Get(ctx)
+		expect.OK(t, err)
+		expect.OK(t, fixture.Color.Set(outer, "site"))
+		expect.OK(t, fixture.Color.Set(ctx, "admin"))
 		fmt.Fprintf(w, "%s %s", fromSite, fromAdmin)
 	}))))
-	w := c.get("/")
-	check(t, "values at the first visit", w.Body.String(), " ")
+	w := c.Get("/")
+	expect.Equal(t, "values at the first visit", w.Body.String(), " ")
 	var names []string
 	for _, cookie := range w.Result().Cookies() {
 		names = append(names, cookie.Name)
 	}
-	check(t, "cookies", strings.Join(names, " "), "__Host-admin __Host-site")
-	w = c.get("/")
-	check(t, "values at the second visit", w.Body.String(), "site admin")
-	check(t, "number of cookies at the second visit", len(w.Result().Cookies()), 0)
-}
-
-// If one of two commits fails, the answer says so, and what the other has to tell the client still arrives.
-func TestTwoManagersOneFails(t *testing.T) {
-	site, _ := newManager(t, &session.Config{Cookie: session.Cookie{Name: "__Host-site"}})
-	admin, s := newManager(t, &session.Config{Cookie: session.Cookie{Name: "__Host-admin"}})
-	s.onCommit = fail
-	w := newClient(site.Handler(admin.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		must(t, color.Set(session.NewContext(r.Context(), site.Session(r.Context())), "site"))
-		must(t, color.Set(r.Context(), "admin"))
-		fmt.Fprint(w, "saved")
-	})))).get("/")
-	check(t, "status", w.Code, http.StatusServiceUnavailable)
-	check(t, "number of cookies", len(w.Result().Cookies()), 1)
-	if strings.Contains(w.Body.String(), "saved\n") {
-		t.Errorf("body: got %q, want nothing of the handler's", w.Body)
-	}
+	expect.Equal(t, "cookies", strings.Join(names, " "), "__Host-admin __Host-site")
+	w = c.Get("/")
+	expect.Equal(t, "values at the second visit", w.Body.String(), "site admin")
+	expect.Equal(t, "number of cookies at the second visit", len(w.Result().Cookies()), 0)
 }
 
 func TestWithoutTheMiddleware(t *testing.T) {
-	m, _ := newManager(t, nil)
+	m, _ := fixture.NewManager(t, nil)
 	ctx := t.Context()
 	s := session.FromContext(ctx)
 	if s == nil || m.Session(ctx) == nil {
 		t.Fatal("session of a bare context: got nil, want one that says ErrNoMiddleware")
 	}
 	tests := map[string]func() error{
-		"Key.Get":        func() error { _, err := color.Get(ctx); return err },
-		"Key.Lookup":     func() error { _, _, err := color.Lookup(ctx); return err },
-		"Key.Set":        func() error { return color.Set(ctx, "red") },
-		"Key.Delete":     func() error { return color.Delete(ctx) },
-		"Key.Take":       func() error { _, _, err := color.Take(ctx); return err },
-		"Key.Update":     func() error { _, err := color.Update(ctx, same); return err },
-		"Counter.Add":    func() error { _, err := visits.Add(ctx, 1); return err },
-		"Counter.Get":    func() error { _, err := visits.Get(ctx); return err },
+		"Key.Get":        func() error { _, err := fixture.Color.Get(ctx); return err },
+		"Key.Lookup":     func() error { _, _, err := fixture.Color.Lookup(ctx); return err },
+		"Key.Set":        func() error { return fixture.Color.Set(ctx, "red") },
+		"Key.Delete":     func() error { return fixture.Color.Delete(ctx) },
+		"Key.Take":       func() error { _, _, err := fixture.Color.Take(ctx); return err },
+		"Key.Update":     func() error { _, err := fixture.Color.Update(ctx, same); return err },
+		"Counter.Add":    func() error { _, err := fixture.Visits.Add(ctx, 1); return err },
+		"Counter.Get":    func() error { _, err := fixture.Visits.Get(ctx); return err },
 		"Exists":         func() error { _, err := s.Exists(); return err },
 		"Renew":          s.Renew,
 		"End":            s.End,
@@ -362,14 +178,14 @@ func TestWithoutTheMiddleware(t *testing.T) {
 		},
 	}
 	for name, do := range tests {
-		t.Run(name, func(t *testing.T) { checkErr(t, name, do(), session.ErrNoMiddleware) })
+		t.Run(name, func(t *testing.T) { expect.Is(t, name, do(), session.ErrNoMiddleware) })
 	}
-	check(t, "ID", s.ID(), session.ID{})
+	expect.Equal(t, "ID", s.ID(), session.ID{})
 }
 
 func TestContextOfTheRequest(t *testing.T) {
 	type key struct{}
-	m, _ := newManager(t, nil)
+	m, _ := fixture.NewManager(t, nil)
 	cause := errors.New("the client has left")
 	parent, cancel := context.WithCancelCause(context.WithValue(t.Context(), key{}, "value"))
 	timed, stop := context.WithTimeout(parent, time.Hour)
@@ -377,67 +193,49 @@ func TestContextOfTheRequest(t *testing.T) {
 	deadline, _ := timed.Deadline()
 	m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := r.Context()
-		check(t, "value of the parent", ctx.Value(key{}), any("value"))
+		expect.Equal(t, "value of the parent", ctx.Value(key{}), any("value"))
 		got, ok := ctx.Deadline()
-		check(t, "has a deadline", ok, true)
-		check(t, "deadline", got, deadline)
-		checkErr(t, "error", ctx.Err(), nil)
+		expect.Equal(t, "has a deadline", ok, true)
+		expect.Equal(t, "deadline", got, deadline)
+		expect.Is(t, "error", ctx.Err(), nil)
 		child, stop := context.WithCancel(ctx)
 		defer stop()
 		cancel(cause)
 		<-child.Done()
-		checkErr(t, "error after cancelling", ctx.Err(), context.Canceled)
-		checkErr(t, "cause after cancelling", context.Cause(child), cause)
+		expect.Is(t, "error after cancelling", ctx.Err(), context.Canceled)
+		expect.Is(t, "cause after cancelling", context.Cause(child), cause)
 	})).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil).WithContext(timed))
-}
-
-// Contexts and writers get printed into logs, with whatever verb.
-func TestNothingPrintsAToken(t *testing.T) {
-	m, _ := newManager(t, nil)
-	c := newVisitorWith(t, m, "red")
-	below := struct{ http.ResponseWriter }{httptest.NewRecorder()}
-	c.use(func(w http.ResponseWriter, r *http.Request) {
-		color.Get(r.Context())
-		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
-			if got := fmt.Sprintf(verb, r.Context()); !strings.HasPrefix(got, "session.Handler(") {
-				t.Errorf("context as %s: got %.200q, want its name and its parent", verb, got)
-			}
-			if got := fmt.Sprintf(verb, w); got != "session.ResponseWriter" {
-				t.Errorf("writer as %s: got %.200q, want its name", verb, got)
-			}
-		}
-	}, m)
-	c.handler.ServeHTTP(below, c.request("/"))
 }
 
 func TestFilesOfUploadsAreRemoved(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
-	onBothProtocols(t, func(t *testing.T, proto string) {
-		m, _ := newManager(t, nil)
-		srv, browser := startServer(t, proto, m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			must(t, r.ParseMultipartForm(1))
-			check(t, "files while the handler runs", countFiles(t, dir), 1)
-		})))
+	fixture.OnBothProtocols(t, func(t *testing.T, proto string) {
+		m, _ := fixture.NewManager(t, nil)
+		srv, browser := fixture.StartServer(t, proto,
+			m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				expect.OK(t, r.ParseMultipartForm(1))
+				expect.Equal(t, "files while the handler runs", countFiles(t, dir), 1)
+			})))
 		var body bytes.Buffer
 		form := multipart.NewWriter(&body)
 		part, err := form.CreateFormFile("file", "big.txt")
-		must(t, err)
+		expect.OK(t, err)
 		part.Write(bytes.Repeat([]byte("x"), 1<<20))
-		must(t, form.Close())
+		expect.OK(t, form.Close())
 		resp, err := browser.Post(srv.URL, form.FormDataContentType(), &body)
 		if err != nil {
 			t.Fatal(err)
 		}
 		resp.Body.Close()
 		srv.Close() // waits until the request is over on the server's side too
-		check(t, "files after the request", countFiles(t, dir), 0)
+		expect.Equal(t, "files after the request", countFiles(t, dir), 0)
 	})
 }
 
 func countFiles(t *testing.T, dir string) int {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
-	must(t, err)
+	expect.OK(t, err)
 	return len(entries)
 }

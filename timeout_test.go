@@ -12,31 +12,9 @@ import (
 	"time"
 
 	"github.com/lazysession/session"
-	"github.com/lazysession/session/store"
+	"github.com/lazysession/session/internal/expect"
+	"github.com/lazysession/session/internal/fixture"
 )
-
-// hangs is a store whose calls last until their context is done.
-type hangs struct{ store.Store }
-
-func (hangs) Load(ctx context.Context, _ store.Token) (*store.Record, error) {
-	<-ctx.Done()
-	return nil, context.Cause(ctx)
-}
-
-func (hangs) Commit(ctx context.Context, _ store.Token, _ *store.Change) (*store.Record, error) {
-	<-ctx.Done()
-	return nil, context.Cause(ctx)
-}
-
-func (hangs) End(ctx context.Context, _ store.ID, _ store.Reason) error {
-	<-ctx.Done()
-	return context.Cause(ctx)
-}
-
-func (hangs) EndOwner(ctx context.Context, _ string, _ []store.ID, _ store.Reason) (int, error) {
-	<-ctx.Done()
-	return 0, context.Cause(ctx)
-}
 
 func TestStoreTimeout(t *testing.T) {
 	const timeout = 700 * time.Millisecond
@@ -45,9 +23,11 @@ func TestStoreTimeout(t *testing.T) {
 		return func(m *session.Manager, token string) (err error) {
 			r := httptest.NewRequest("GET", "https://example.com/", nil)
 			if token != "" {
-				r.Header.Set("Cookie", cookieName+"="+token)
+				r.Header.Set("Cookie", fixture.CookieName+"="+token)
 			}
-			m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { err = f(r) })).ServeHTTP(httptest.NewRecorder(), r)
+			m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				err = f(r)
+			})).ServeHTTP(httptest.NewRecorder(), r)
 			return err
 		}
 	}
@@ -55,12 +35,12 @@ func TestStoreTimeout(t *testing.T) {
 		name string
 		op   op
 	}{
-		{"Get", request(func(r *http.Request) error { _, err := who.Get(r.Context()); return err })},
+		{"Get", request(func(r *http.Request) error { _, err := fixture.Who.Get(r.Context()); return err })},
 		{"a hundred values in one request", request(func(r *http.Request) error {
 			var errs []error
 			for range 100 {
-				_, err := who.Get(r.Context())
-				errs = append(errs, err, who.Set(r.Context(), "x"))
+				_, err := fixture.Who.Get(r.Context())
+				errs = append(errs, err, fixture.Who.Set(r.Context(), "x"))
 			}
 			_, err := session.FromContext(r.Context()).Exists()
 			return errors.Join(append(errs, err)...)
@@ -84,30 +64,32 @@ func TestStoreTimeout(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				m := newManagerOn(t, hangs{}, &session.Config{Keys: [][]byte{keyA}, StoreTimeout: timeout})
+				m, s := fixture.NewManager(t, &session.Config{Keys: [][]byte{fixture.KeyA}, StoreTimeout: timeout})
+				s.Broken.Hang()
 				start := time.Now()
-				err := tt.op(m, sign(t, keyA, cookieName, make([]byte, 32)))
-				checkErr(t, "result", err, session.ErrUnavailable)
-				checkErr(t, "cause", err, context.DeadlineExceeded)
-				check(t, "time", time.Since(start), timeout)
+				err := tt.op(m, fixture.Sign(t, fixture.KeyA, fixture.CookieName, make([]byte, 32)))
+				expect.Is(t, "result", err, session.ErrUnavailable)
+				expect.Is(t, "cause", err, context.DeadlineExceeded)
+				expect.Equal(t, "time", time.Since(start), timeout)
 			})
 		})
 	}
 }
 
-// A load that a client could cut short would cost a database its connection.
+// A load does not end with its request, since a database driver closes a connection whose query is cancelled.
 func TestLoadOutlivesItsRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const timeout = 700 * time.Millisecond
-		m := newManagerOn(t, hangs{}, &session.Config{Keys: [][]byte{keyA}, StoreTimeout: timeout})
+		m, s := fixture.NewManager(t, &session.Config{Keys: [][]byte{fixture.KeyA}, StoreTimeout: timeout})
+		s.Broken.Hang()
 		gone := errors.New("the client has gone")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		time.AfterFunc(time.Millisecond, func() { cancel(gone) })
 		start := time.Now()
-		_, err := m.Open(ctx, sign(t, keyA, cookieName, make([]byte, 32)))
-		checkErr(t, "result", err, session.ErrUnavailable)
-		checkErr(t, "cause", err, context.DeadlineExceeded)
-		check(t, "time", time.Since(start), timeout)
+		_, err := m.Open(ctx, fixture.Sign(t, fixture.KeyA, fixture.CookieName, make([]byte, 32)))
+		expect.Is(t, "result", err, session.ErrUnavailable)
+		expect.Is(t, "cause", err, context.DeadlineExceeded)
+		expect.Equal(t, "time", time.Since(start), timeout)
 	})
 }
 
@@ -124,38 +106,38 @@ func TestStoreContext(t *testing.T) {
 		}
 
 		ctx, timed := newContext()
-		checkErr(t, "Err, asked once", ctx.Err(), nil)
-		check(t, "Value", ctx.Value(valueKey{}), any("x"))
-		check(t, "a timer runs for who asks once", timed(), false)
+		expect.Is(t, "Err, asked once", ctx.Err(), nil)
+		expect.Equal(t, "Value", ctx.Value(valueKey{}), any("x"))
+		expect.Equal(t, "a timer runs for who asks once", timed(), false)
 
 		ctx.Err()
-		check(t, "a timer runs for who asks twice", timed(), true)
+		expect.Equal(t, "a timer runs for who asks twice", timed(), true)
 		time.Sleep(time.Second)
 		synctest.Wait()
-		checkErr(t, "Err, for who asks until it is done", ctx.Err(), context.DeadlineExceeded)
-		checkErr(t, "Cause", context.Cause(ctx), context.DeadlineExceeded)
+		expect.Is(t, "Err, for who asks until it is done", ctx.Err(), context.DeadlineExceeded)
+		expect.Is(t, "Cause", context.Cause(ctx), context.DeadlineExceeded)
 
 		ctx, timed = newContext()
 		deadline, ok := ctx.Deadline()
-		check(t, "Deadline", deadline, time.Now().Add(time.Second))
-		check(t, "there is a deadline", ok, true)
-		check(t, "a timer runs for who asks for the deadline", timed(), true)
-		check(t, "Value with a timer", ctx.Value(valueKey{}), any("x"))
+		expect.Equal(t, "Deadline", deadline, time.Now().Add(time.Second))
+		expect.Equal(t, "there is a deadline", ok, true)
+		expect.Equal(t, "a timer runs for who asks for the deadline", timed(), true)
+		expect.Equal(t, "Value with a timer", ctx.Value(valueKey{}), any("x"))
 
 		ctx, timed = newContext()
 		done := ctx.Done()
-		check(t, "a timer runs for who waits", timed(), true)
+		expect.Equal(t, "a timer runs for who waits", timed(), true)
 		time.Sleep(time.Second - 1)
-		checkErr(t, "Err before the timeout", ctx.Err(), nil)
+		expect.Is(t, "Err before the timeout", ctx.Err(), nil)
 		<-done
-		checkErr(t, "Err after the timeout", ctx.Err(), context.DeadlineExceeded)
+		expect.Is(t, "Err after the timeout", ctx.Err(), context.DeadlineExceeded)
 
 		ctx, _ = newContext()
 		gone := errors.New("gone")
 		cancel(gone)
-		checkErr(t, "Err, where the parent is cancelled", ctx.Err(), nil)
+		expect.Is(t, "Err, where the parent is cancelled", ctx.Err(), nil)
 		<-ctx.Done()
-		checkErr(t, "Err after Done", ctx.Err(), context.DeadlineExceeded)
+		expect.Is(t, "Err after Done", ctx.Err(), context.DeadlineExceeded)
 	})
 }
 
@@ -174,14 +156,14 @@ func TestReleasedStoreContextIsDone(t *testing.T) {
 			release()
 			release()
 			<-ctx.Done()
-			checkErr(t, "Err", ctx.Err(), context.Canceled)
-			check(t, "Value", ctx.Value(valueKey{}), any("x"))
+			expect.Is(t, "Err", ctx.Err(), context.Canceled)
+			expect.Equal(t, "Value", ctx.Value(valueKey{}), any("x"))
 		})
 	}
 }
 
-// Drivers derive a context for each query. Package context starts a goroutine for those whose parent it can't look
-// into.
+// Drivers derive a context for each query. If the parent is of a type that package context does not know, it starts a
+// goroutine for each; the store's context avoids that.
 func TestContextsDerivedByDriversStartNoGoroutine(t *testing.T) {
 	ctx, release, _ := session.NewStoreContext(context.WithoutCancel(t.Context()), time.Hour)
 	defer release()
@@ -201,7 +183,7 @@ func TestContextsDerivedByDriversStartNoGoroutine(t *testing.T) {
 	}
 }
 
-// A store's goroutines may wait with the context of a call that is over.
+// A goroutine of the store may still wait for the context of a call that has returned.
 func TestStoreContextIsReleasedWhateverGoesOn(t *testing.T) {
 	for range 500 {
 		ctx, release, _ := session.NewStoreContext(t.Context(), time.Hour)
@@ -217,6 +199,6 @@ func TestStoreContextIsReleasedWhateverGoesOn(t *testing.T) {
 		default:
 			t.Fatal("the context is not done")
 		}
-		checkErr(t, "Err", ctx.Err(), context.Canceled)
+		expect.Is(t, "Err", ctx.Err(), context.Canceled)
 	}
 }

@@ -12,11 +12,10 @@ import (
 
 // NewListener returns a listener whose connections have the slots of a table. A nil table has none.
 //
-// OnOpen hooks run in Accept. TLS belongs around the listener with slots: http.Server.ServeTLS(conn.NewListener(l, t),
-// …) and tls.NewListener(conn.NewListener(l, t), …) are right. A NewListener around a TLS listener, or around another
-// NewListener, fails at the first Accept. Another listener may accept some connections with TLS inside, which can't
-// have slots: only these are closed, and logged to the table's Logger. The caller keeps the listener below, and can set
-// deadlines there.
+// OnOpen hooks run in Accept. TLS belongs around the listener with slots, as in http.Server.ServeTLS or
+// tls.NewListener around conn.NewListener(l, t). A NewListener around a TLS listener, or around another NewListener,
+// fails at the first Accept. Another listener may accept some connections with TLS inside, which can't have slots: only
+// these are closed, and logged to the table's Logger. The caller keeps the listener below, and can set deadlines there.
 func NewListener(l net.Listener, t *slot.Table) net.Listener { return &listener{l, t, nil} }
 
 // ListenContext is [NewListener] with a context for the OnOpen hooks of each connection. With it the caller can hand

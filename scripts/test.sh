@@ -12,4 +12,5 @@ need_postgres
 export CGO_ENABLED=1 # the race detector needs it
 go vet ./...
 go test -race -timeout 20m "$@" ./...
-go test -run Budget . # the race detector allocates, too, so tests of allocations run without it
+# The race detector allocates, too, so tests of allocations run without it.
+go test -run 'Budget|Cost|Allocat' . ./internal/promises

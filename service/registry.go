@@ -13,8 +13,8 @@ type Registry struct {
 	parent  *Registry
 	catalog atomic.Pointer[catalog] // nil: nothing provided yet
 
+	mu sync.Mutex
 	// mu locks the remaining fields, and replacing the catalog.
-	mu      sync.Mutex
 	held    []*entry // what Close closes, oldest first
 	drained bool     // Close has taken held, and closes nothing that comes now
 	closing *closing // nil until the first Close

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -20,17 +21,18 @@ type Call string
 
 // The calls that a BrokenStore can let fail or hang.
 const (
-	Load     Call = "Load"
-	Commit   Call = "Commit"
-	End      Call = "End"
-	List     Call = "List"
-	EndOwner Call = "EndOwner"
-	Sweep    Call = "Sweep"
-	Ping     Call = "Ping"
+	Load      Call = "Load"
+	Commit    Call = "Commit"
+	End       Call = "End"
+	List      Call = "List"
+	EndOwner  Call = "EndOwner"
+	CheckLive Call = "CheckLive"
+	Sweep     Call = "Sweep"
+	Ping      Call = "Ping"
 )
 
 // A BrokenStore wraps a store, and works until it is told not to. It has the abilities of the wrapped store: List,
-// EndOwner and Ping return errors.ErrUnsupported where that store lacks them. Any number of goroutines may use it.
+// EndOwner, CheckLive and Ping return errors.ErrUnsupported where that store lacks them. Any number of goroutines may use it.
 //
 // Fail, FailNext, Hang, LoseReplies and Mend each give an order. An order replaces the one before, and counts for calls
 // that begin afterwards.
@@ -44,7 +46,8 @@ type BrokenStore struct {
 	store.Store
 	own store.Watchers // used where Store is no Watcher
 
-	mu     sync.Mutex
+	mu sync.Mutex
+	// mu locks the remaining fields.
 	order  order
 	hung   int
 	hangs  chan struct{} // closed at the next call that hangs
@@ -55,9 +58,11 @@ type BrokenStore struct {
 type order struct {
 	do    deed
 	calls []Call // none: all
-	left  int    // how many calls still fail or lose their reply; negative: all
+	left  int    // how many calls still fail, hang or lose their reply
 	err   error
 }
+
+const everyTime = math.MaxInt // as good as no limit of calls
 
 type deed uint8
 
@@ -71,6 +76,7 @@ const (
 var (
 	_ store.Lister     = (*BrokenStore)(nil)
 	_ store.OwnerEnder = (*BrokenStore)(nil)
+	_ store.Checker    = (*BrokenStore)(nil)
 	_ store.Watcher    = (*BrokenStore)(nil)
 	_ store.Sweeper    = (*BrokenStore)(nil)
 	_ store.Pinger     = (*BrokenStore)(nil)
@@ -85,7 +91,9 @@ func Broken(s store.Store) *BrokenStore {
 
 // Fail makes every call of these kinds return err without reaching the store, until the next order. Without kinds it
 // means all calls. A nil err means ErrBroken.
-func (b *BrokenStore) Fail(err error, calls ...Call) { b.tell(order{fail, calls, -1, orBroken(err)}) }
+func (b *BrokenStore) Fail(err error, calls ...Call) {
+	b.tell(order{fail, calls, everyTime, orBroken(err)})
+}
 
 // FailNext is Fail for the next n such calls. Then the store works again.
 func (b *BrokenStore) FailNext(n int, err error, calls ...Call) {
@@ -94,7 +102,7 @@ func (b *BrokenStore) FailNext(n int, err error, calls ...Call) {
 
 // Hang makes every call of these kinds wait. Without kinds it means all calls. A call waits until its context is done,
 // and then returns the cause, or until the next order, and then does what that says.
-func (b *BrokenStore) Hang(calls ...Call) { b.tell(order{do: hang, calls: calls, left: -1}) }
+func (b *BrokenStore) Hang(calls ...Call) { b.tell(order{do: hang, calls: calls, left: everyTime}) }
 
 // LoseReplies makes the next n commits reach the store, but return store.ErrOutcomeUnknown, as if the connection broke
 // before the answer.
@@ -143,12 +151,10 @@ func (b *BrokenStore) take(c Call) (o order, mended <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	o = b.order
-	if o.left == 0 || len(o.calls) > 0 && !slices.Contains(o.calls, c) {
+	if o.left <= 0 || len(o.calls) > 0 && !slices.Contains(o.calls, c) {
 		return order{}, nil
 	}
-	if o.left > 0 {
-		b.order.left--
-	}
+	b.order.left--
 	if o.do == hang {
 		b.hung++
 		close(b.hangs)

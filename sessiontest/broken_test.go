@@ -41,6 +41,10 @@ var ways = map[sessiontest.Call]func(ctx context.Context, b *sessiontest.BrokenS
 		_, err := b.EndOwner(ctx, "ann", nil, store.Revoked)
 		return err
 	},
+	sessiontest.CheckLive: func(ctx context.Context, b *sessiontest.BrokenStore) error {
+		_, err := b.CheckLive(ctx, []store.ID{{1}})
+		return err
+	},
 	sessiontest.Sweep: func(ctx context.Context, b *sessiontest.BrokenStore) error {
 		_, err := b.Sweep(ctx)
 		return err
@@ -157,7 +161,9 @@ type bare struct{ store.Store }
 
 func TestBrokenAddsNoAbility(t *testing.T) {
 	b := newBroken(t, bare{mem.New(nil)})
-	for _, call := range []sessiontest.Call{sessiontest.List, sessiontest.EndOwner, sessiontest.Ping} {
+	for _, call := range []sessiontest.Call{
+		sessiontest.List, sessiontest.EndOwner, sessiontest.CheckLive, sessiontest.Ping,
+	} {
 		wantErr(t, string(call), ways[call](t.Context(), b), errors.ErrUnsupported)
 	}
 	wantErr(t, "Sweep", ways[sessiontest.Sweep](t.Context(), b), nil)

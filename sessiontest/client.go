@@ -30,7 +30,8 @@ type Client struct {
 type kept struct {
 	jar http.CookieJar
 
-	mu    sync.Mutex
+	mu sync.Mutex
+	// mu locks the remaining field.
 	token string // of session.BearerHeader
 }
 

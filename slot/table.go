@@ -26,7 +26,7 @@ type Table struct {
 	frozen  bool
 }
 
-// An entry is what a table knows of a slot.
+// An entry is what a table keeps of a slot.
 type entry struct {
 	table *Table
 	name  string

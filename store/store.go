@@ -4,6 +4,15 @@
 // step, End removes a record for good. Package storetest holds every rule below as a test; a store that passes it can
 // serve a session.Manager.
 //
+// # The contract
+//
+//   - [Store]: the three methods, and what they promise
+//   - [Record]: one session, with its [Values]
+//   - [Change]: what happened to a session, with its Edits
+//   - [ErrNotFound], [ErrRetired], [ErrConflict], [ErrOutcomeUnknown], and [ErrNotInteger] in an [EditError]: the
+//     errors that callers distinguish
+//   - [Event]: what a store reports of its sessions
+//
 // # How to think about it
 //
 // A request never writes back the session that it read. It sends a Change, which says what the request did. So requests
@@ -19,12 +28,33 @@
 // a store must pass on the abilities of that store: embed the store's own type, not the Store interface.
 //
 //   - [Lister]: walk over live records, for "your sessions" and for operators
+//   - [Checker]: say which of some records are live
 //   - [OwnerEnder]: end all sessions of an owner, "log out everywhere"
 //   - [Watcher]: report sessions created, renewed and ended
 //   - [Sweeper]: remove expired records in the background
 //   - [Pinger]: say whether the store can be reached
 //   - [Volatile]: the store's content dies with the process
 //   - [Clock]: say what time it is, where that is not [time.Now], as in tests
+//
+// # Helpers for a store of your own
+//
+// The example is a whole store that keeps sessions in files, and uses most of them.
+//
+//   - [Change.New], [Change.Apply] and [Change.ApplyTo] make the record after a change. They define what a change
+//     means.
+//   - [Change.Allows] checks the conditions IfVersion and IfValue.
+//   - [Change.Mutates], [Change.Renews] and [Change.WantsRecord] say what a change needs: a new version, a new token, a
+//     record in return.
+//   - [Record.Expired] and [Record.Expires] say when a record ends, and [RetiredFor] how long to remember an old token.
+//   - [Record.AppendBinary] and [Record.UnmarshalBinary] turn a record into bytes and back, and keep every byte of its
+//     values.
+//   - [MakeValues] packs the values of a record that the store has read. It is fastest with values in the order of
+//     [CompareNames].
+//   - [AddJSON] adds to a value as [Add] does, and refuses what is not an integer of JSON.
+//   - [Filter.Matches] tests whether a record belongs to a list.
+//   - [Watchers], embedded, keeps the functions that [Watcher] adds. [Watchers.Tell] calls them.
+//   - [InstantOf] and [ParseID] read times and IDs in the form in which a store may keep them.
+//   - [HashToken] makes tokens, for tests of a store.
 package store
 
 import (
@@ -82,7 +112,7 @@ type Lister interface {
 	List(ctx context.Context, filter Filter) iter.Seq2[*Record, error]
 }
 
-// A Filter says which records to list. The zero Filter matches none: a visitor without a name gets an empty list.
+// A Filter says which records to list. The zero Filter matches none, so the list of an empty owner is empty.
 type Filter struct {
 	Owner string // the sessions of this owner; the empty owner has none
 	All   bool   // every session; Owner is then ignored

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"sync"
 	"time"
@@ -20,7 +21,7 @@ type ours struct {
 }
 
 func openOurs(sweep time.Time) stock {
-	s := &ours{Store: mem.New(&mem.Options{MaxSessions: -1})}
+	s := &ours{Store: mem.New(&mem.Options{MaxSessions: math.MaxInt})}
 	if !sweep.IsZero() {
 		s.sweeping.Go(func() { s.failed = s.sweepFrom(sweep) })
 	}

@@ -6,8 +6,8 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// A Raw is a raw token: the random secret that opens a session. It exists in the client and in the memory of one
-// request. Stores know its hash.
+// A Raw is a raw token: the random secret that opens a session. It exists in the client, in the memory of one request,
+// and in the memory of a session.Handle. Stores know its hash.
 type Raw [32]byte
 
 // NewRaw makes a raw token.

@@ -1,8 +1,8 @@
 // Package signed signs and verifies the tokens of sessions. A store is asked only for tokens that were signed.
 //
-// A token has three forms. The raw token is 32 random bytes, which exist in the client and in the memory of one
-// request. The signed token is the form that travels, in the format of github.com/gorilla/securecookie. Stores know the
-// hash.
+// A token has three forms. The raw token is 32 random bytes, which exist in the client, in the memory of one request,
+// and in that of a session.Handle. The signed token is the form that travels, in the format of
+// github.com/gorilla/securecookie. Stores know the hash.
 package signed
 
 import (

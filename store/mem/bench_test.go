@@ -1,6 +1,7 @@
 package mem_test
 
 import (
+	"math"
 	"runtime"
 	"slices"
 	"strconv"
@@ -47,7 +48,7 @@ func heap() uint64 {
 func BenchmarkMillion(b *testing.B) {
 	for b.Loop() {
 		before := heap()
-		s := mem.New(&mem.Options{MaxSessions: -1})
+		s := mem.New(&mem.Options{MaxSessions: math.MaxInt})
 		for n := range million {
 			commit(b, s, token(n), visitor(n))
 		}
@@ -122,7 +123,7 @@ func BenchmarkCreateFull(b *testing.B) {
 func BenchmarkExpiryWait(b *testing.B) {
 	for b.Loop() {
 		clock := newClock()
-		s := mem.New(&mem.Options{MaxSessions: -1, Now: clock.now})
+		s := mem.New(&mem.Options{MaxSessions: math.MaxInt, Now: clock.now})
 		live := make([]store.Token, 0, million/2)
 		for n := range million {
 			c := visitor(n)

@@ -2,6 +2,7 @@ package mem_test
 
 import (
 	"fmt"
+	"math"
 	"runtime"
 	"strings"
 	"sync"
@@ -45,7 +46,7 @@ func TestBytesAreNoFewerThanTheHeap(t *testing.T) {
 		},
 	} {
 		before := heap()
-		s := mem.New(&mem.Options{MaxBytes: -1})
+		s := mem.New(&mem.Options{MaxBytes: math.MaxInt64})
 		for n := range sessions {
 			commit(t, s, token(n), change(n))
 		}
@@ -200,11 +201,4 @@ func TestBytesSpareTheOneThatGrows(t *testing.T) {
 	if _, err := s.Load(t.Context(), tokens[0]); err != nil {
 		t.Errorf("the session that grew: %v", err)
 	}
-}
-
-func TestBytesWithoutLimit(t *testing.T) {
-	s := mem.New(&mem.Options{MaxBytes: -1, MaxSessions: -1})
-	create(t, s, 1, 1000)
-	commit(t, s, token(1), setText(1<<20))
-	wantThere(t, s, 1, 1000)
 }

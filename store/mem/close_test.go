@@ -50,13 +50,15 @@ func TestCloseUnderLoad(t *testing.T) {
 	}
 }
 
-// TestCloseEndsAList closes a store in the middle of a list, with so few sessions, too, that each is the last of its shard.
+// TestCloseEndsAList closes a store in the middle of a list, with so few sessions, too, that each is the last of its
+// shard.
 func TestCloseEndsAList(t *testing.T) {
 	for _, tt := range []struct {
 		filter   store.Filter
 		sessions int
 	}{
-		{store.Filter{All: true}, 2}, {store.Filter{All: true}, 1000}, {store.Filter{Owner: "ann"}, 2}, {store.Filter{Owner: "ann"}, 1000},
+		{store.Filter{All: true}, 2}, {store.Filter{All: true}, 1000},
+		{store.Filter{Owner: "ann"}, 2}, {store.Filter{Owner: "ann"}, 1000},
 	} {
 		filter := tt.filter
 		s := mem.New(nil)

@@ -89,7 +89,7 @@ func (c *commit) expireID() bool {
 	return true
 }
 
-// apply makes the whole change under one set of locks, so that nobody sees half of it.
+// apply makes the whole change under one set of locks, so that no load finds half of it.
 func (c *commit) apply() (*store.Record, error) {
 	c.locks.lock(&c.s.shards)
 	defer c.locks.unlock(&c.s.shards)

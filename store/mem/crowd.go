@@ -30,7 +30,7 @@ func (c *commit) findCrowd(old *node) (locked bool) {
 	return true
 }
 
-// evictCrowd ends the crowd while the shards are still locked, so that nobody sees the owner have too many sessions.
+// evictCrowd ends the crowd while the shards are still locked, so that no load finds too many sessions of the owner.
 // Each of them ends, even if a watcher panics at the end of another.
 func (c *commit) evictCrowd() {
 	if len(c.crowd) == 0 {

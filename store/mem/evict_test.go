@@ -2,6 +2,7 @@ package mem_test
 
 import (
 	"fmt"
+	"math"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -235,10 +236,43 @@ func TestEvictsNoMoreThanItCreates(t *testing.T) {
 	}
 }
 
-func TestNoLimit(t *testing.T) {
-	s := mem.New(&mem.Options{MaxSessions: -1})
+func TestLargestLimits(t *testing.T) {
+	s := mem.New(&mem.Options{MaxSessions: math.MaxInt, MaxBytes: math.MaxInt64})
 	create(t, s, 1, 1000)
+	commit(t, s, token(1), setText(1<<20))
 	wantThere(t, s, 1, 1000)
+}
+
+func TestNewPanicsOnNegativeLimits(t *testing.T) {
+	for _, tt := range []struct {
+		options mem.Options
+		want    string
+	}{
+		{mem.Options{MaxSessions: -1}, "mem: MaxSessions is -1: want 0 for the default, or more"},
+		{mem.Options{MaxBytes: -5}, "mem: MaxBytes is -5: want 0 for the default, or more"},
+		{
+			mem.Options{MaxSessions: -7, MaxBytes: -5},
+			"mem: MaxSessions is -7: want 0 for the default, or more\nmem: MaxBytes is -5: want 0 for the default, or more",
+		},
+	} {
+		func() {
+			defer func() {
+				if got := fmt.Sprint(recover()); got != tt.want {
+					t.Errorf("%+v: the panic is %q, want %q", tt.options, got, tt.want)
+				}
+			}()
+			mem.New(&tt.options)
+		}()
+	}
+}
+
+func TestNewCopiesItsOptions(t *testing.T) {
+	o := &mem.Options{MaxSessions: 10, MaxBytes: 10_000}
+	s := mem.New(o)
+	*o = mem.Options{}
+	if sessions, bytes := s.Limits(); sessions != 10 || bytes != 10_000 {
+		t.Errorf("the limits are %d sessions and %d bytes, want 10 and 10000", sessions, bytes)
+	}
 }
 
 func TestEvictionFreesTheOwner(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 // NodeSize is what a session takes besides its values and the tables.
 const NodeSize = unsafe.Sizeof(node{})
 
-// Limits returns the limits of sessions and bytes. A limit of 0 is none.
+// Limits returns the limits of sessions and bytes.
 func (s *Store) Limits() (sessions, bytes int64) { return s.tally.limit.sessions, s.tally.limit.bytes }
 
 // Check returns what is inconsistent in a store. Nothing may use the store meanwhile.

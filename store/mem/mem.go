@@ -33,28 +33,6 @@ import (
 // ErrClosed is returned by every operation after [Store.Close].
 var ErrClosed = errors.New("mem: store is closed")
 
-const (
-	defaultMaxSessions = 1 << 20 // with a few small values they take about 300 MB
-	defaultMaxBytes    = 1 << 30
-)
-
-// Options are the settings of a [Store].
-type Options struct {
-	// MaxSessions is how many sessions the store keeps. One more ends the session unused longest (store.Evicted).
-	// Defaults to 1,048,576; negative: no limit.
-	MaxSessions int
-	// MaxBytes is how much memory the sessions may take together. Beyond it, the sessions unused longest are ended
-	// (store.Evicted), but never the session that grows or is created: one that is larger than MaxBytes stays alone.
-	//
-	// A session counts with the bytes of its values and their names, of its labels and of its owner, and with overhead:
-	// 256 bytes for the session, 2 to 6 for a value, 128 for an owner, 320 for labels and 64 for each of them. Tokens
-	// that renewals replaced don't count: MaxSessions limits how many of them are remembered.
-	// Defaults to 1 GiB; negative: no limit.
-	MaxBytes int64
-	// Now is the clock, for tests. Defaults to time.Now.
-	Now func() time.Time
-}
-
 // A Store keeps sessions in memory. Its methods may be called by many goroutines at once.
 //
 // Locks are taken in this order: one shard of owners, then eviction, then one or more shards of tokens in the order of
@@ -83,25 +61,16 @@ var (
 	_ store.Clock      = (*Store)(nil)
 )
 
-// New returns an empty store. A nil o is the same as a zero Options.
+// New returns an empty store. A nil o means the defaults. It panics with all mistakes in o, for they are made when the
+// program is written; New copies o, so later changes have no effect.
 func New(o *Options) *Store {
-	if o == nil {
-		o = &Options{}
-	}
-	s := &Store{clock: newClock(o.Now)}
-	s.tally.limit = usage{limitOf(int64(o.MaxSessions), defaultMaxSessions), limitOf(o.MaxBytes, defaultMaxBytes)}
+	checked := o.withDefaults()
+	s := &Store{clock: newClock(checked.Now)}
+	s.tally.limit = usage{int64(checked.MaxSessions), checked.MaxBytes}
 	s.shards.init(s.tally.limit.sessions)
 	s.ids.init()
 	s.owners.init()
 	return s
-}
-
-// limitOf returns the limit that an option sets; 0: none.
-func limitOf(option, otherwise int64) int64 {
-	if option == 0 {
-		return otherwise
-	}
-	return max(0, option)
 }
 
 // Load returns the live record of a token. It allocates nothing.

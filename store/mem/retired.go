@@ -8,7 +8,7 @@ import (
 
 // retired remembers the tokens that renewals replaced.
 type retired struct {
-	limit int // how many; 0: any number
+	limit int // how many
 	until map[store.Token]store.Instant
 	queue []store.Token // the oldest first
 }
@@ -17,15 +17,12 @@ type retired struct {
 // renewals in a loop can't fill the memory. A token that is forgotten early is unknown instead of retired.
 func retiredLimit(sessions int64) int {
 	const few = 64
-	if sessions == 0 {
-		return 0
-	}
 	return int(max(few, sessions/shardCount))
 }
 
 func (r *retired) add(token store.Token, now store.Instant) {
 	r.forget(now, len(r.queue))
-	if r.limit > 0 && len(r.queue) >= r.limit {
+	if len(r.queue) >= r.limit {
 		r.pop()
 	}
 	if r.until == nil {

@@ -8,7 +8,7 @@ type usage struct{ sessions, bytes int64 }
 // A tally counts what all sessions take together. It has the limits, so that it checks and counts in one step. Its lock
 // is the innermost.
 type tally struct {
-	limit usage // 0: none
+	limit usage
 
 	mu sync.Mutex
 	// mu locks the remaining field.
@@ -75,10 +75,5 @@ func (u usage) within(limit usage) bool {
 	return beyond(u.sessions, limit.sessions) == 0 && beyond(u.bytes, limit.bytes) == 0
 }
 
-// beyond returns by how much n exceeds a limit. A limit of 0 is none.
-func beyond(n, limit int64) int64 {
-	if limit == 0 {
-		return 0
-	}
-	return max(0, n-limit)
-}
+// beyond returns by how much n exceeds a limit.
+func beyond(n, limit int64) int64 { return max(0, n-limit) }

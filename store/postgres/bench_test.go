@@ -82,7 +82,7 @@ func (s *benchStore) bareLoad() error {
 		Scan(&created, &lapses, &ends, &idle, &id, &version, &persistent, &owner, &labels, &data, &raw, &now)
 }
 
-// The commits are those of a response that begins: nobody looks at the record after them, except setAndSee's.
+// The commits are those of a response that begins. Only setAndSee needs the record afterwards.
 
 func (s *benchStore) commit(c *store.Change) error {
 	_, err := s.Commit(context.Background(), s.token(), c)
@@ -112,8 +112,8 @@ func (s *benchStore) bareUpdate() error {
 // rounds is how often two kinds of work take turns.
 const rounds = 60
 
-// sideBySide reports how long one kind of work takes, and as a multiple of another, with some goroutines. The multiple is
-// the median of the rounds' own, so that a machine that slows down for a while counts in both.
+// sideBySide reports how long one kind of work takes, and as a multiple of another, with some goroutines. The multiple
+// is the median of the rounds' own, so that a machine that slows down for a while counts in both.
 func sideBySide(b *testing.B, goroutines int, ours, bare func() error) {
 	b.Helper()
 	inTurns(b, rounds, goroutines, "×bare", ours, bare)
@@ -179,8 +179,8 @@ func BenchmarkBesideBare(b *testing.B) {
 	}
 }
 
-// Logins under a limit, as multiples of the same without one. A first login makes a session for an owner who had none; a
-// later one renews a session that its owner has.
+// Logins under a limit, as multiples of the same without one. A first login makes a session for an owner who had none;
+// a later one renews a session that its owner has.
 func BenchmarkLogins(b *testing.B) {
 	const goroutines, rounds = 16, 10
 	s := newBenchStore(b, 10_000)
@@ -244,7 +244,7 @@ func BenchmarkHotSession(b *testing.B) {
 	b.ReportMetric(median(swaps)/median(adds), "×faster-than-swap")
 }
 
-// The room that each of a million sessions takes, table and indexes, after three touches, a fiftieth of them at a time.
+// The disk space of each of a million sessions, with its indexes, after three touches of a fiftieth of them at a time.
 func BenchmarkRoom(b *testing.B) {
 	const sessions, part, touches = 1_000_000, 50, 3
 	ctx := context.Background()
@@ -265,8 +265,8 @@ func BenchmarkRoom(b *testing.B) {
 	b.ReportMetric(100*float64(hot)/float64(updates), "%hot")
 }
 
-// A million sessions, of which a tenth has expired: what their removal does to readers, and what a pass costs that finds
-// nothing.
+// A million sessions, of which a tenth has expired: what their removal does to readers, and what a pass costs that
+// finds nothing.
 func BenchmarkSweep(b *testing.B) {
 	const live, expired = 900_000, 100_000
 	s := newBenchStore(b, live)

@@ -17,8 +17,8 @@ type column struct {
 	read  func(r *row, f field) error
 }
 
-// facts are the columns that a commit returns. Each costs about a hundredth of a commit's time, so the token, which is
-// known, is none of them.
+// facts are the columns that a commit returns. Each costs about a hundredth of a commit's time. The token is not
+// among them, since the caller knows it.
 var facts = []column{
 	{"s.created", 8, func(r *row, f field) error { return f.instant(&r.created) }},
 	{"s.lapses", 8, func(r *row, f field) error { return f.instant(&r.lapses) }},

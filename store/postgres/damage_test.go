@@ -19,7 +19,7 @@ var damagedData = []string{
 	`{"a": ["{"]}`, `{"a": [""]}`, `{"a": 1, "b": {}}`, `{"a": ["1"], "b": ["nothing"]}`, `{"a": ` + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + `}`,
 }
 
-// Who changes rows by hand harms the sessions of those rows, and no others.
+// A row that was changed by hand is an error for its own session only.
 func TestDamagedRows(t *testing.T) {
 	for _, mode := range []string{"cache_statement", "exec"} { // PostgreSQL's binary formats, and texts
 		t.Run(mode, func(t *testing.T) {
@@ -125,7 +125,7 @@ func TestLongestTimeouts(t *testing.T) {
 	check(t, err)
 }
 
-// A huge value is its own session's burden.
+// A huge value slows down or fails only its own session.
 func TestHugeRow(t *testing.T) {
 	s, pool := newStore(t)
 	r, other := create(t, s, creation()), create(t, s, creation(set("a", "1")))

@@ -15,7 +15,7 @@ type db struct {
 	pool  *pgxpool.Pool
 	doubt func(err error) // gets the error of each statement that tells
 
-	otherIsolation atomic.Bool // statements have to ask for read committed
+	otherIsolation atomic.Bool // statements have to ask for read committed (isolation.go)
 }
 
 // A statement is what is sent at once.
@@ -100,9 +100,10 @@ func readAll(rows pgx.Rows, err error, read reader) (done pgconn.CommandTag, _ e
 	return rows.CommandTag(), err
 }
 
-// noted is called with the error of every statement. After a failover pgx would keep its connections to a server that
-// became read-only, for as long as that server lives; after a crash, it would try its dead ones one by one. A time-out
-// is no reason to let go: it is as likely a sign of load, which new connections would add to.
+// noted is called with the error of every statement. By default, pgx keeps its connections to a server that became
+// read-only for as long as that server runs. After a crash it tries its dead connections one by one. So noted resets
+// the pool in both cases. It doesn't after a timeout: that is as likely a sign of load, and new connections would add
+// to it.
 func (d *db) noted(err error) {
 	d.noteIsolationChange(err)
 	if hasCode(err, readOnlyTransaction) || connectionLost(err) && !timedOut(err) && !errors.Is(err, context.Canceled) {

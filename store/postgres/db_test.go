@@ -37,7 +37,7 @@ func endAtDelete(t *testing.T, admin *pgxpool.Pool) {
 	exec(t, admin, "CREATE TRIGGER fall BEFORE DELETE ON %s EXECUTE FUNCTION fall()")
 }
 
-// Whatever meets a lost connection, the others are not trusted either.
+// A lost connection resets the pool, whichever statement meets it.
 func TestEveryLostConnectionResetsPool(t *testing.T) {
 	ok := func(_ any, err error) error { return err }
 	for name, call := range map[string]func(ctx context.Context, s *postgres.Store) error{

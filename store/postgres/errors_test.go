@@ -80,7 +80,7 @@ func twoIdle(t *testing.T) (s *postgres.Store, pool, admin *pgxpool.Pool, next, 
 
 const isThere = "SELECT count(*) = 1 FROM pg_stat_activity WHERE pid = $1"
 
-// One connection is lost, so the others are not trusted either: behind a failover they lead to the old primary.
+// A lost connection resets the pool, since after a failover all its connections lead to the old primary.
 func TestLostConnectionResetsPool(t *testing.T) {
 	s, _, admin, next, other := twoIdle(t)
 	exec(t, admin, "SELECT pg_terminate_backend($1)", next)
@@ -100,7 +100,7 @@ func TestLostConnectionResetsPool(t *testing.T) {
 	})
 }
 
-// A commit that waits too long, or that nobody waits for any more, says nothing of other connections.
+// A timeout or a cancellation of a commit doesn't reset the pool.
 func TestCancelKeepsPool(t *testing.T) {
 	for name, end := range map[string]func(context.Context) (context.Context, context.CancelFunc){
 		"cancelled":  context.WithCancel,

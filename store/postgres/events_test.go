@@ -245,7 +245,7 @@ func TestOpenWhereItCannotListen(t *testing.T) {
 	})
 }
 
-// What others write into the channel harms nobody.
+// A notification of another program on the channel does no harm.
 func TestNotificationsNotUnderstood(t *testing.T) {
 	pool := pgtest.Pool(t)
 	s := open(t, pool, silent)

@@ -20,10 +20,10 @@ func SetSweepTime(s *Store, d time.Duration) { s.sweepTime = d }
 // AgeBacklog makes the next search for what is due begin at the beginning, as it does after a minute.
 func AgeBacklog(s *Store) { s.backlog.since = s.backlog.since.Add(-sweepAgain) }
 
-// A Skew is a skew.
+// A Skew exports skew.
 type Skew = skew
 
-// By is by.
+// By exports skew.by.
 var By = (*skew).by
 
 // What errors mean.

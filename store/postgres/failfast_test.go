@@ -26,7 +26,7 @@ func (c frozenConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// A pool that fails fast has room for a new connection soon after a statement's time was up, without a word from the server.
+// A pool that fails fast can make a new connection soon after a statement's timeout, even if the server sends nothing.
 func TestFailFastPoolLeavesServerThatHangs(t *testing.T) {
 	const soon = 12 * time.Second // pgx alone takes 15
 	cfg, err := pgxpool.ParseConfig(pgtest.Shared(t).Database(t))

@@ -154,8 +154,8 @@ func TestFailoverFromLivingPrimary(t *testing.T) {
 	wantEvents(t, d, standby.URL("postgres"))
 }
 
-// The primary hangs, and its standby is promoted at once: statements still wait for the old primary, and no time-out has
-// told anybody of it. They end all the same, and what comes next finds the successor.
+// The primary hangs, and its standby is promoted at once: statements still wait for the old primary, and no time-out
+// has told anybody of it. They end all the same, and what comes next finds the successor.
 func TestFailoverFromHangingPrimary(t *testing.T) {
 	primary := pgtest.New(t)
 	standby := primary.Standby(t)
@@ -179,7 +179,7 @@ func TestFailoverFromHangingPrimary(t *testing.T) {
 	for range 2 * most {
 		waiting.Go(func() {
 			_, err := s.Commit(ctx, r.Token, &store.Change{Touched: true})
-			t.Logf("a commit that the failover met: %v", err) // who got no connection before, gets one to the successor
+			t.Logf("a commit that the failover met: %v", err)
 		})
 	}
 	eventually(t, patience, "they wait", func(context.Context) error {

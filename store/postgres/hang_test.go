@@ -16,7 +16,8 @@ import (
 	"github.com/lazysession/session/store/postgres"
 )
 
-// A network is what a pool that fails fast dials in these tests. Its hosts answer each write with one byte, unless told otherwise.
+// A network is what a pool that fails fast dials in these tests. Its hosts answer each write with one byte, unless told
+// otherwise.
 type network struct {
 	mu sync.Mutex
 	// mu locks the remaining fields.
@@ -133,7 +134,7 @@ func TestHostThatHangsIsLeft(t *testing.T) {
 		if _, err := ask(conn); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Minute) // nobody waits for an answer, so nobody is missed
+		time.Sleep(time.Minute) // no statement waits, so silence means nothing
 		n.hang()
 		took, err := ask(conn)
 		if want := "postgres: the server hangs"; err == nil || err.Error() != want || took != left {
@@ -253,7 +254,7 @@ func TestHostThatDropsPacketsIsLeft(t *testing.T) {
 	})
 }
 
-// However many wait, one knocks.
+// There is one knock at a time, with any number of waiting statements.
 func TestOneKnockForAll(t *testing.T) {
 	inNetwork(t, twoHosts, func(t *testing.T, n *network, dial func() (net.Conn, error), conn net.Conn) {
 		var all sync.WaitGroup

@@ -28,7 +28,7 @@ func databaseWith(t *testing.T, isolation string) (address string) {
 	return address
 }
 
-// What a pooler's client sets stays with nobody, so the setting is the database's.
+// Behind a pooler a client's own settings are not kept, so the test sets the default of the database.
 func TestContractAtOtherIsolationThroughPgBouncer(t *testing.T) {
 	direct := databaseWith(t, "serializable")
 	pool := pgtest.Connect(t, pgtest.Shared(t).Bouncer(t, direct)+"?default_query_exec_mode=exec")

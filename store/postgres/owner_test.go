@@ -118,7 +118,7 @@ func TestEndOwnerWaitsForLogins(t *testing.T) {
 	}
 }
 
-// A server that stops, or whose network does, in the middle of a login or of an end keeps nobody else from logging in.
+// If a server or its network stops in the middle of a login or of an EndOwner, other logins still work.
 func TestStoppedServerBlocksNobody(t *testing.T) {
 	for _, mode := range []string{"cache_statement", "exec", "simple_protocol"} {
 		t.Run(mode, func(t *testing.T) {
@@ -166,7 +166,7 @@ func TestStoppedServerBlocksNobody(t *testing.T) {
 	}
 }
 
-// Nobody has no lock: first logins, each of an owner of its own, do not wait for each other.
+// The empty owner has no lock. So first logins of different owners don't wait for each other.
 func TestFirstLoginsDoNotWaitForEachOther(t *testing.T) {
 	s, pool := newStore(t)
 	login := func(ctx context.Context, guest *store.Record, owner string) error {

@@ -11,8 +11,8 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// The index on owners leaves out nobody's sessions. A plan for any owner can use it only where the statement says that it
-// leaves them out too, and PostgreSQL makes such a plan once a connection has used a statement a few times.
+// The index on owners leaves out nobody's sessions. A plan for any owner can use it only where the statement says that
+// it leaves them out too, and PostgreSQL makes such a plan once a connection has used a statement a few times.
 func TestGenericPlansUseTheIndexOnOwners(t *testing.T) {
 	address := pgtest.Shared(t).Database(t)
 	s, tr := tracedStoreOn(t, address)

@@ -24,13 +24,15 @@ type Store struct {
 	sql    texts
 
 	backlog   backlog
-	sweepTime time.Duration // sweepTime, but in tests
+	sweepTime time.Duration // the constant sweepTime; tests set another
 
 	stop    context.CancelFunc
 	closing sync.Once
 	running sync.WaitGroup
 }
 
+// Each ability of the store is one line here. Its method has a file of its own, unless it is short. A statement with a
+// fixed text is a field of texts.
 var (
 	_ store.Store      = (*Store)(nil)
 	_ store.Lister     = (*Store)(nil)
@@ -42,8 +44,8 @@ var (
 
 var errNoPool = errors.New("postgres: no pool")
 
-// Open returns a Store on the tables that Migrate made. A nil o means the defaults. The caller owns the pool, and closes
-// it after the Store.
+// Open returns a Store on the tables that Migrate made. A nil o means the defaults. The caller owns the pool, and
+// closes it after the Store.
 //
 // It returns ErrNoSchema, ErrOldSchema or ErrNewSchema where Migrate has to run or this program is too old, an error
 // that says so where the database does not keep UTF-8, and what PostgreSQL says where it can't be reached or a right is
@@ -70,8 +72,8 @@ func Open(ctx context.Context, pool *pgxpool.Pool, o *Options) (*Store, error) {
 	return s, nil
 }
 
-// readSettings finds how the database's clock differs from this server's, so that a commit before the first load knows,
-// and what isolation statements have that ask for none.
+// readSettings finds how far the database's clock differs from this server's, since the first commit may come before
+// the first load. It also finds the isolation of statements that ask for none.
 func (s *Store) readSettings(ctx context.Context) error {
 	asked := time.Now()
 	var now time.Time
@@ -95,11 +97,11 @@ func (s *Store) Close() error {
 // Ping asks the database.
 func (s *Store) Ping(ctx context.Context) error { return s.db.ping(ctx) }
 
-// texts are the SQL of statements that doesn't depend on what is changed. pgx prepares each once for a connection.
+// texts are the SQL of statements that are the same for all changes. pgx prepares each of them once per connection.
 type texts struct {
 	load, retired                  string
 	end, endOwner, list, listOwner string
-	due, sweep                     string
+	due, sweep, check              string
 	lapse, forget, lockOwners      string
 }
 
@@ -130,18 +132,19 @@ SELECT gone.id, gone.owner, ` + notify("gone", "$2", "$3") + ` FROM gone`,
 		lockOwners: lockOwnersSQL,
 		due:        dueSQL,
 		sweep:      sweepSQL,
+		check:      checkSQL,
 		lapse:      `DELETE FROM {{sessions}} s WHERE (s.token = ANY ($1::bytea[]) OR s.id = $2) AND NOT (` + live + `)`,
 		forget: `DELETE FROM {{retired}} WHERE token IN (
 	SELECT token FROM {{retired}} WHERE until < now() LIMIT 1000 FOR UPDATE SKIP LOCKED)`,
 	}
 	for _, sql := range []*string{&st.load, &st.retired, &st.end, &st.endOwner, &st.list, &st.listOwner,
-		&st.lockOwners, &st.due, &st.sweep, &st.lapse, &st.forget} {
+		&st.lockOwners, &st.due, &st.sweep, &st.check, &st.lapse, &st.forget} {
 		*sql = set.fill(*sql)
 	}
 	return st
 }
 
-// Load returns the live record of a token. A connection that breaks is no reason to give up: reading twice harms nobody.
+// Load returns the live record of a token. If the connection breaks, it reads once more: a second read changes nothing.
 func (s *Store) Load(ctx context.Context, token store.Token) (*store.Record, error) {
 	sent := store.InstantOf(time.Now())
 	r, err := s.read(ctx, token)
@@ -173,8 +176,8 @@ func (s *Store) record(r *row, asked store.Instant) (*store.Record, error) {
 	return r.record(s.skew.by(r.now, asked, store.InstantOf(time.Now())))
 }
 
-// absence returns why there is no row with a token. Only what was not found costs this second statement: requests with
-// a retired token, and the few with a valid signature whose session has ended.
+// absence returns why there is no row with a token. This second statement is sent only for a token without a row: a
+// retired one, or a valid one of a session that has ended.
 func (s *Store) absence(ctx context.Context, token store.Token) error {
 	retired := false
 	err := s.db.query(ctx, statement{sql: s.sql.retired, args: []any{token[:]}}, func(rows pgx.Rows) (err error) {
@@ -197,7 +200,7 @@ func (s *Store) End(ctx context.Context, id store.ID, why store.Reason) error {
 	return err
 }
 
-// EndOwner ends the sessions of an owner but some. It has the owner's lock, so no login comes in between.
+// EndOwner ends the sessions of an owner, except those listed. It takes the owner's lock, so no login comes in between.
 func (s *Store) EndOwner(ctx context.Context, owner string, except []store.ID, why store.Reason) (n int, err error) {
 	if owner == "" {
 		return 0, nil
@@ -214,8 +217,8 @@ func (s *Store) EndOwner(ctx context.Context, owner string, except []store.ID, w
 	return len(gone), nil
 }
 
-// remove sends a statement that deletes sessions and notifies other servers, and returns what is gone. Its arguments
-// are which, the channel, the notification's head, and the rest. A nil lock means that it needs none.
+// remove sends a statement that deletes sessions and notifies other servers, and returns the events of
+// these sessions. Its arguments are which, the channel, the notification's head, and the rest. A nil lock means none.
 func (s *Store) remove(
 	ctx context.Context, lock *statement, sql string, why store.Reason, which any, rest ...any,
 ) ([]store.Event, error) {

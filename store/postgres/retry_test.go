@@ -86,7 +86,7 @@ func TestCommitAgainAfterDeadlock(t *testing.T) {
 	}
 }
 
-// The remains of an expired session stand in nobody's way.
+// The row of an expired session doesn't prevent a new session with its token or ID.
 func TestCreateOverRemains(t *testing.T) {
 	s, pool := newStore(t)
 	const lapse = "UPDATE %s SET lapses = now() - interval '1 second' WHERE id = $1"

@@ -25,7 +25,7 @@ var (
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
-// migrations returns the steps from nothing to the present tables; the version is how many were made.
+// migrations returns the steps from an empty schema to the present tables. A version is the number of applied steps.
 func migrations() []string {
 	files, err := fs.Glob(migrationFiles, "migrations/*.sql")
 	if err != nil {
@@ -64,7 +64,7 @@ func Schema(o *Options) string {
 }
 
 // Migrate makes the tables, or brings them to the version of this code. Several servers may call it at once: one works,
-// the others wait. It needs the right to create tables in the schema, and makes none of its own but the tables.
+// the others wait. It needs the right to create tables in the schema, and creates nothing but the tables and indexes.
 // It returns ErrNewSchema where the tables are newer than the code.
 func Migrate(ctx context.Context, pool *pgxpool.Pool, o *Options) error {
 	s, err := o.settings()
@@ -74,7 +74,9 @@ func Migrate(ctx context.Context, pool *pgxpool.Pool, o *Options) error {
 	if pool == nil {
 		return errNoPool
 	}
-	err = pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error { return s.migrate(ctx, tx) })
+	err = pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
+		return s.migrate(ctx, tx)
+	})
 	if err != nil {
 		return fmt.Errorf("postgres: migrating %s: %w", s.table("sessions"), err)
 	}
@@ -150,10 +152,11 @@ func versionError(err error, version int) error {
 	return fmt.Errorf("%w (version %d, want %d)", err, version, len(migrations()))
 }
 
-// checkRights makes sure that a table is there and may be used, so that a mistake in setting up a server is found when it
-// starts, and not by its first visitor.
+// checkRights makes sure that a table exists and that the user may read and write it. So a mistake in the set-up is an
+// error of Open, and not of the first request.
 func (s *settings) checkRights(ctx context.Context, q querier, name string) error {
-	const sql = "SELECT bool_and(has_table_privilege($1::text, may)) FROM unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) AS may"
+	const sql = "SELECT bool_and(has_table_privilege($1::text, may))" +
+		" FROM unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) AS may"
 	var allowed bool
 	err := q.QueryRow(ctx, sql, s.table(name)).Scan(&allowed)
 	switch {
@@ -162,7 +165,8 @@ func (s *settings) checkRights(ctx context.Context, q querier, name string) erro
 	case err != nil:
 		return fmt.Errorf("postgres: reading rights on %s: %w", s.table(name), err)
 	case !allowed:
-		return fmt.Errorf("postgres: no right to all of SELECT, INSERT, UPDATE and DELETE on %s: grant them to this user", s.table(name))
+		return fmt.Errorf("postgres: no right to all of SELECT, INSERT, UPDATE and DELETE on %s: grant them to this user",
+			s.table(name))
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ func atOnce(fs ...func() error) []error {
 
 const races = 100
 
-// Who logs out on one server while another works on the session is logged out, whatever the order.
+// A logout on one server ends the session, even while another server commits to it, in any order.
 func TestEndAgainstCommit(t *testing.T) {
 	a, b := twoServers(t)
 	ctx := t.Context()
@@ -113,7 +113,7 @@ func TestRenewAgainstCommit(t *testing.T) {
 	}
 }
 
-// However many servers count, nothing is lost.
+// Counters lose no addition, with any number of servers.
 func TestCountersAcrossServers(t *testing.T) {
 	a, b := twoServers(t)
 	const goroutines, each = 8, 25
@@ -124,7 +124,7 @@ func TestCountersAcrossServers(t *testing.T) {
 			name := fmt.Sprintf("own/%d/%d", i, j)
 			work = append(work, func() error {
 				for range each {
-					// One by itself and one with others: they are different statements.
+					// A single addition and several are different statements.
 					for _, c := range []*store.Change{{Edits: []store.Edit{add("one", 1)}}, {Edits: []store.Edit{add("many", 2), add(name, 1), set("x", "0")}}} {
 						if _, err := s.Commit(t.Context(), r.Token, c); err != nil {
 							return err
@@ -151,7 +151,7 @@ func TestCountersAcrossServers(t *testing.T) {
 	}
 }
 
-// Who reads, computes and writes only if nobody was faster loses nothing either.
+// A compare-and-swap loses no update either.
 func TestCompareAndSwapAcrossServers(t *testing.T) {
 	a, b := twoServers(t)
 	const goroutines, each = 4, 10

@@ -13,8 +13,8 @@ type skew struct{ seconds atomic.Int64 }
 
 func (k *skew) last() time.Duration { return time.Duration(k.seconds.Load()) * time.Second }
 
-// by returns the skew, given that the database's clock showed now at some time between two of this server's. However
-// long a statement waited for a lock, or a loop over its rows took, that alone moves nothing.
+// by returns the skew, given that the database's clock showed now at some time between two of this server's. A long
+// wait for a lock, or a slow loop over the rows, doesn't change the skew.
 func (k *skew) by(now, sent, received store.Instant) time.Duration {
 	const grain = 1500 * time.Millisecond
 	kept := k.last()

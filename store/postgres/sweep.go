@@ -25,7 +25,7 @@ import (
 const dueSQL = `SELECT s.id, s.due FROM {{sessions}} s WHERE s.due < now() AND s.due >= $1 ORDER BY s.due LIMIT $2`
 
 // One statement does the rest. With SKIP LOCKED it doesn't wait for rows in use, and other statements wait for it only
-// if they use a row that it removes. The advisory lock lets one server sweep at a time; the others find nothing to do.
+// if they use a row that it removes. The advisory lock lets one server sweep at a time; the others do nothing.
 var sweepSQL = `WITH mine AS (SELECT pg_try_advisory_xact_lock(hashtextextended($4, 0)) AS ok),
 batch AS (
 	SELECT s.id, (` + live + `) AS alive FROM {{sessions}} s

@@ -70,7 +70,7 @@ func TestSweepPutsOffWhatLives(t *testing.T) {
 	load(t, s, r.Token)
 }
 
-// Of two servers one sweeps; the other finds nothing to do and waits for nobody.
+// One of two servers sweeps. The other does nothing, and doesn't wait.
 func TestSweepByOneServer(t *testing.T) {
 	address := pgtest.Shared(t).Database(t)
 	pool := pgtest.Connect(t, address)

@@ -15,6 +15,7 @@ type bent struct {
 	commit   func(context.Context, store.Token, *store.Change) (*store.Record, error)
 	end      func(context.Context, store.ID, store.Reason) error
 	endOwner func(context.Context, string, []store.ID, store.Reason) (int, error)
+	check    func(context.Context, []store.ID) ([]store.ID, error)
 	list     func(context.Context, store.Filter) iter.Seq2[*store.Record, error]
 	watch    func(func(store.Event)) (cancel func())
 	sweep    func(context.Context) (time.Duration, error)

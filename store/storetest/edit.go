@@ -43,7 +43,9 @@ func labels(p *probe) {
 	c := creation()
 	c.Labels = map[string]string{"kept": "as it was", "new": "old", "gone": "x", "never": ""}
 	want := p.create(c)
-	r := p.commit(want.Token, &store.Change{Labels: map[string]string{"new": `"new" \ 日本 {}`, "gone": "", "nothing": ""}})
+	r := p.commit(want.Token, &store.Change{
+		Labels: map[string]string{"new": `"new" \ 日本 {}`, "gone": "", "nothing": ""},
+	})
 	want = after(want, func(r *store.Record) {
 		r.Labels = map[string]string{"kept": "as it was", "new": `"new" \ 日本 {}`}
 	})

@@ -84,7 +84,7 @@ func TestMutant(t *testing.T) {
 
 var mutants = slices.Concat(
 	creatingMutants, changingMutants, renewingMutants, expiringMutants, owningMutants, listingMutants, tellingMutants,
-	servingMutants,
+	servingMutants, checkingMutants,
 )
 
 var errBent = errors.New("bent")

@@ -16,6 +16,7 @@ import (
 var _ interface {
 	store.Store
 	store.Lister
+	store.Checker
 	store.OwnerEnder
 	store.Watcher
 	store.Sweeper

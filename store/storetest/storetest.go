@@ -54,7 +54,8 @@ type rule struct {
 func allRules() []rule {
 	return slices.Concat(
 		createRules, endRules, editRules, addRules, valueRules, recordRules, versionRules, ifValueRules, touchRules,
-		renewRules, unseenRules, expiryRules, ownerRules, limitRules, listRules, watchRules, serviceRules, concurrencyRules,
+		renewRules, unseenRules, expiryRules, ownerRules, limitRules, listRules, checkRules, watchRules, serviceRules,
+		concurrencyRules,
 	)
 }
 
