@@ -2,6 +2,7 @@
 package report
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,7 +25,11 @@ func (r *Report) Write(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	for name, text := range r.files() {
+	files, err := r.files()
+	if err != nil {
+		return err
+	}
+	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			return err
 		}
@@ -32,18 +37,22 @@ func (r *Report) Write(dir string) error {
 	return nil
 }
 
-func (r *Report) files() map[string]string {
+func (r *Report) files() (map[string]string, error) {
 	s := set(r.Samples)
 	files := map[string]string{"README.md": r.index()}
 	for _, name := range s.parts() {
 		files[name+".md"] = r.page(name)
 	}
-	for _, p := range plots {
-		if picture := p.draw(s); picture != "" {
-			files[p.file] = picture
+	for _, p := range pictures {
+		svg, err := p.draw(s)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", p.file, err)
+		}
+		if svg != "" {
+			files[p.file] = svg
 		}
 	}
-	return files
+	return files, nil
 }
 
 func (r *Report) index() string {
