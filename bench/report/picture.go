@@ -141,8 +141,8 @@ func barColor(contender string) color.Color {
 	return color.Gray{0xa0}
 }
 
-// lineColor returns the colour of the i-th line: ours first, then colours that are told apart by people who see colours
-// differently, too (Okabe and Ito).
+// lineColor returns the colour of the i-th line: ours first, then colours that colour-blind readers can tell apart
+// (Okabe and Ito).
 func lineColor(i int) color.Color {
 	others := []color.Color{
 		color.RGBA{0xd5, 0x5e, 0x00, 0xff}, color.RGBA{0x00, 0x9e, 0x73, 0xff}, color.RGBA{0xcc, 0x79, 0xa7, 0xff},

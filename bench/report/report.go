@@ -72,10 +72,10 @@ func (r *Report) index() string {
 }
 
 const explanation = `
-Every table compares what this library, ` + "`session`" + `, takes with what others take for the same work, in the same run. A
-ratio above 1 is how many times as much the other one costs; below 1, it costs less. Contenders take turns in each round,
-another one first each time, so that whatever slows the machine down for a while slows all of them. A ratio is
-the quotient of the two medians that stand beside it on the same page.
+Every table compares this library, ` + "`session`" + `, with others that do the same work in the same run. A ratio
+above 1 says how many times as much the other one costs; below 1, the other one costs less. A ratio is the quotient of
+the two medians that stand on the same page. Contenders take turns in each round, another one first each time, so that a
+slow moment of the machine slows all of them.
 
 Before a work is timed and after, its result is checked: the counter is what it should be, the value read is the value
 written, the token from before a login is dead. A contender that can't do a work has the reason in place of a figure.

@@ -78,7 +78,8 @@ func TestFiguresAreReadable(t *testing.T) {
 }
 
 func TestTargetsAreJudged(t *testing.T) {
-	speed := target{part: "request", work: "read", unit: "ns", contender: "scs", against: sample.Ours, atLeast: 10, stretch: 20}
+	speed := target{part: "request", work: "read", unit: "ns", contender: "scs", against: sample.Ours,
+		atLeast: 10, stretch: 20}
 	allocs := target{part: "request", work: "read", unit: "allocations", contender: sample.Ours, atMost: 1}
 	few := target{part: "request", work: "read", unit: "allocations", contender: sample.Ours, atMost: 2}
 	elsewhere := target{part: "request", work: "write", unit: "ns", contender: sample.Ours, atMost: 1}
@@ -101,9 +102,14 @@ func TestTargetsAreJudged(t *testing.T) {
 }
 
 func TestObstaclesAreSaidOfWhatIsNotMet(t *testing.T) {
-	met := target{text: "time", part: "request", work: "read", unit: "ns", contender: sample.Ours, atMost: 100, obstacle: "none"}
-	missed := target{text: "allocations", part: "request", work: "read", unit: "allocations", contender: sample.Ours, atMost: 1, obstacle: "a copy."}
-	absent := target{text: "time", part: "request", work: "write", unit: "ns", contender: sample.Ours, atMost: 1, obstacle: "no time"}
+	of := func(text, work, unit string, most float64, obstacle string) target {
+		return target{
+			text: text, part: "request", work: work, unit: unit, contender: sample.Ours, atMost: most, obstacle: obstacle,
+		}
+	}
+	met := of("time", "read", "ns", 100, "none")
+	missed := of("allocations", "read", "allocations", 1, "a copy.")
+	absent := of("time", "write", "ns", 1, "no time")
 	got := obstacles(read, []target{met, missed, absent})
 	want := "\nWhat stands in the way of those that were not met:\n\n- allocations (2): a copy.\n"
 	if got != want {
@@ -115,7 +121,8 @@ func TestObstaclesAreSaidOfWhatIsNotMet(t *testing.T) {
 }
 
 func TestBetterTargetIsSaid(t *testing.T) {
-	speed := target{part: "request", work: "read", unit: "ns", contender: "scs", against: sample.Ours, atLeast: 2, stretch: 5}
+	speed := target{part: "request", work: "read", unit: "ns", contender: "scs", against: sample.Ours,
+		atLeast: 2, stretch: 5}
 	if got, want := speed.judge(read).String(), "met, and the better one"; got != want {
 		t.Errorf("11 times as fast, 2 wanted and 5 better: got %q, want %q", got, want)
 	}

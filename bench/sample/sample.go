@@ -31,3 +31,20 @@ func (s Sample) Median() float64 {
 	rounds := benchmath.NewSample(slices.Clone(s.Rounds), &benchmath.DefaultThresholds)
 	return benchmath.AssumeNothing.Summary(rounds, 0.95).Center
 }
+
+// A Sheet gathers samples round by round.
+type Sheet []Sample
+
+// Add adds the figure of a round to the sample of the same part, work, contender, unit and parameter, which like names.
+func (s *Sheet) Add(like Sample, figure float64) {
+	at := slices.IndexFunc(*s, func(one Sample) bool {
+		return one.Part == like.Part && one.Work == like.Work && one.Contender == like.Contender &&
+			one.Unit == like.Unit && one.Parameter == like.Parameter
+	})
+	if at < 0 {
+		at = len(*s)
+		*s = append(*s, like)
+	}
+	one := &(*s)[at]
+	one.Rounds = append(one.Rounds, figure)
+}
