@@ -32,7 +32,8 @@ type (
 
 	viewFHRP struct{ viewFHR }
 
-	// The writers of net/http also have the deprecated CloseNotify, and the methods that http.ResponseController looks for.
+	// The writers of net/http also have the deprecated CloseNotify, and the methods that http.ResponseController looks
+	// for.
 	viewHTTP1 struct{ viewFHR }
 	viewHTTP2 struct{ viewFP }
 

@@ -32,7 +32,8 @@ const (
 )
 
 // A BrokenStore wraps a store, and works until it is told not to. It has the abilities of the wrapped store: List,
-// EndOwner, CheckLive and Ping return errors.ErrUnsupported where that store lacks them. Any number of goroutines may use it.
+// EndOwner, CheckLive and Ping return errors.ErrUnsupported where that store lacks them. Any number of goroutines may
+// use it.
 //
 // Fail, FailNext, Hang, LoseReplies and Mend each give an order. An order replaces the one before, and counts for calls
 // that begin afterwards.

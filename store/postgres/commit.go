@@ -38,7 +38,7 @@ func (s *Store) Commit(ctx context.Context, token store.Token, c *store.Change) 
 	if r == nil {
 		return nil, nil
 	}
-	s.tellOf(r, c)
+	s.tellCommit(r, c)
 	return r.record(s.skew.last())
 }
 
@@ -96,11 +96,11 @@ func (s *Store) commit(ctx context.Context, token store.Token, c *store.Change) 
 	return r, nil
 }
 
-// commitStatement returns the statement of a change, after the locks of owners where it needs them.
+// commitStatement returns the statement of a change. If it needs the locks of owners, it takes them first.
 func (s *Store) commitStatement(token store.Token, c *store.Change) statement {
 	b := newBuilder(s.settings)
 	b.commit(token, c)
-	st := statement{sql: b.sql.String(), args: b.args, tells: tells(c)}
+	st := statement{sql: b.sql.String(), args: b.args, events: hasEvents(c)}
 	if limited(c) {
 		st.first = s.lockOwners(*c.Owner, token[:])
 	}

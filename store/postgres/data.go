@@ -64,7 +64,7 @@ func plainNumber(doc string) bool {
 	return true
 }
 
-// errDamaged says that a row holds what this store never writes, for example because somebody has changed it by hand.
+// errDamaged is the error of a row that this store can't have written. It was changed by hand, for example.
 var errDamaged = errors.New("damaged row")
 
 // readData reads the data column as PostgreSQL prints jsonb: the only white space is one space after each colon and

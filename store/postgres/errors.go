@@ -61,8 +61,8 @@ func outcomeUnknown(err error) bool {
 	case !connectionLost(err), errors.As(err, &connect), errors.As(err, &never), hasCode(err, cannotConnectNow):
 		return false
 	case errors.Is(err, pgconn.ErrConnClosed):
-		// Where the answer to a simple query, such as COMMIT, is lost, pgx 5.12 says that the connection was closed before
-		// and that it is safe to try again: it peeks at the answer, drops that error, and then finds the connection closed.
+		// If the answer to a simple query, such as COMMIT, is lost, pgx 5.12 returns an error as if the connection had been
+		// closed before, and says that it is safe to try again. So a closed connection means an unknown outcome.
 		return true
 	}
 	return !pgconn.SafeToRetry(err)

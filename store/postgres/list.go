@@ -48,7 +48,7 @@ func (s *Store) List(ctx context.Context, f store.Filter) iter.Seq2[*store.Recor
 	}
 }
 
-// page returns the sound records of a page, and the id of its last row, which is zero where there is no more.
+// page returns the sound records of a page, and the id of its last row. The id is zero if there are no more pages.
 func (s *Store) page(
 	ctx context.Context, f store.Filter, after store.ID,
 ) (page []*store.Record, last store.ID, err error) {
@@ -77,7 +77,7 @@ func (s *Store) page(
 	return page, last, err
 }
 
-// soundRecord returns a row as record does, but nil where it is damaged.
+// soundRecord returns a row as record does, but nil if it is damaged.
 func (s *Store) soundRecord(ctx context.Context, r *row, asked store.Instant) *store.Record {
 	rec, err := s.record(r, asked)
 	if err != nil {

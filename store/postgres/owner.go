@@ -18,9 +18,9 @@ const lockOwnersSQL = `SELECT pg_advisory_xact_lock(hash) FROM (
 // lockOwners returns the statement that takes these locks. It is sent before the statement that needs them, so that one
 // sees all that was committed before the locks were taken.
 //
-// Locks of owners come before any row's lock. So a statement that waits for one holds no row, and two changes that come
-// together from opposite sides can't wait for each other. Should a session move to another owner before the locks are
-// taken, PostgreSQL still finds a deadlock and undoes one of the two, and Commit tries it again.
+// Locks of owners are taken before locks of rows. So a statement that waits for an owner's lock holds no row, and two
+// changes can't wait for each other. If a session gets another owner before the locks are taken, a deadlock is still
+// possible. PostgreSQL finds it and undoes one of the two, and Commit tries it again.
 func (s *Store) lockOwners(owner string, token []byte) *statement {
 	return &statement{sql: s.sql.lockOwners, args: []any{s.ownerLock(""), owner, token}}
 }

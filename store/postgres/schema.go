@@ -48,7 +48,7 @@ const createMigrations = `CREATE TABLE IF NOT EXISTS {{migrations}} (
 );
 `
 
-// Schema returns the SQL that makes the tables, for those who run goose, tern, Atlas or psql instead of [Migrate]. It
+// Schema returns the SQL that creates the tables. Use it with goose, tern, Atlas or psql instead of [Migrate]. It
 // panics on options that Open would refuse.
 func Schema(o *Options) string {
 	s, err := o.settings()
@@ -63,9 +63,9 @@ func Schema(o *Options) string {
 	return b.String()
 }
 
-// Migrate makes the tables, or brings them to the version of this code. Several servers may call it at once: one works,
-// the others wait. It needs the right to create tables in the schema, and creates nothing but the tables and indexes.
-// It returns ErrNewSchema where the tables are newer than the code.
+// Migrate creates the tables, or brings them to the version of this code. Several servers may call it at once: one
+// migrates, and the others wait. It needs the right to create tables in the schema, and creates nothing but the tables
+// and indexes. It returns ErrNewSchema if the tables are newer than the code.
 func Migrate(ctx context.Context, pool *pgxpool.Pool, o *Options) error {
 	s, err := o.settings()
 	if err != nil {
@@ -84,15 +84,15 @@ func Migrate(ctx context.Context, pool *pgxpool.Pool, o *Options) error {
 }
 
 func (s *settings) migrate(ctx context.Context, tx pgx.Tx) error {
-	// 1. Make nothing where Open would refuse it.
+	// 1. Create nothing in a database that Open would refuse.
 	if err := s.checkEncoding(ctx, tx); err != nil {
 		return err
 	}
-	// 2. Wait for others. The lock goes with the transaction.
+	// 2. Wait for other servers. The end of the transaction releases the lock.
 	if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock("+hashOf+")", s.lockName("migrate")); err != nil {
 		return err
 	}
-	// 3. See how far the tables are.
+	// 3. Find the version of the tables.
 	if _, err := tx.Exec(ctx, s.fill(createMigrations)); err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func (s *settings) migrate(ctx context.Context, tx pgx.Tx) error {
 	if err != nil {
 		return err
 	}
-	// 4. Make the missing steps.
+	// 4. Apply the missing steps.
 	steps := migrations()
 	if version > len(steps) {
 		return versionError(ErrNewSchema, version)

@@ -8,7 +8,8 @@ import (
 )
 
 // A skew is how far this server's clock is ahead of the database's, in whole seconds: times translated by it can be
-// compared with time.Now. It moves only when it is clearly off, so that a time reads the same whenever it is read.
+// compared with time.Now. It changes only if it is clearly wrong, so that each load of a record returns the
+// same times.
 type skew struct{ seconds atomic.Int64 }
 
 func (k *skew) last() time.Duration { return time.Duration(k.seconds.Load()) * time.Second }

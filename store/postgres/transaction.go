@@ -42,7 +42,8 @@ func withoutFormats(args []any) []any {
 	return args
 }
 
-// readResults has the rows of the statement read. What comes before it has none, and COMMIT is the last of the queue.
+// readResults calls read with the rows of the statement. The statements before it have none, and COMMIT is the last
+// one.
 func readResults(results pgx.BatchResults, queued int, read reader) (done pgconn.CommandTag, err error) {
 	const own = 2 // the statement, and COMMIT
 	for range queued - own {
