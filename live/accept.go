@@ -41,7 +41,7 @@ func (h *Hub) Handler(e Endpoint) http.Handler {
 // serve upgrades a request. The handler returns, so that what it needed can be freed; the socket goes on in a goroutine
 // of its own.
 func (h *Hub) serve(w http.ResponseWriter, r *http.Request, e *served) {
-	if !h.admit() {
+	if h.isStopping() {
 		w.Header().Set("Retry-After", "1")
 		http.Error(w, "This server is about to stop.", http.StatusServiceUnavailable)
 		return
@@ -49,32 +49,42 @@ func (h *Hub) serve(w http.ResponseWriter, r *http.Request, e *served) {
 	handle, refused := h.examine(r)
 	l, err := accept(w, r, h.cfg.MaxMessage)
 	if err != nil { // and it is answered
-		h.handlers.Done()
 		return
 	}
 	if l.ws.Subprotocol() != protocol {
 		refused = &departure{code: StatusProtocol, reason: "want the subprotocol " + protocol}
 	}
 	if refused != nil {
-		h.closing.Add(1)
-		l.close(refused.code, refused.reason, h.closing.Done)
-		h.handlers.Done()
+		l.close(*refused, func() {})
 		return
 	}
 	s := &Socket{hub: h, endpoint: e, handle: handle, link: l}
-	s.outbox.s = s
+	s.outbox.s, s.outbox.corked = s, true
 	s.ctx, s.cancel = context.WithCancelCause(service.NewContext(h.ctx, service.FromContext(r.Context())))
-	h.working.Go(s.greet)
+	s.heard.Store(time.Now().UnixNano())
+	s.beaten.Store(time.Now().UnixNano())
+	if !h.begin(s) {
+		s.cancel(nil)
+		l.close(departure{code: 1012, reason: "restart"}, func() {})
+	}
 }
 
-// admit counts a new socket, unless the hub is about to stop.
-func (h *Hub) admit() bool {
+func (h *Hub) isStopping() bool {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
+	return h.stopping
+}
+
+// begin starts a socket, unless the hub is about to stop. Hub.Close ends it from here on.
+func (h *Hub) begin(s *Socket) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if h.stopping {
 		return false
 	}
+	h.here[s] = struct{}{}
 	h.handlers.Add(1)
+	h.working.Go(s.greet)
 	return true
 }
 
@@ -119,7 +129,9 @@ func (h *Hub) mayCome(r *http.Request) bool {
 
 // greet waits for the client's hello, enters the socket, and goes on to read.
 func (s *Socket) greet() {
-	late := time.AfterFunc(s.hub.cfg.HelloTimeout, func() { s.protocolError("no hello") })
+	late := time.AfterFunc(s.hub.cfg.HelloTimeout, func() {
+		s.end(departure{code: 1013, reason: "no hello"}) // a slow network may be the cause: come back
+	})
 	f, text, err := s.readFrame()
 	putBuf(text)
 	late.Stop()
@@ -128,43 +140,48 @@ func (s *Socket) greet() {
 		s.unreadable(err)
 	case f.kind != helloFrame:
 		s.protocolError("hello comes first")
-	case s.hub.enter(s, f):
+	case s.inbox.run(func() { s.hub.enter(s, f) }):
 		s.read()
 	}
 }
 
-// enter takes the socket for this node and welcomes the client. It reports whether this goroutine goes on reading.
-func (h *Hub) enter(s *Socket, f frame) bool {
+// enter takes the socket for this node, welcomes the client, and calls Endpoint.Open. It is the socket's first task.
+func (h *Hub) enter(s *Socket, f frame) {
+	if s.ctx.Err() != nil {
+		return
+	}
 	s.heard.Store(time.Now().UnixNano())
-	s.beaten.Store(time.Now().UnixNano())
 	if d := h.attach(s); d != nil {
 		s.end(*d)
-		return false
+		return
 	}
 	record, err := h.claim(s, f.id)
 	if err != nil {
 		s.failed(err)
-		return false
+		return
 	}
 	s.id, s.lease, s.resumed = record.ID, record.Lease(), !f.id.IsZero() && f.id == record.ID
 	s.in.Store(record.In)
-	s.received = record.In
+	s.received.Store(record.In)
 	at, err := h.resume(s, record, f.at)
 	if err != nil {
 		s.failed(err)
-		return false
+		return
 	}
 	h.register(s)
 	s.outbox.say(func(buf []byte) []byte {
-		return appendJSON(buf, welcome{
+		buf = appendJSON(buf, welcome{
 			T: "welcome", ID: s.id, Resumed: s.resumed, In: record.In, At: at,
 			Win: h.cfg.MaxUp, Max: h.cfg.MaxMessage, Beat: int(h.cfg.Beat / time.Second),
 		})
+		return s.outbox.partFromOthersLocked(buf, f.at)
 	})
-	return s.inbox.run(s.open)
+	s.outbox.uncork()
+	s.open()
 }
 
-// claim takes the socket that the client comes back with, or a new one where that is not there or is not of this session.
+// claim takes the socket that the client comes back with, or a new one where that is not there or is not of this
+// session.
 func (h *Hub) claim(s *Socket, id ID) (*stream.Socket, error) {
 	ctx, cancel := h.call()
 	defer cancel()
@@ -181,52 +198,55 @@ func (h *Hub) claim(s *Socket, id ID) (*stream.Socket, error) {
 	return h.log.Take(ctx, &c)
 }
 
-// resume makes the socket's subscriptions, and returns how far the client has got in each stream as far as this node
-// knows.
-func (h *Hub) resume(s *Socket, record *stream.Socket, at map[string]stream.Position) (map[string]stream.Position, error) {
-	ctx, cancel := h.call()
-	defer cancel()
+// resume makes the socket's subscriptions, and returns how far the client has got in those that it knows of.
+func (h *Hub) resume(s *Socket, record *stream.Socket, at positions) (positions, error) {
 	own := &subscription{out: &s.outbox, grown: true, resuming: true, top: record.Out.Number}
 	own.at = stream.Position{Epoch: record.Out.Epoch}
 	if s.resumed {
 		own.at = at[""]
 	}
-	subs := []*subscription{own}
+	s.outbox.add(own)
+	known := positions{"": own.at}
 	for _, channel := range record.Channels {
-		sub := h.subscribe(s, channel)
-		c, err := h.log.Channel(ctx, channel)
+		sub, err := h.resumeChannel(s, channel, at)
 		if err != nil {
 			return nil, err
 		}
-		if c == nil {
+		if sub == nil {
 			continue
 		}
-		member, ok := c.Member(s.id)
-		if !ok {
-			continue
-		}
-		sub.seat, sub.grown, sub.resuming = member.Seat, true, true
-		sub.at, ok = at[channel]
-		if !ok { // the client has not heard of the join
-			sub.at, sub.announce = stream.Position{Epoch: c.Top.Epoch, Number: member.Since - 1}, true
-		}
-		subs = append(subs, sub)
-	}
-	s.outbox.mu.Lock()
-	defer s.outbox.mu.Unlock()
-	s.outbox.subs = subs
-	positions := make(map[string]stream.Position)
-	for _, sub := range subs {
+		s.outbox.add(sub)
 		if !sub.announce {
-			positions[sub.channelName()] = sub.at
+			known[channel] = sub.at
 		}
 	}
-	for channel := range at {
-		if channel != "" && s.outbox.findLocked(channel) == nil && s.resumed {
-			s.outbox.control = appendJSON(s.outbox.control, place{T: "part", S: channel})
-		}
+	return known, nil
+}
+
+// positions are places in a socket's streams, by the names that the client has for them.
+type positions = map[string]stream.Position
+
+// resumeChannel makes the subscription of a channel that the socket is in; nil where it no longer is.
+func (h *Hub) resumeChannel(s *Socket, channel string, at positions) (*subscription, error) {
+	sub := h.subscribe(s, channel) // before the channel is read, so that no growth is missed
+	ctx, cancel := h.call()
+	defer cancel()
+	c, err := h.log.Channel(ctx, channel)
+	var member stream.Member
+	isMember := false
+	if c != nil {
+		member, isMember = c.Member(s.id)
 	}
-	return positions, nil
+	if err != nil || !isMember {
+		h.unsubscribe(sub)
+		return nil, err
+	}
+	sub.seat, sub.grown, sub.resuming = member.Seat, true, true
+	known := false
+	if sub.at, known = at[channel]; !known { // the client has not heard of the join
+		sub.at, sub.announce = stream.Position{Epoch: c.Top.Epoch, Number: member.Since - 1}, true
+	}
+	return sub, nil
 }
 
 // register makes the socket known to the hub. An older connection of the same socket is closed.

@@ -138,7 +138,7 @@ func TestMaxMessageIsExact(t *testing.T) {
 
 func TestHelloTimeout(t *testing.T) {
 	site := newSite(t, echo, &live.Config{HelloTimeout: 50 * time.Millisecond})
-	site.dial(site.login("ada")).wantClose(live.StatusProtocol)
+	site.dial(site.login("ada")).wantClose(1013)
 }
 
 func TestMaxPerSession(t *testing.T) {

@@ -45,8 +45,8 @@ type Channel struct {
 	inner stream.Rules
 }
 
-// Channel returns the channel of a name. It makes nothing: the first member does. nil rules are the zero Rules: anybody,
-// any number. The name is any text of 1 to 255 bytes without NUL.
+// Channel returns the channel of a name. It makes nothing: the first member does. nil rules are the zero Rules:
+// anybody, any number. The name is any text of 1 to 255 bytes without NUL.
 func (h *Hub) Channel(name string, r *Rules) *Channel {
 	c := &Channel{hub: h, name: name}
 	if r != nil {
@@ -60,9 +60,9 @@ func (h *Hub) Channel(name string, r *Rules) *Channel {
 // Name returns the channel's name.
 func (c *Channel) Name() string { return c.name }
 
-// Join makes a socket of this node a member, at once. The client gets the channel's messages from here on. A join to the
-// seat that the socket has already is no error, and to another seat it has to leave first. It returns ErrTaken, ErrFull, or
-// an error that names a seat which the rules don't have.
+// Join makes a socket of this node a member, at once. The client gets the channel's messages from here on. A join to
+// the seat that the socket has already is no error, and to another seat it has to leave first. It returns ErrTaken,
+// ErrFull, or an error that names a seat which the rules don't have.
 func (c *Channel) Join(ctx context.Context, s *Socket, seat string) (*Member, error) {
 	if err := checkChannel(c.name); err != nil {
 		return nil, err
@@ -79,7 +79,11 @@ func (c *Channel) Join(ctx context.Context, s *Socket, seat string) (*Member, er
 		s.hub.unsubscribe(sub)
 		return mb, err
 	}
-	s.outbox.begin(sub, stream.Position{Epoch: at[0].Epoch, Number: at[0].Number - 1}, seat)
+	sub.at, sub.seat = stream.Position{Epoch: at[0].Epoch, Number: at[0].Number - 1}, seat
+	sub.announce, sub.grown = true, true
+	if !s.outbox.add(sub) {
+		s.hub.unsubscribe(sub)
+	}
 	return mb, nil
 }
 
@@ -119,8 +123,8 @@ func (c *Channel) Members(ctx context.Context) ([]MemberInfo, error) {
 	return infos, nil
 }
 
-// Do runs f on the state that the members share: session keys and counters work on f's ctx. While it runs, no other Do of
-// this channel does, on any node, so what f reads stays true until it is done. What f changes and sends is committed
+// Do runs f on the state that the members share: session keys and counters work on f's ctx. While it runs, no other Do
+// of this channel does, on any node, so what f reads stays true until it is done. What f changes and sends is committed
 // when it returns nil; within Endpoint.Message, with the message, which holds the channel until then. Where it returns
 // an error, its changes are dropped. The state ends with the last member. The session of the socket is not on f's ctx:
 // what f needs of it is read before.
@@ -169,10 +173,10 @@ func (mb *Member) Seat() string { return mb.seat }
 // Channel returns the channel.
 func (mb *Member) Channel() *Channel { return mb.channel }
 
-// Wait returns when every seat of the rules is taken, or the Capacity is reached. It holds no thread, and what the client
-// sends meanwhile is read, and handled later. It ends with ctx, and with an error when the socket leaves or its
-// connection breaks; within Endpoint.Message the client then sends the message again.
-// Rules without Seats and Capacity have nothing to wait for.
+// Wait returns when every seat of the rules is taken, or the Capacity is reached. It holds no thread, and what the
+// client sends meanwhile is read, and handled later. It ends with ctx, and with an error when the socket leaves or its
+// connection breaks; within Endpoint.Message the client then sends the message again. Rules without Seats and Capacity
+// have nothing to wait for.
 func (mb *Member) Wait(ctx context.Context) error {
 	c := mb.channel
 	if len(c.rules.Seats) == 0 && c.rules.Capacity == 0 {

@@ -102,6 +102,10 @@ func TestWaitForTheOther(t *testing.T) {
 	ada.want(fmt.Sprintf(`{"t":"member","s":"pair","n":1,"e":"joined","who":%q,"seat":"left"}`, w.ID))
 	ada.send(`{"t":"end"}`) // is read although the handler waits
 	ada.wantClose(1000)
+	eventually(t, "the seat is free", func() bool {
+		members, err := s.hub.Channel("pair", rules).Members(t.Context())
+		return err == nil && len(members) == 0
+	})
 
 	ada, w = s.open(cookie, hello)
 	ada.send(`[1,"left"]`)
@@ -283,7 +287,9 @@ func TestReplaceOld(t *testing.T) {
 	ada.want(fmt.Sprintf(`{"t":"member","s":"desk","n":1,"e":"joined","who":%q,"seat":"one"}`, w.ID))
 	bob, _ := site.open(site.login("bob"), hello)
 	bob.send(`[1,{"join":"desk","seat":"one"}]`)
-	ada.want(fmt.Sprintf(`{"t":"member","s":"desk","n":2,"e":"left","who":%q,"seat":"one"}`, w.ID), `{"t":"part","s":"desk"}`)
+	ada.want(
+		fmt.Sprintf(`{"t":"member","s":"desk","n":2,"e":"left","who":%q,"seat":"one"}`, w.ID),
+		`{"t":"part","s":"desk"}`)
 	bob.send(`[2,{"say":"mine","to":"desk"}]`)
 	wantAll(t, bob, `[4,"mine","desk"]`)
 	ada.send(`[2,{"say":"and mine?","to":"desk"}]`)
@@ -365,11 +371,12 @@ func TestSeatsAreRefused(t *testing.T) {
 	var node *site
 	results := make(chan error, 10)
 	rules := &live.Rules{Seats: []string{"one"}, Capacity: 2}
-	node = newNode(t, s, l, live.Endpoint{Message: live.On(func(ctx context.Context, socket *live.Socket, seat string) error {
+	joins := live.On(func(ctx context.Context, socket *live.Socket, seat string) error {
 		_, err := node.hub.Channel("c", rules).Join(ctx, socket, seat)
 		results <- err
 		return nil
-	})}, nil)
+	})
+	node = newNode(t, s, l, live.Endpoint{Message: joins}, nil)
 	join := func(seat string) error {
 		c, _ := node.open(node.login("x"), hello)
 		c.send(fmt.Sprintf(`[1,%q]`, seat))

@@ -10,8 +10,8 @@ import (
 )
 
 // An Endpoint is what a program does with the sockets of one path. Each function may be nil. All of them are called for
-// one socket one after the other, and for different sockets at the same time. FromContext gives the socket, and keys and
-// counters work on the context: they are of the session that the socket belongs to, read anew for each call.
+// one socket one after the other, and for different sockets at the same time. FromContext gives the socket, and keys
+// and counters work on the context: they are of the session that the socket belongs to, read anew for each call.
 //
 // What a function must remember is in the session, in the state of a channel, or in a database: what is in variables
 // ends with the server, and the client goes on with another one.
@@ -83,8 +83,8 @@ type refused struct{ code, text string }
 
 func (r *refused) Error() string { return fmt.Sprintf("live: refused (%s): %s", r.code, r.text) }
 
-// Refuse returns an error for Endpoint.Message and Endpoint.Open that the client gets to see: a code for programs, and a
-// text. The number of the message is used up, and nothing of its effects is committed.
+// Refuse returns an error for Endpoint.Message and Endpoint.Open that the client gets to see: a code for programs, and
+// a text. The number of the message is used up, and nothing of its effects is committed.
 func Refuse(code, text string) error { return &refused{code: code, text: text} }
 
 // asRefusal returns what the client is told of a handler's error.

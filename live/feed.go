@@ -10,8 +10,8 @@ import (
 	"github.com/lazysession/session/live/stream"
 )
 
-// A feed is the stream of one channel, for all of its members on this node. It reads each message from the log once, and
-// builds its frame once.
+// A feed is the stream of one channel, for all of its members on this node. It reads each message from the log once,
+// and builds its frame once.
 type feed struct {
 	hub     *Hub
 	name    stream.Name
@@ -155,8 +155,8 @@ func (f *feed) tell() {
 	}
 }
 
-// tellAfter offers some of the entries after a position to all members. Where they can't be read, each member finds out by
-// itself.
+// tellAfter offers some of the entries after a position to all members. Where they can't be read, each member finds out
+// by itself.
 func (f *feed) tellAfter(told stream.Position) {
 	const some = 32
 	ctx, cancel := f.hub.call()

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -32,14 +34,15 @@ type Hub struct {
 	mu sync.RWMutex
 	// mu locks the remaining fields.
 	endpoints []*served
-	sockets   map[ID]*Socket
+	here      map[*Socket]struct{} // those that this node has, and those that have not said hello yet
+	sockets   map[ID]*Socket       // those that this node has
 	feeds     map[string]*feed
 	sessions  map[session.ID]*attachment
 	stopping  bool // no new sockets
 }
 
-// New returns a Hub for the sessions of m that keeps its sockets in l. A nil cfg means the defaults; all mistakes in cfg
-// are reported in one error. Both m and l stay the caller's, who closes them after the Hub.
+// New returns a Hub for the sessions of m that keeps its sockets in l. A nil cfg means the defaults; all mistakes in
+// cfg are reported in one error. Both m and l stay the caller's, who closes them after the Hub.
 func New(m *session.Manager, l stream.Log, cfg *Config) (*Hub, error) {
 	if m == nil || l == nil {
 		return nil, errors.New("live: a hub needs a session manager and a log")
@@ -54,6 +57,7 @@ func New(m *session.Manager, l stream.Log, cfg *Config) (*Hub, error) {
 	}
 	h := &Hub{
 		m: m, log: l, cfg: c, states: states,
+		here:     make(map[*Socket]struct{}),
 		sockets:  make(map[ID]*Socket),
 		feeds:    make(map[string]*feed),
 		sessions: make(map[session.ID]*attachment),
@@ -96,8 +100,8 @@ type Info struct {
 	Channels []string // in the order of joining
 }
 
-// Sockets yields the sockets of the whole farm that match the filter, in no particular order. The sequence ends after an
-// error.
+// Sockets yields the sockets of the whole farm that match the filter, in no particular order. The sequence ends after
+// an error.
 func (h *Hub) Sockets(ctx context.Context, f Filter) iter.Seq2[Info, error] {
 	return func(yield func(Info, error) bool) {
 		for s, err := range h.log.Sockets(ctx, stream.Filter{Owner: f.Owner, Session: f.Session, Channel: f.Channel}) {
@@ -177,15 +181,11 @@ func (h *Hub) Close() error {
 	return h.states.Close()
 }
 
-// all returns the sockets of this node.
+// all returns the sockets of this node, also those that have not said hello yet.
 func (h *Hub) all() []*Socket {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	all := make([]*Socket, 0, len(h.sockets))
-	for _, s := range h.sockets {
-		all = append(all, s)
-	}
-	return all
+	return slices.AppendSeq(make([]*Socket, 0, len(h.here)), maps.Keys(h.here))
 }
 
 func (h *Hub) socket(id ID) *Socket {

@@ -118,8 +118,8 @@ func (c *sharedConn) Read(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
-// Write writes frames. It is called with whole ones only: coder/websocket flushes a control frame at once, and writes no
-// other.
+// Write writes frames. It is called with whole ones only: coder/websocket flushes a control frame at once, and writes
+// no other.
 func (c *sharedConn) Write(frames []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -167,12 +167,14 @@ func (l *link) read(buf []byte) ([]byte, error) {
 	return buf, nil
 }
 
-// close closes the connection in the background: the peer gets some seconds for its own close frame. done is called in
-// the end.
-func (l *link) close(code StatusCode, reason string, done func()) {
+// close closes the connection in the background. The peer gets some seconds for its own close frame, unless the
+// connection is broken already. done is called in the end.
+func (l *link) close(d departure, done func()) {
 	go func() {
 		defer done()
-		l.ws.Close(code, reason)
+		if d.code != 0 {
+			l.ws.Close(d.code, d.reason)
+		}
 		l.ws.CloseNow()
 	}()
 }

@@ -70,6 +70,28 @@ func (o *outbox) wakeLocked() {
 	go o.pump()
 }
 
+// add adds a subscription. It reports false where nothing is written any more.
+func (o *outbox) add(sub *subscription) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.ended {
+		return false
+	}
+	o.subs = append(o.subs, sub)
+	o.wakeLocked()
+	return true
+}
+
+// partFromOthersLocked appends what ends the channels that a client has a position of, and that its socket is not in.
+func (o *outbox) partFromOthersLocked(buf []byte, at positions) []byte {
+	for channel := range at {
+		if o.s.resumed && o.findLocked(channel) == nil {
+			buf = appendJSON(buf, place{T: "part", S: channel})
+		}
+	}
+	return buf
+}
+
 // cork keeps the outbox from being pumped by others while a handler works. uncork pumps what has come meanwhile.
 func (o *outbox) cork() {
 	o.mu.Lock()
@@ -143,6 +165,10 @@ func (sub *subscription) offer(epoch string, e entry) {
 // hint then tells of something else, that another node has taken the socket, say.
 func (o *outbox) ownGrown(top uint64) bool {
 	o.mu.Lock()
+	if len(o.subs) == 0 {
+		o.mu.Unlock()
+		return true
+	}
 	own := o.subs[0]
 	known := top <= own.top
 	own.top = max(own.top, top)
@@ -229,7 +255,7 @@ func (o *outbox) close() []*subscription {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	subs := o.subs
-	o.subs = o.subs[:1]
+	o.subs = nil
 	return subs
 }
 
@@ -275,7 +301,7 @@ func (o *outbox) deliver(buf []byte, r reading, entries []entry, err error) []by
 	}
 	if err != nil {
 		o.ended = true
-		o.s.failed(err)
+		go o.s.failed(err) // which takes the lock
 		return buf
 	}
 	sub.resuming = false
@@ -386,15 +412,6 @@ func (o *outbox) mayJoin(channel, seat string) (member bool, err error) {
 		return false, fmt.Errorf("live: the socket is in %d channels already", channels)
 	}
 	return sub != nil, nil
-}
-
-// begin starts the subscription of a channel that the socket has joined.
-func (o *outbox) begin(sub *subscription, at stream.Position, seat string) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	sub.at, sub.seat, sub.announce, sub.grown = at, seat, true, true
-	o.subs = append(o.subs, sub)
-	o.wakeLocked()
 }
 
 // leave ends the subscription of a channel that the socket has left.

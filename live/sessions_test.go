@@ -109,6 +109,7 @@ func TestMessagesCountAsUse(t *testing.T) {
 	c.send(`[1,1]`)
 	c.want(`{"t":"ack","in":1}`, `[1,{"from":"ada","echo":1}]`)
 	if after := info(); !after.LastSeen.Equal(before.LastSeen) {
-		t.Errorf("a message moved last-seen from %v to %v, long before a tenth of the idle timeout", before.LastSeen, after.LastSeen)
+		t.Errorf("a message moved last-seen from %v to %v, long before a tenth of the idle timeout",
+			before.LastSeen, after.LastSeen)
 	}
 }

@@ -31,7 +31,7 @@ type Socket struct {
 	cancel   context.CancelCauseFunc
 
 	in       atomic.Uint64 // the number of the last message that was handled
-	received uint64        // the number of the last message that was read; of the goroutine that reads
+	received atomic.Uint64 // the number of the last message that was read
 	welcomed atomic.Bool   // the client has answered the welcome, so it knows the ID
 	heard    atomic.Int64  // when the client was last heard, in nanoseconds since 1970
 	beaten   atomic.Int64  // when the last sign of life was sent
@@ -45,24 +45,24 @@ type Socket struct {
 // ID returns the public identity of the socket.
 func (s *Socket) ID() ID { return s.id }
 
-// Session returns the session that the socket belongs to, for uses outside the endpoint's functions. It is read anew for
-// each call of this method, at its first use, and its changes are stored by Session.Commit. Within an endpoint's
+// Session returns the session that the socket belongs to, for uses outside the endpoint's functions. It is read anew
+// for each call of this method, at its first use, and its changes are stored by Session.Commit. Within an endpoint's
 // function, session.FromContext gives one whose changes are committed with the function.
 func (s *Socket) Session() *session.Session { return s.sessionFor(s.ctx) }
 
 // Resumed reports whether the client has come back, so that this is not the first time the socket was taken.
 func (s *Socket) Resumed() bool { return s.resumed }
 
-// SlotData returns the socket's data for the slots of Config.Slots: it is a slot.Holder as connections are. The slots are
-// opened before Endpoint.Open, and released when this node has the socket no more.
+// SlotData returns the socket's data for the slots of Config.Slots: it is a slot.Holder as connections are. The slots
+// are opened before Endpoint.Open, and released when this node has the socket no more.
 func (s *Socket) SlotData() *slot.Data { return &s.slots }
 
-// Send sends one JSON document to the client. When it returns nil, the message has its number in the socket's stream and
-// is as durable as the log is. Within Endpoint.Message it is sent when the message is committed.
+// Send sends one JSON document to the client. When it returns nil, the message has its number in the socket's stream
+// and is as durable as the log is. Within Endpoint.Message it is sent when the message is committed.
 func (s *Socket) Send(ctx context.Context, data []byte) error { return s.hub.Send(ctx, s.id, data) }
 
-// Close closes the connection. With one of the codes 4400 to 4429 of the protocol the socket has left for good; after any
-// other one the client comes back. Reasons have at most 123 bytes.
+// Close closes the connection. With one of the codes 4400 to 4429 of the protocol the socket has left for good; after
+// any other one the client comes back. Reasons have at most 123 bytes.
 func (s *Socket) Close(code StatusCode, reason string) error {
 	if err := checkClose(code, reason); err != nil {
 		return err
@@ -102,11 +102,7 @@ func (s *Socket) end(d departure) {
 		s.cancel(errors.New("live: the socket was closed: " + d.reason))
 		s.outbox.stop()
 		s.hub.closing.Add(1)
-		code := d.code
-		if code == 0 {
-			code = 1001
-		}
-		s.link.close(code, d.reason, s.hub.closing.Done)
+		s.link.close(d, s.hub.closing.Done)
 		s.inbox.push(func() { s.hub.part(s, d) })
 	})
 }
@@ -195,16 +191,16 @@ func (s *Socket) takeMessage(f frame) bool {
 	case f.number <= s.in.Load():
 		s.outbox.say(func(buf []byte) []byte { return appendAck(buf, s.in.Load()) })
 		return true
-	case f.number <= s.received:
+	case f.number <= s.received.Load():
 		return true // it is queued
-	case f.number > s.received+1:
-		s.protocolError(fmt.Sprintf("message %d after %d", f.number, s.received))
+	case f.number > s.received.Load()+1:
+		s.protocolError(fmt.Sprintf("message %d after %d", f.number, s.received.Load()))
 		return false
 	case s.inbox.pending() >= s.hub.cfg.MaxUp:
 		s.end(departure{code: StatusTooMuch, reason: "too many messages at a time", why: Closed})
 		return false
 	}
-	s.received = f.number
+	s.received.Store(f.number)
 	m := Message{Number: f.number, Data: append([]byte(nil), f.data...)}
 	return s.inbox.run(func() { s.handleMessage(m) })
 }

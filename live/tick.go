@@ -8,8 +8,8 @@ import (
 	"github.com/lazysession/session/live/stream"
 )
 
-// tick looks once a second at all sockets, sessions and those who did not come back. So deadlines need no timers of their
-// own.
+// tick looks once a second at all sockets, sessions and those who did not come back. So deadlines need no timers of
+// their own.
 func (h *Hub) tick() {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()

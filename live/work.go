@@ -21,8 +21,8 @@ func FromContext(ctx context.Context) *Socket {
 
 var errPanicked = errors.New("live: an endpoint's function panicked")
 
-// call runs a function of the endpoint: with the socket and its session on the context, whose changes are committed when
-// the function returns nil. A panic is logged, and an error.
+// call runs a function of the endpoint: with the socket and its session on the context, whose changes are committed
+// when the function returns nil. A panic is logged, and an error.
 func (s *Socket) call(ctx context.Context, f func(ctx context.Context) error) (err error) {
 	sess := s.sessionFor(ctx)
 	ctx = session.NewContext(context.WithValue(ctx, socketKey{}, s), sess)
@@ -65,8 +65,8 @@ func (s *Socket) open() {
 	s.end(departure{code: 1011, reason: "internal error"})
 }
 
-// handleMessage handles one message: its number moves in the same commit as the effects of the handler, and only then is
-// it acknowledged.
+// handleMessage handles one message: its number moves in the same commit as the effects of the handler, and only then
+// is it acknowledged.
 func (s *Socket) handleMessage(m Message) {
 	s.outbox.cork()
 	defer s.outbox.uncork()
@@ -173,21 +173,27 @@ func (h *Hub) part(s *Socket, d departure) {
 	defer h.handlers.Done()
 	defer h.detach(s)
 	if s.lease.Incarnation == 0 {
+		h.forget(s)
 		return // it never entered
 	}
 	left := !d.fenced && h.commitPart(s, d)
 	for _, sub := range s.outbox.close() {
 		h.unsubscribe(sub)
 	}
-	h.mu.Lock()
-	if h.sockets[s.id] == s {
-		delete(h.sockets, s.id)
-	}
-	h.mu.Unlock()
+	h.forget(s)
 	if left {
 		s.leave(d.why)
 	}
 	s.slots.Release()
+}
+
+func (h *Hub) forget(s *Socket) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.here, s)
+	if h.sockets[s.id] == s {
+		delete(h.sockets, s.id)
+	}
 }
 
 // commitPart commits that the socket is away, or has left, and reports whether it has left.
