@@ -11,7 +11,7 @@ test: ## vet and test the library under the race detector; installs what is miss
 client: ## test the browser module of live sockets with Node; installs what is missing
 	@scripts/node.sh
 
-lint: ## gofmt, vet, staticcheck and tidy go.mod files, in every module
+lint: ## gofmt, the length of lines, vet, staticcheck and tidy go.mod files, in every module
 	@scripts/lint.sh
 
 fuzz: ## run each fuzz target for FUZZTIME (20s)

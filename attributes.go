@@ -21,7 +21,7 @@ func checkText(what, text string) error {
 }
 
 // SetOwner says whose session this is: any text of up to 255 bytes that identifies an account. It is the index for
-// lists, for Config.MaxPerOwner and for "log out everywhere". The empty owner makes it nobody's. It makes a session
+// lists, for Config.MaxPerOwner and for "log out everywhere". The empty owner removes it from these. It makes a session
 // where there is none. It is sent also where the owner is as it was: another request may be about to change it.
 func (s *Session) SetOwner(owner string) error {
 	return s.write(s.ctx, operation{kind: setOwner}, func(v *visit) error {
@@ -33,7 +33,7 @@ func (s *Session) SetOwner(owner string) error {
 	})
 }
 
-// Owner returns whose session this is; empty where it is nobody's or there is none.
+// Owner returns the owner of the session; empty where it has none or there is no session.
 func (s *Session) Owner() (owner string, err error) {
 	err = s.do(s.ctx, inspecting("Owner"), func(v *visit) error {
 		switch {

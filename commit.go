@@ -65,8 +65,8 @@ func (v *visit) touch(at store.Instant) {
 
 var errPanicked = errors.New("the store panicked")
 
-// send sends the change. A store that panics leaves its outcome unknown: it is not sent again, should somebody
-// recover.
+// send sends the change. A store that panics leaves its outcome unknown: the change is not sent again if the
+// handler recovers.
 func (v *visit) send(ctx context.Context) error {
 	if v.change.IsZero() {
 		return nil
@@ -86,7 +86,7 @@ func (v *visit) send(ctx context.Context) error {
 	if err != nil {
 		return v.commitFailed(ctx, err)
 	}
-	if rec == nil && !v.s.in(closed) { // once the request is over nobody looks
+	if rec == nil && !v.s.in(closed) { // after the request no record is needed
 		rec = v.ownView(store.InstantOf(v.s.m.now()))
 	}
 	v.goOnWith(rec)
@@ -135,8 +135,8 @@ func (v *visit) commitFailed(ctx context.Context, err error) error {
 	return fromStore(err)
 }
 
-// endedElsewhere goes on after the store no longer has the session. Whatever was to be told about the token is void: the
-// word of the request that ended or renewed it counts.
+// endedElsewhere goes on after the store no longer has the session. This request tells the client nothing about the
+// token: the request that ended or renewed the session has done so.
 func (v *visit) endedElsewhere(err error) {
 	v.lose(err)
 	v.markEnded(keepToken)
@@ -190,7 +190,7 @@ func (s *Session) commitBeforeResponse(status int) (wasUsed bool, err error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.phase.And(^used) // so that commitLast sees whether somebody comes after
+	s.phase.And(^used) // so that commitLast sees a later use
 	v := s.visit
 	if v == nil {
 		return false, nil
@@ -237,8 +237,8 @@ func (s *Session) commitChangesOfOnError() error {
 	return s.visit.commitQuietly()
 }
 
-// closeUnused closes the session if nobody has used it since the response began, or at all: there is nothing to commit,
-// and nothing to tell the client.
+// closeUnused closes a session that was not used since the response began, or not at all. It has nothing to commit, and
+// nothing to tell the client.
 func (s *Session) closeUnused() bool {
 	now := s.phase.Load()
 	return now&used == 0 && s.phase.CompareAndSwap(now, now|closed)

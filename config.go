@@ -145,8 +145,7 @@ func isVolatile(s store.Store) bool {
 	return ok && v.Volatile()
 }
 
-// cloneKeys copies the keys, so that a caller who wipes or reuses them changes nothing, and makes one where there is
-// none.
+// cloneKeys copies the keys, so that the caller may change its own ones. It makes a key where there is none.
 func cloneKeys(keys [][]byte) [][]byte {
 	if len(keys) == 0 {
 		key := make([]byte, minKeyLen)

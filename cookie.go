@@ -51,11 +51,11 @@ const (
 	//
 	// There are two cookies then. Over TLS it is "__Host-session", or "__Secure-session" with a Domain or another Path;
 	// over plain http it is "session"; a Name of your own takes the place of "session" in each. Over TLS only the
-	// prefixed one is read, which browsers take from nobody but the site over TLS: what an attacker on a plain
-	// connection has planted or read opens nothing there.
+	// prefixed one is read. Browsers accept it only from this site over TLS, so a cookie that an attacker has planted or
+	// read on a plain connection opens no session there.
 	//
 	// What it gives up: over plain http anybody on the way can read the cookie and so take over that session, or plant
-	// one. A visitor who changes from http to https has no session there, for the two share none. And a proxy that
+	// one. The two cookies share no session, so a visitor loses it when changing from http to https. And a proxy that
 	// TrustedProxies does not name costs its visitors the Secure attribute; a warning in the log says so.
 	SecureAuto
 
@@ -153,8 +153,8 @@ func (c Cookie) checkDomain() error {
 func (c Cookie) checkSecure() error {
 	var errs []error
 	if c.Secure > InsecureForDevelopment {
-		errs = append(errs, fmt.Errorf("session: cookie Secure is %d: want SecureAlways, SecureAuto or InsecureForDevelopment",
-			c.Secure))
+		errs = append(errs, fmt.Errorf(
+			"session: cookie Secure is %d: want SecureAlways, SecureAuto or InsecureForDevelopment", c.Secure))
 	}
 	if c.SameSite == http.SameSiteNoneMode && c.Secure != SecureAlways {
 		errs = append(errs, errors.New("session: cookie SameSite=None needs Secure"))

@@ -49,8 +49,8 @@
 //     Config.OnError answers: completely, and at once.
 //   - A store that can't be reached is an error, never "not logged in". A response can't be a success (a status below
 //     400) while an operation of its request has failed and was not made good, by the same operation succeeding later
-//     or by Session.Degrade: OnError answers in its place. So a handler that overlooks an error says nothing false. What
-//     fails after the first byte can only be returned, and logged.
+//     or by Session.Degrade: OnError answers in its place. So a handler that overlooks an error says nothing false. A
+//     failure after the first byte can only be returned, and logged.
 //   - What ended stays ended: only a write of a visitor without a session makes one, no response brings back the cookie
 //     of a session that it finds ended, and a request that changed a session which ended meanwhile is answered 409.
 //   - A write that fails makes no session.

@@ -47,8 +47,8 @@ func adding(name string, delta int64) operation {
 
 func inspecting(what string) operation { return operation{kind: inspect, name: what} }
 
-// makesGood reports whether the success of op makes up for the failure of an earlier one: of the same, of reading a value
-// that is changed now, or of adding to one that is set now. Another addition makes up for none.
+// makesGood reports whether the success of op makes up for the failure of an earlier operation: of the same, of reading
+// a value that is changed now, or of adding to a value that is set now. An addition makes up for no other addition.
 func (op operation) makesGood(failed operation) bool {
 	switch op.kind {
 	case changeValue:

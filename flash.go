@@ -41,7 +41,7 @@ func (f Flash) Name() string { return f.key.Name() }
 // request changes, and makes a session where there is none. It returns what Key.Set does.
 //
 // Unlike other changes, Add is allowed after the request has called Session.End ("You have logged out"), until the
-// response begins. It then makes a new session, with a token and an ID of its own and nobody's, which has the messages
+// response begins. It then makes a new session, with its own token and ID and without an owner, which has the messages
 // and nothing else: for the rest of the request, all other changes still return ErrEnded. The one that was ended stays
 // ended. A session that another request has ended or renewed takes no messages, and Add returns ErrEnded.
 func (f Flash) Add(ctx context.Context, kind, text string) error {

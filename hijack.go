@@ -11,8 +11,8 @@ import (
 	"sync/atomic"
 )
 
-// hijack commits, and then lets the connection go. What the client must be told of its token goes with the response
-// that the hijacker writes: it makes its own header, and knows nothing of ours.
+// hijack commits, and then gives the connection to the handler. The handler writes a response of its own, with its own
+// header. The lines that tell the client of its token are added to that header.
 func (x *exchange) hijack() (net.Conn, *bufio.ReadWriter, error) {
 	begun, before := x.begun, x.w.Header().Clone()
 	if err := x.begin(http.StatusSwitchingProtocols); err != nil {
@@ -26,7 +26,7 @@ func (x *exchange) hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return telling, bufio.NewReadWriter(rw.Reader, bufio.NewWriterSize(telling, rw.Writer.Size())), nil
 }
 
-// linesSince returns the lines of a header, as they are sent, that it had not before.
+// linesSince returns the lines that a header has now and had not before, in the form in which they are sent.
 func linesSince(before, now http.Header) [][]byte {
 	var lines [][]byte
 	for name, values := range now {
@@ -42,8 +42,8 @@ func linesSince(before, now http.Header) [][]byte {
 	return lines
 }
 
-// A tellingConn is a hijacked connection that adds lines to the header of the response which is written to it first,
-// unless they are there: some hijackers send the header of the ResponseWriter themselves.
+// A tellingConn is a hijacked connection that adds lines to the header of the first response written to it. It adds
+// none that are there already: some handlers send the header of the ResponseWriter themselves.
 type tellingConn struct {
 	net.Conn
 
@@ -67,8 +67,8 @@ func (c *tellingConn) Write(b []byte) (int, error) {
 	return c.tell(b)
 }
 
-// tell writes the beginning of the response, with the lines after its first. What begins otherwise is refused: without
-// the lines the client would lose its session.
+// tell writes the beginning of the response, with the lines after the status line. It refuses bytes that don't begin
+// with a status line: without the added lines the client would lose its session.
 func (c *tellingConn) tell(b []byte) (int, error) {
 	at := bytes.Index(b, []byte("\r\n")) + 2
 	if at < 2 || !bytes.HasPrefix(b, []byte("HTTP/1.")) {

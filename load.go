@@ -52,8 +52,8 @@ func (v *visit) noSession(why signed.Refusal) {
 const maxLoads = 4
 
 // choose finds the one live session among several valid tokens. A deploy that changes the cookie's Domain or Path
-// leaves browsers with a cookie of each scope, of which one soon is dead. Two live ones are refused both, for nobody
-// can say which the visitor means and which an attacker has planted.
+// leaves browsers with a cookie of each scope, of which one soon is dead. If two are live, both are refused:
+// an attacker may have planted one, and it can't be known which.
 func (v *visit) choose(ctx context.Context, tokens []signed.Token) {
 	if len(tokens) > maxLoads {
 		v.noSession(signed.Several)

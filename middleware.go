@@ -51,7 +51,7 @@ func (h *middleware) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.finish()
 }
 
-// release lets nobody use the session any more, and net/http find the temporary files that it removes after the request
+// release closes the session, and gives net/http the request's temporary files, which it removes after the request that
 // it knows. A handler that is aborted because its response was refused has been answered for: its connection may go on.
 func (x *exchange) release(r *http.Request) {
 	r.MultipartForm = x.req.MultipartForm

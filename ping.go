@@ -9,7 +9,7 @@ import (
 )
 
 // Ping reports whether the store answers, within Config.StoreTimeout: for a page that says whether this server is
-// ready. A store that is no store.Pinger is asked for a session that nobody has. The error wraps ErrUnavailable.
+// ready. A store that is no store.Pinger is asked for a session that does not exist. The error wraps ErrUnavailable.
 func (m *Manager) Ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, m.timeout)
 	defer cancel()

@@ -38,7 +38,7 @@ func (v *visit) reload(ctx context.Context) error {
 	return nil
 }
 
-// retry gives a store that has failed another chance. A session that was there and no longer is has ended.
+// retry asks a store again that has failed. A session that was found before, and is not found now, has ended.
 func (v *visit) retry(ctx context.Context) error {
 	if v.hash == (store.Token{}) { // the request's tokens were not looked at, or there are several
 		v.state = untouched

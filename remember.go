@@ -9,7 +9,7 @@ import (
 
 // Remember keeps the session for d from now ("remember me"), unused or not, also when the browser quits: it sets the
 // idle timeout to d, the lifetime to what the session has lived plus d, and the cookie to outlive the browser, whatever
-// they were before. Nobody is remembered for more than 100 years from the session's creation.
+// they were before. No session lasts more than 100 years from the session's creation.
 //
 // Use moves the end of the idle time, not that of the lifetime: to remember a visitor for d from the last visit, call
 // it at visits, once a day, say. It makes a session where there is none, and returns ErrTooLate once the response has

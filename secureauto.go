@@ -25,8 +25,8 @@ func (c Cookie) overTLS() Cookie {
 // A secureAuto is what a Manager needs for SecureAuto beside the cookie of requests over TLS.
 type secureAuto struct {
 	overHTTP *transport     // of the cookie of other requests
-	signer   *signed.Signer // of tokens that travel so: one that was read in the clear opens nothing over TLS
-	proxies  []netip.Prefix // whose word counts
+	signer   *signed.Signer // of their tokens: a token that was read in the clear opens nothing over TLS
+	proxies  []netip.Prefix // of which X-Forwarded-Proto is believed
 }
 
 // newSecureAuto returns nil where the cookie is the same for all requests.

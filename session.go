@@ -28,8 +28,8 @@ type Session struct {
 	visit *visit // nil until the session is used
 }
 
-// The phases, as bits. They are atomic and not under mu, so that one instruction tells the middleware that nobody has
-// used the session. A use that comes too late for that sees, by the same instruction, the bit that was set.
+// The phases, as bits. They are atomic and not under mu, so that the middleware learns in one instruction that the
+// session is unused, and sets a bit in the same instruction. A later use sees that bit.
 const (
 	used    uint32 = 1 << iota // the session was asked for, since the response began if it has
 	sealed                     // the response has begun: the client can't be told of a token any more
@@ -179,8 +179,8 @@ func (v *visit) end() error {
 	return nil
 }
 
-// endAll ends every session that the request has a token of, where there are several and so none was used: a visitor
-// who logs out must not come back when one of the cookies is gone.
+// endAll ends every session that the request has a token of, where there are several and so none was used. If one
+// stayed live, the visitor would be logged in again as soon as the other cookie is gone.
 func (v *visit) endAll() error {
 	tokens := v.signer().Verified(v.s.x.tokens(v.found[:0]))
 	if len(tokens) > signed.MaxCandidates {

@@ -6,20 +6,22 @@ import (
 	"sync"
 )
 
-// An undo is what it takes to throw a response away: the header as it was before the handler, to which it then returns.
-// What other middleware has set further out stays; what the handler has set goes. It comes from a pool, so that a
-// request which leaves its session alone allocates nothing for it, and a response whose header is still empty needs
-// none. Only the middleware touches it: a handler can outlive its request, and the next one may have the undo then.
+// An undo restores the header of a response that is thrown away. The header becomes what it was before the handler: the
+// fields that other middleware has set further out stay, and those that the handler has set go.
+//
+// It comes from a pool, so that a request which leaves its session alone allocates nothing for it. A response whose
+// header is empty before the handler needs none. Only the middleware uses it: a handler can outlive its request, and by
+// then another request may have the undo.
 type undo struct {
 	fields []field
 	values []string // of all fields
 
 	// Of one that comes after a refusal, and never from the pool.
 	why  error       // why the response was thrown away
-	sink http.Header // where headers go that the handler sets after that
+	sink http.Header // takes the fields that the handler sets after that
 }
 
-// A field is one field of a header, and how many of the values are its.
+// A field is the name of a field of a header, and the number of its values.
 type field struct {
 	name  string
 	count int
@@ -51,7 +53,7 @@ func (u *undo) free() {
 	undos.Put(u)
 }
 
-// restore returns the header to what it was, and keeps caches from what comes instead.
+// restore makes the header what it was, and keeps caches from storing the answer that comes instead.
 func (u *undo) restore(h http.Header) {
 	clear(h)
 	if u != nil {

@@ -46,8 +46,8 @@ func (s *Session) verdict() verdict {
 	return verdict{sendToken, token, v.maxAge(), v.several}
 }
 
-// An innerExchange is one of the exchanges of Managers further in. What they have told the client holds, whatever becomes
-// of this response: without it their visitors would be locked out.
+// An innerExchange is an exchange of a Manager inside this one. The client gets its tokens even if this response is
+// refused: without them its visitors would lose their sessions.
 type innerExchange struct {
 	*exchange
 	next *innerExchange

@@ -32,12 +32,13 @@ type (
 
 	viewFHRP struct{ viewFHR }
 
-	// What net/http gives its handlers also has the deprecated CloseNotify, and what http.ResponseController asks for.
+	// The writers of net/http also have the deprecated CloseNotify, and the methods that http.ResponseController looks for.
 	viewHTTP1 struct{ viewFHR }
 	viewHTTP2 struct{ viewFP }
 
-	// What Unwrap returns where http.ResponseController would find flushing or hijacking further down only, and begin
-	// the response behind the commit's back. A handler that asks by type assertion still sees what it saw before.
+	// Unwrap returns one of these where only a writer further down can flush or be hijacked. Without it
+	// http.ResponseController would find that writer and begin the response before the commit. A type assertion still
+	// finds the same methods as before.
 	guardF  struct{ viewF }
 	guardH  struct{ viewH }
 	guardFH struct{ viewFH }
@@ -159,7 +160,8 @@ func abilities(w http.ResponseWriter) (bits int) {
 	return bits
 }
 
-// Unwrap is for http.ResponseController, which looks below for what it does not find here: deadlines and full duplex.
+// Unwrap is for http.ResponseController, which looks in the writer below for methods that this one has not: deadlines
+// and full duplex.
 func (x *exchange) Unwrap() http.ResponseWriter {
 	above := abilities(x.w)
 	flushes := above&canFlush == 0 && reaches(x.w, flushesNow)

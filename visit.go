@@ -71,7 +71,7 @@ func (v *visit) onceMade(f func(v *visit) error) error {
 	return err
 }
 
-// ready reads the session from the store, if nobody has yet.
+// ready reads the session from the store, unless it was read before.
 func (v *visit) ready(ctx context.Context) error {
 	switch now := v.s.phase.Or(used); {
 	case now&closed != 0:

@@ -11,7 +11,8 @@ func TestVisitsAtOnce(t *testing.T) {
 	ada.want("This page is visit number 2.")
 	ada.waitUntil(`[...document.images].every(i => i.complete)`)
 	screenshot(ada, "at-once")
-	if n := evaluate[int](ada, `[...document.querySelectorAll("main img")].filter(i => i.naturalWidth > 0).length`); n != 20 {
+	const loaded = `[...document.querySelectorAll("main img")].filter(i => i.naturalWidth > 0).length`
+	if n := evaluate[int](ada, loaded); n != 20 {
 		t.Errorf("%d pictures have come, want 20", n)
 	}
 	ada.want("the next visit is number 23")

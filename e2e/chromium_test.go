@@ -11,10 +11,10 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// chromiumNames are what the browser is called by those who package it.
+// chromiumNames are the names under which distributions package the browser.
 var chromiumNames = []string{"chromium", "chromium-browser", "google-chrome"}
 
-// quiet keeps the browser from talking to anybody but the forum, and lets it run in a container.
+// quiet keeps the browser from connecting to other hosts, and lets it run in a container.
 var quiet = []chromedp.ExecAllocatorOption{
 	chromedp.NoSandbox, // it is root's in a container, and sees no page but ours
 	chromedp.DisableGPU,

@@ -62,7 +62,9 @@ func whole(resp *http.Response, err error) (reply, error) {
 	return reply{resp.StatusCode, string(body)}, err
 }
 
-var visitsText = regexp.MustCompile(`You have visited this forum (?:<[^>]*>)?(\d+)(?:</[^>]*>)? times? in the current session`)
+var visitsText = regexp.MustCompile(
+	`You have visited this forum (?:<[^>]*>)?(\d+)(?:</[^>]*>)? times? in the current session`,
+)
 
 // visitsIn returns the number of visits that a forum's page shows, or -1.
 func visitsIn(page string) int {

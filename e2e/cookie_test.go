@@ -25,7 +25,7 @@ func TestCookieAsTheBrowserHasIt(t *testing.T) {
 				ada.open(path)
 			}
 			if cookies := cookiesOf(ada); len(cookies) != 0 {
-				t.Fatalf("who has only read has the cookie %q, want none", cookies[0].Name)
+				t.Fatalf("a visitor who has only read has the cookie %q, want none", cookies[0].Name)
 			}
 
 			ada.logIn("Ada")
@@ -34,7 +34,8 @@ func TestCookieAsTheBrowserHasIt(t *testing.T) {
 				t.Errorf("got %q with Secure %v, want %q with %v", c.Name, c.Secure, test.cookie, test.secure)
 			}
 			if !c.HTTPOnly || c.SameSite != network.CookieSameSiteLax || c.Path != "/" || c.Domain != "127.0.0.1" || !c.Session {
-				t.Errorf("got HttpOnly %v, SameSite=%s, Path=%s, Domain=%s, gone with the browser %v; want true, Lax, /, 127.0.0.1, true",
+				t.Errorf("got HttpOnly %v, SameSite=%s, Path=%s, Domain=%s, gone with the browser %v; "+
+					"want true, Lax, /, 127.0.0.1, true",
 					c.HTTPOnly, c.SameSite, c.Path, c.Domain, c.Session)
 			}
 			if got := evaluate[string](ada, `document.cookie`); got != "" {

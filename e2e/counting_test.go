@@ -11,7 +11,8 @@ func wantEveryNumber(t *testing.T, what string, after int, numbers []int) {
 	slices.Sort(numbers)
 	for i, n := range numbers {
 		if want := after + 1 + i; n != want {
-			t.Fatalf("%s: got %d in place of %d, want each number from %d to %d once", what, n, want, after+1, after+len(numbers))
+			t.Fatalf("%s: got %d in place of %d, want each number from %d to %d once",
+				what, n, want, after+1, after+len(numbers))
 		}
 	}
 }

@@ -32,7 +32,7 @@ func TestFarm(t *testing.T) {
 	if len(servers) != farmServers {
 		t.Errorf("visits went to %v, want %d servers", servers, farmServers)
 	}
-	// 2. A server that is gone is missed by nobody.
+	// 2. No visitor notices that a server is gone.
 	if err := syscall.Kill(farm.forums[0], syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +122,8 @@ func (f *farm) visit(t *testing.T, visitor *client, want int) (server string) {
 	got, err := whole(resp, err)
 	if err != nil || got.status != http.StatusOK || visitsIn(got.body) != want ||
 		!strings.Contains(got.body, "Served by <strong>"+server+"</strong>") {
-		t.Fatalf("visit %d: got status %d and visit %d from server %q (%v)", want, got.status, visitsIn(got.body), server, err)
+		t.Fatalf("visit %d: got status %d and visit %d from server %q (%v)",
+			want, got.status, visitsIn(got.body), server, err)
 	}
 	return server
 }

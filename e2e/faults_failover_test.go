@@ -32,7 +32,8 @@ func startPair(t *testing.T) *pair {
 		}
 	}
 	s.serve(t, func(url string) string {
-		return withSettings(withHosts(t, url, hostOf(t, url)+","+hostOf(t, p.standby.URL(""))), "target_session_attrs=read-write", "connect_timeout=2")
+		both := withHosts(t, url, hostOf(t, url)+","+hostOf(t, p.standby.URL("")))
+		return withSettings(both, "target_session_attrs=read-write", "connect_timeout=2")
 	})
 	return p
 }

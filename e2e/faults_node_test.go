@@ -49,7 +49,8 @@ func clocksDiffer(t *testing.T) result {
 	s.url = s.cluster.Database(t)
 	for _, ahead := range []string{"-7m", "0s", "7m"} {
 		t.Setenv("NODE_CLOCK_AHEAD", ahead)
-		n := newNode(t, binary, "-store", withSettings(s.url, "pool_max_conns=4"), "-keys", testKey('a'), "-idle", "1m", timeoutFlag, "10s")
+		n := newNode(t, binary, "-store", withSettings(s.url, "pool_max_conns=4"),
+			"-keys", testKey('a'), "-idle", "1m", timeoutFlag, "10s")
 		s.nodes = append(s.nodes, n)
 	}
 	s.traffic = startTraffic(t, addresses(s.nodes)...)
@@ -68,8 +69,8 @@ func clocksDiffer(t *testing.T) result {
 	return result{verdict: v}
 }
 
-// buildSkewed builds the server with a clock that is ahead by NODE_CLOCK_AHEAD: all of it, the libraries too. Nothing less
-// would do, for much of what reads the clock is out of a test's reach.
+// buildSkewed builds the server, with its libraries, so that its clock is ahead by NODE_CLOCK_AHEAD. The libraries read
+// the clock themselves, so a test can't replace it in another way.
 func buildSkewed(t *testing.T) (binary string) {
 	t.Helper()
 	dir := filepath.Dir(nodeBinary)
@@ -106,7 +107,8 @@ var clockAhead = func() int64 {
 		replacements = append(replacements, fmt.Sprintf("%q: %q", filepath.Join(source, name), file))
 	}
 	overlay := filepath.Join(dir, "overlay.json")
-	must(t, "writing the overlay", os.WriteFile(overlay, []byte(`{"Replace": {`+strings.Join(replacements, ", ")+"}}"), 0o600))
+	replace := `{"Replace": {` + strings.Join(replacements, ", ") + "}}"
+	must(t, "writing the overlay", os.WriteFile(overlay, []byte(replace), 0o600))
 	must(t, "building with another clock", build(".", binary, "./internal/node", "-race=false", "-overlay", overlay))
 	return binary
 }
@@ -142,7 +144,7 @@ func clientsAndPanics(t *testing.T) result {
 		v.mu.Unlock()
 		gone = append(gone, waits)
 	}
-	time.Sleep(500 * time.Millisecond) // nobody is told when such a commit is done
+	time.Sleep(500 * time.Millisecond) // such a commit is not reported
 	v.mu.Lock()
 	for _, op := range gone {
 		v.added[op] = acknowledged // is promised all the same

@@ -133,7 +133,8 @@ func storeReadOnly(t *testing.T) result {
 	sql(t, s.url, "ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()")
 	time.Sleep(300 * time.Millisecond)
 	s.wantReadsOnly(t)
-	sql(t, s.url, "SET default_transaction_read_only = off", "ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()")
+	sql(t, s.url, "SET default_transaction_read_only = off",
+		"ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()")
 	return s.finish(time.Now())
 }
 
@@ -186,7 +187,8 @@ EXCEPTION WHEN disk_full THEN NULL; END $$`)
 // waitForFailures waits until operations fail.
 func (s *site) waitForFailures(t *testing.T) {
 	t.Helper()
-	for from, deadline := time.Now(), time.Now().Add(20*time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	from := time.Now()
+	for ; time.Since(from) < 20*time.Second; time.Sleep(10 * time.Millisecond) {
 		s.mu.Lock()
 		failed := slices.ContainsFunc(s.events, func(e event) bool { return e.err != nil && e.began.After(from) })
 		s.mu.Unlock()

@@ -32,7 +32,8 @@ var faults = []fault{
 		"acknowledged writes survive, no half-written session, the other nodes go on", backs, nodeKilled},
 	{"store restarted", "errors in bounded time, back within 2 s of the store, no node restarted", backs, storeRestarted},
 	{"store crashed", "errors in bounded time, back within 2 s of the store, no node restarted", backs, storeCrashed},
-	{"connections to the store cut, again and again", "a commit of unknown outcome is an error, and never sent twice", backs, connectionsCut},
+	{"connections to the store cut, again and again",
+		"a commit of unknown outcome is an error, and never sent twice", backs, connectionsCut},
 	{"store hangs: its processes are stopped", hangPromise, backs, storeStandsStill},
 	{"store hangs: the network drops everything", hangPromise, backs, networkSwallows},
 	{"store read-only", "writes fail before a response says otherwise, reads go on", backs, storeReadOnly},
@@ -69,7 +70,8 @@ func TestFaults(t *testing.T) {
 			t.Run(f.name, func(t *testing.T) {
 				got := f.run(t)
 				f.judge(t, got)
-				t.Logf("run %d: gap %v, %d acknowledged, %d failed, %d lost", run+1, got.gap.Round(time.Millisecond), got.acknowledged, got.failed, got.lost)
+				t.Logf("run %d: gap %v, %d acknowledged, %d failed, %d lost",
+					run+1, got.gap.Round(time.Millisecond), got.acknowledged, got.failed, got.lost)
 				results[i] = append(results[i], got)
 			})
 		}
@@ -171,8 +173,8 @@ func addresses(nodes []*node) (list []string) {
 	return list
 }
 
-// answers returns when the store itself answers a new connection again. It has the attempts of all servers to go through
-// first, each with a process of its own, which takes seconds on a slow machine.
+// answers returns when the store answers a new connection again. Before, it starts a process for each connection that
+// the servers have tried to open, which takes seconds on a slow machine.
 func (s *site) answers(t *testing.T) time.Time {
 	t.Helper()
 	ask(t, s.url, "SELECT current_database()")

@@ -30,7 +30,7 @@ func TestPost(t *testing.T) {
 	ada.wantNot("Your post is up.")
 }
 
-// TestPostBeforeLogin writes where nobody is logged in any more: what was written waits behind the login.
+// TestPostBeforeLogin posts after a logout in another tab. The text waits until the login.
 func TestPostBeforeLogin(t *testing.T) {
 	forum := startForum(t)
 	ada := newPerson(t, startChromium(t), forum.url)

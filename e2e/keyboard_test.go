@@ -34,7 +34,9 @@ func TestLoginByKeyboard(t *testing.T) {
 	}
 
 	back := kb.ModifierShift
-	ada.do("pressing Shift+Tab twice", chromedp.KeyEvent(kb.Tab, chromedp.KeyModifiers(back)), chromedp.KeyEvent(kb.Tab, chromedp.KeyModifiers(back)))
+	ada.do("pressing Shift+Tab twice",
+		chromedp.KeyEvent(kb.Tab, chromedp.KeyModifiers(back)),
+		chromedp.KeyEvent(kb.Tab, chromedp.KeyModifiers(back)))
 	ada.do("typing", chromedp.KeyEvent("Ada"))
 	ada.wantStatus("pressing Enter", 200, chromedp.KeyEvent(kb.Enter))
 	ada.want("Welcome, Ada.")

@@ -106,7 +106,8 @@ func (v *visitor) auditAdded(who string, got content, found *verdict) {
 		found.wrong = append(found.wrong, fmt.Sprintf("%s: counter is %d, want %d to %d", who, n, least, most))
 	}
 	if n != len(there) {
-		found.wrong = append(found.wrong, fmt.Sprintf("%s: half a commit: the counter is %d, with %d values", who, n, len(there)))
+		found.wrong = append(found.wrong,
+			fmt.Sprintf("%s: half a commit: the counter is %d, with %d values", who, n, len(there)))
 	}
 }
 

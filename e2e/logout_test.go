@@ -2,7 +2,8 @@ package e2e
 
 import "testing"
 
-// TestBackAfterLogout goes back to private pages after logging out: they show nothing private, for the browser keeps none of them.
+// TestBackAfterLogout goes back to private pages after logging out. They show nothing private, since the browser keeps
+// none of them.
 func TestBackAfterLogout(t *testing.T) {
 	forum := startForum(t)
 	browser := startChromium(t)

@@ -12,7 +12,8 @@ func mountSmall(t *testing.T, owned string) (inside string) {
 	t.Helper()
 	dir := filepath.Join(publicDir(t), "small")
 	must(t, "making a folder", os.Mkdir(dir, 0o700))
-	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=24m,mode=1777", "small", dir).CombinedOutput(); err != nil {
+	mount := exec.Command("mount", "-t", "tmpfs", "-o", "size=24m,mode=1777", "small", dir)
+	if out, err := mount.CombinedOutput(); err != nil {
 		t.Skipf("a full disk can't be made here: %v: %s", err, out)
 	}
 	t.Cleanup(func() {

@@ -17,8 +17,8 @@ type place struct {
 	Height float64 `json:"height"`
 }
 
-// TestNavigationStaysInPlace goes through all pages, short and long, as a guest and logged in: what is above the content
-// never moves, and the account is on each of them.
+// TestNavigationStaysInPlace goes through all pages, short and long, as a guest and logged in. The links above the
+// content never move, and each page has the account.
 func TestNavigationStaysInPlace(t *testing.T) {
 	forum := startForum(t)
 	browser := startChromium(t)
@@ -53,5 +53,6 @@ func TestNavigationStaysInPlace(t *testing.T) {
 // navigationPlaces are those of the site's name, of the links and of the content's beginning.
 const navigationPlaces = `[...document.querySelectorAll(".brand, nav a, main")].map(e => {
 	const box = e.getBoundingClientRect(), content = e.matches("main");
-	return {name: content ? "content" : e.innerText, x: box.x, y: box.y, width: box.width, height: content ? 0 : box.height};
+	const name = content ? "content" : e.innerText;
+	return {name, x: box.x, y: box.y, width: box.width, height: content ? 0 : box.height};
 })`

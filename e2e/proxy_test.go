@@ -36,7 +36,7 @@ func startProxy(t *testing.T, target string) *tcpProxy {
 
 func (p *tcpProxy) address() string { return p.listener.Addr().String() }
 
-// stall lets nothing through until resume. Nobody is told, and connections are still accepted.
+// stall lets nothing through until resume. No connection ends, and new ones are accepted.
 func (p *tcpProxy) stall() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -9,7 +9,8 @@ import (
 
 const reportHead = `# Faults
 
-Written by ` + "`make faults`" + `, which puts three servers on one PostgreSQL under load, causes a fault, and then checks
+Written by ` + "`make faults`" +
+	`, which puts three servers on one PostgreSQL under load, causes a fault, and then checks
 that everything that was acknowledged is there: counters, values, lists, and the ends of sessions.
 
 The gap is the time from the kill, the return of the store or the promotion until every server has answered a request
@@ -20,7 +21,8 @@ successfully. Lost is the number of acknowledged operations that were missing in
 `
 
 const reportTail = `
-The check can fail: a test with ` + "`synchronous_commit = off`" + ` and a crash, where the database may lose commits, makes sure
+The check can fail: a test with ` + "`synchronous_commit = off`" +
+	` and a crash, where the database may lose commits, makes sure
 that it finds the lost ones.
 `
 
@@ -50,7 +52,8 @@ func (f fault) row(results []result) string {
 	if f.within > 0 {
 		median, worst = inMilliseconds(gaps[len(gaps)/2]), inMilliseconds(gaps[len(gaps)-1])
 	}
-	return fmt.Sprintf("| %s | %s | %s | %s | %d | %d | %d |\n", f.name, f.promise, median, worst, len(results), all.acknowledged, all.lost)
+	return fmt.Sprintf("| %s | %s | %s | %s | %d | %d | %d |\n",
+		f.name, f.promise, median, worst, len(results), all.acknowledged, all.lost)
 }
 
 func inMilliseconds(d time.Duration) string { return fmt.Sprintf("%d ms", d.Milliseconds()) }

@@ -32,7 +32,8 @@ func TestStopAnswersWhatIsUnderWay(t *testing.T) {
 	}
 	resp.Body.Close()
 	if resp.StatusCode != http.StatusSeeOther || len(resp.Cookies()) != 1 {
-		t.Errorf("the request under way got %s with %d cookies, want 303 with the session's", resp.Status, len(resp.Cookies()))
+		t.Errorf("the request under way got %s with %d cookies, want 303 with the session's",
+			resp.Status, len(resp.Cookies()))
 	}
 }
 
@@ -106,7 +107,7 @@ func clickUntilGone(t *testing.T, visitor *client, path string, answered *atomic
 	}
 }
 
-// isGone reports whether err says that nobody took the request: connections that the forum never accepted are reset.
+// isGone reports whether err says that no server took the request: connections that the forum never accepted are reset.
 func isGone(err error) bool {
 	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET)
 }

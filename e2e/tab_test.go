@@ -155,7 +155,7 @@ func (p *tab) waitUntil(expression string) {
 
 func link(name string) string { return fmt.Sprintf(`//a[normalize-space()=%q]`, name) }
 
-// button takes the beginning: some go on with words for those who only hear the page.
+// button compares the beginning of the text: some buttons have more words for screen readers.
 func button(name string) string {
 	return fmt.Sprintf(`//button[starts-with(normalize-space(), %q)]`, name)
 }

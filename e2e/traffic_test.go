@@ -35,7 +35,7 @@ type event struct {
 }
 
 const (
-	steadyVisitors = 6 // who stay; each third of them with several requests at once
+	steadyVisitors = 6 // for the whole test; each third of them with several requests at once
 	busyWorkers    = 3
 	pace           = 4 * time.Millisecond // of one worker
 )
@@ -47,7 +47,12 @@ func startTraffic(t *testing.T, addresses ...string) *traffic {
 	for i := range steadyVisitors {
 		v := tr.newVisitor()
 		address := addresses[i%len(addresses)]
-		if err := errors.Join(v.do(address, tr.op()), v.logIn(address, fmt.Sprint("owner", i)), v.appendOne(address, tr.op())); err != nil {
+		err := errors.Join(
+			v.do(address, tr.op()),
+			v.logIn(address, fmt.Sprint("owner", i)),
+			v.appendOne(address, tr.op()),
+		)
+		if err != nil {
 			t.Fatal(err)
 		}
 		workers := 1
@@ -79,7 +84,7 @@ func (tr *traffic) newVisitor() *visitor {
 	return v
 }
 
-// visitor returns one of those who stay.
+// visitor returns one of the steady visitors.
 func (tr *traffic) visitor(i int) *visitor {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
@@ -118,7 +123,7 @@ func (tr *traffic) work(v *visitor) {
 	}
 }
 
-// temporary reports whether a status says that something is out of order, and nothing worse. A balancer says the others.
+// temporary reports whether a status stands for a fault that passes: 503 from a server, or any of them from a balancer.
 func temporary(status int) bool { return status == 502 || status == 503 || status == 504 }
 
 // comeAndGo logs visitors in on one server and out on another. They must stay out.

@@ -75,7 +75,9 @@ func (v *visitor) token() string {
 }
 
 // request makes a request with a session cookie, and returns the cookie that the response sets, if any.
-func request(h *http.Client, method, address, path string, form url.Values, cookie string) (body, fresh string, err error) {
+func request(
+	h *http.Client, method, address, path string, form url.Values, cookie string,
+) (body, fresh string, err error) {
 	req, err := http.NewRequest(method, "http://"+address+path, strings.NewReader(form.Encode()))
 	if err != nil {
 		return "", "", err

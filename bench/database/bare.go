@@ -28,7 +28,8 @@ func (b *bare) load(ctx context.Context, n int) error {
 	var raw []byte
 	var owner, labels, data string
 	t := token(n)
-	return b.pool.QueryRow(ctx, `SELECT created, lapses, ends, idle, id, version, persistent, owner, labels, data, token, now()
+	return b.pool.QueryRow(ctx, `SELECT created, lapses, ends, idle, id, version, persistent, owner, labels,
+	data, token, now()
 	FROM session_sessions WHERE token = $1`, t[:]).
 		Scan(&created, &lapses, &ends, &idle, &id, &version, &persistent, &owner, &labels, &data, &raw, &now)
 }
@@ -36,7 +37,8 @@ func (b *bare) load(ctx context.Context, n int) error {
 func (b *bare) set(ctx context.Context, n int) error {
 	const values = `{"hits": 42, "lang": "de", "user": 12345, "theme": "dark", "basket": "tea"}`
 	t := token(n)
-	return one(b.pool.Exec(ctx, "UPDATE session_sessions SET version = version + 1, data = $2 WHERE token = $1", t[:], values))
+	const statement = "UPDATE session_sessions SET version = version + 1, data = $2 WHERE token = $1"
+	return one(b.pool.Exec(ctx, statement, t[:], values))
 }
 
 func (b *bare) touch(ctx context.Context, n int) error {
@@ -50,7 +52,8 @@ func (b *bare) count(ctx context.Context, n int) error {
 	}
 	t := token(n)
 	return one(b.pool.Exec(ctx, `UPDATE session_sessions
-	SET version = version + 1, data = jsonb_set(data, '{hits}', to_jsonb((data->>'hits')::bigint + 1)) WHERE token = $1`, t[:]))
+	SET version = version + 1, data = jsonb_set(data, '{hits}', to_jsonb((data->>'hits')::bigint + 1))
+	WHERE token = $1`, t[:]))
 }
 
 var errNoRow = errors.New("no row was changed")

@@ -14,7 +14,7 @@ import (
 type board struct {
 	plan
 	log     func(format string, args ...any)
-	samples []sample.Sample
+	samples sample.Sheet
 }
 
 // compare lets contenders take turns at one kind of work, with sessions spread over some.
@@ -80,15 +80,7 @@ func (b *board) timed(goroutines int, do func(i int) error) (float64, error) {
 }
 
 func (b *board) add(work, contender, unit string, figure float64, goroutines int) {
-	at := slices.IndexFunc(b.samples, func(s sample.Sample) bool {
-		return s.Work == work && s.Contender == contender && s.Parameter == goroutines
-	})
-	if at < 0 {
-		at = len(b.samples)
-		b.samples = append(b.samples, sample.Sample{
-			Part: "database", Work: work, Contender: contender, Unit: unit, Parameter: goroutines,
-		})
-	}
-	s := &b.samples[at]
-	s.Rounds = append(s.Rounds, figure)
+	b.samples.Add(sample.Sample{
+		Part: "database", Work: work, Contender: contender, Unit: unit, Parameter: goroutines,
+	}, figure)
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/lazysession/session/bench/sample"
 )
 
-// Run lets contenders take small turns on one server, for what a commit takes varies with the disk from moment to moment.
+// Run lets contenders take small turns on one server, since the time of a commit varies with the disk from moment to
+// moment.
 func Run(ctx context.Context, short bool, log func(format string, args ...any)) ([]sample.Sample, error) {
 	p := plan{sessions: 10_000, many: 1_000_000, rounds: 24, goroutines: []int{1, 16}, each: 100}
 	if short {

@@ -35,7 +35,7 @@ func (o *ours) exact() bool { return true }
 func (o *ours) close() error { return o.Close() }
 
 // fill makes the first session through the store, and copies its row: a million commits would take minutes. The row is
-// found by its ID. A search by token would hold on to a bucket of the hash index as long as the statement runs, no bucket
+// found by its ID. A search by token would lock a bucket of the hash index for as long as the statement runs. No bucket
 // could be split meanwhile, and every later load would read a chain of thirty pages.
 func (o *ours) fill(ctx context.Context, from, to int) error {
 	if from == 0 {
@@ -45,7 +45,8 @@ func (o *ours) fill(ctx context.Context, from, to int) error {
 		from = 1
 	}
 	first := id(0)
-	_, err := o.pool.Exec(ctx, `INSERT INTO session_sessions (created, lapses, ends, due, idle, id, version, persistent, token, owner, labels, data)
+	_, err := o.pool.Exec(ctx, `INSERT INTO session_sessions
+	(created, lapses, ends, due, idle, id, version, persistent, token, owner, labels, data)
 	SELECT created, lapses, ends, due, idle, gen_random_uuid(), version, persistent, new.token, owner, labels, data
 	FROM session_sessions AS old, unnest($2::bytea[]) AS new (token) WHERE old.id = $1`, first, tokens(from, to))
 	return err

@@ -25,7 +25,9 @@ type contender struct {
 // Bare is the contender without sessions: all visitors are the same.
 const Bare = "bare handler"
 
-var contenders = []contender{{Bare, bareSite}, {"context.WithValue", valueSite}, {sample.Ours, ourSite}, {"scs", peerSite}}
+var contenders = []contender{
+	{Bare, bareSite}, {"context.WithValue", valueSite}, {sample.Ours, ourSite}, {"scs", peerSite},
+}
 
 // A page returns the number that a request is answered with.
 type page func(r *http.Request) (int, error)
@@ -36,7 +38,7 @@ func (p page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8") // as a page does; a bare one without a header would be none
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8") // as a page does
 	io.WriteString(w, strconv.Itoa(n))
 }
 

@@ -44,23 +44,23 @@ func (p plan) run(ctx context.Context, log func(format string, args ...any)) ([]
 	if err != nil {
 		return nil, fmt.Errorf("loopback: %w", err)
 	}
-	f := &figures{}
+	var sheet sample.Sheet
 	for round := range p.rounds {
 		log("loopback: %d connections, round %d of %d", p.connections, round+1, p.rounds)
 		for _, w := range p.works {
 			for _, s := range running {
-				if err := measure(ctx, gen, s, w, f); err != nil {
+				if err := measure(ctx, gen, s, w, &sheet); err != nil {
 					return nil, fmt.Errorf("loopback: %s: %s: %w", s.name, w.name, err)
 				}
 			}
 		}
 		slices.Reverse(running) // there and back, so that nobody always follows the same one
 	}
-	return f.samples, nil
+	return sheet, nil
 }
 
 // measure times one turn, after it has made sure that the answers are right.
-func measure(ctx context.Context, gen *generator, s *server, w work, f *figures) error {
+func measure(ctx context.Context, gen *generator, s *server, w work, sheet *sample.Sheet) error {
 	v, err := newVisitor(ctx, s)
 	if err != nil {
 		return err
@@ -72,7 +72,9 @@ func measure(ctx context.Context, gen *generator, s *server, w work, f *figures)
 	if err != nil {
 		return err
 	}
-	f.add(w.name, s.name, "requests/s", load.perSecond)
-	f.add(w.name+": p99", s.name, "µs", load.p99)
+	of := sample.Sample{Part: "loopback", Work: w.name, Contender: s.name, Unit: "requests/s"}
+	sheet.Add(of, load.perSecond)
+	of.Work, of.Unit = w.name+": p99", "µs"
+	sheet.Add(of, load.p99)
 	return nil
 }

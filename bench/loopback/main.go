@@ -26,7 +26,7 @@ func Main() {
 	os.Exit(0)
 }
 
-// serve prints the address that it listens on, and ends when its standard input does: also when Run's process is killed.
+// serve prints the address that it listens on. It ends when its standard input does, also when Run's process is killed.
 func serve(name string) error {
 	at := slices.IndexFunc(contenders, func(c contender) bool { return c.name == name })
 	if at < 0 {

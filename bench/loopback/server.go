@@ -19,8 +19,8 @@ type server struct {
 	input io.Closer // its standard input, whose end is its own
 }
 
-// startAll starts all contenders at once: one that waits for its turn costs the others nothing. With an error it returns
-// those that have started.
+// startAll starts all contenders at once: one that waits for its turn costs the others nothing. With an error it
+// returns those that have started.
 func startAll(ctx context.Context) ([]*server, error) {
 	var all []*server
 	for _, c := range contenders {

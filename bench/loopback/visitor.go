@@ -15,8 +15,8 @@ type visitor struct {
 	cookie string // the value of its Cookie header
 }
 
-// foreign is the cookie that those send whose server gives them none. It is as long as this library's, which is a signed
-// one: longer requests cost the server more, whatever it does with them.
+// foreign is the cookie for servers that give none. It is as long as this library's signed one: longer requests cost a
+// server more, whatever it does with them.
 var foreign = "__Host-session=" + strings.Repeat("x", 120)
 
 // newVisitor starts a session.

@@ -20,7 +20,8 @@ func (p plan) expiry(c contender, f *figures, took time.Duration) error {
 	before := heap()
 	read := s.reader(p.odd())
 	if late := time.Until(ends) - p.window; late < 0 {
-		return errors.Join(fmt.Errorf("making sessions took %v the second time, and %v the first", time.Since(start), took), s.close())
+		err := fmt.Errorf("making sessions took %v the second time, and %v the first", time.Since(start), took)
+		return errors.Join(err, s.close())
 	}
 	time.Sleep(time.Until(ends.Add(-p.window)))
 	quiet, err := p.waits(read, ends)

@@ -8,22 +8,16 @@ import (
 	"github.com/lazysession/session/bench/sample"
 )
 
-// figures gathers samples round by round.
+// figures gathers what was measured of so many sessions.
 type figures struct {
 	sessions int
-	samples  []sample.Sample
+	samples  sample.Sheet
 }
 
 func (f *figures) add(work, contender, unit string, figure float64) {
-	at := slices.IndexFunc(f.samples, func(s sample.Sample) bool { return s.Work == work && s.Contender == contender })
-	if at < 0 {
-		at = len(f.samples)
-		f.samples = append(f.samples, sample.Sample{
-			Part: "memory", Work: work, Contender: contender, Unit: unit, Parameter: f.sessions,
-		})
-	}
-	s := &f.samples[at]
-	s.Rounds = append(s.Rounds, figure)
+	f.samples.Add(sample.Sample{
+		Part: "memory", Work: work, Contender: contender, Unit: unit, Parameter: f.sessions,
+	}, figure)
 }
 
 func (f *figures) addWaits(contender, when string, sorted []time.Duration) {

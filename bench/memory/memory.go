@@ -1,5 +1,5 @@
-// Package memory measures what sessions in memory cost while nobody uses them, and what their expiry costs those who use
-// others.
+// Package memory measures the cost of sessions in memory that no request uses, and how long readers of other sessions
+// wait while some expire.
 package memory
 
 import (

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// atRest measures sessions that nobody uses, and returns how long it took to make them.
+// atRest measures sessions that no request uses, and returns how long it took to make them.
 func (p plan) atRest(c contender, f *figures) (time.Duration, error) {
 	before := heap()
 	s := c.open(time.Time{})

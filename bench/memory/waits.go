@@ -9,8 +9,8 @@ import (
 const pace = 10 * time.Microsecond
 
 // waits reads at a steady pace until some time, and returns, sorted, how long after its own moment each read was done.
-// A reader who asks only once it has the last answer would be stopped once by a long sweep, and count one wait where
-// visitors, who know nothing of each other, have thousands.
+// A reader that asks again only after the last answer would wait once for a long sweep, where thousands of visitors
+// each wait for themselves.
 func (p plan) waits(read func(i int) error, until time.Time) ([]time.Duration, error) {
 	all := make([]time.Duration, 0, p.window/pace+1)
 	first := time.Now()

@@ -1,112 +1,101 @@
 package report
 
 import (
-	"math"
 	"slices"
 
-	"github.com/lazysession/session/bench/sample"
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
 )
 
 const (
-	panelWidth  = 440.0
-	panelLabels = 124.0 // of the contenders, left of the bars
-	panelRoom   = 112.0 // for the figures, right of them
-	barHeight   = 15.0
-	barPitch    = 20.0
+	panelWidth = vg.Length(450)
+	barPitch   = vg.Length(19)
+	panelFrame = vg.Length(44) // of a panel's height, what is not bars
+	panelGap   = vg.Length(8)  // above a panel
 )
 
-// bars draws a panel for each work: a bar for each contender that can do it, from zero, in its own scale.
-func bars(title, caption string, s set) string {
-	works := s.works()
-	heights := rowHeights(s, works)
-	height := 64.0
+// bars draws a panel for each work, two in a row: a bar for each contender that can do it, from zero, in its own scale.
+func bars(p picture, s set) (string, error) {
+	var panels []*plot.Plot
+	var heights []vg.Length // of the rows
+	for i, work := range s.works() {
+		one := measured(s.work(work))
+		panel, err := barPanel(work, one)
+		if err != nil {
+			return "", err
+		}
+		panels = append(panels, panel)
+		height := panelFrame + barPitch*vg.Length(len(one))
+		if i%2 == 0 {
+			heights = append(heights, height)
+		}
+		heights[i/2] = max(heights[i/2], height)
+	}
+	var sum vg.Length
 	for _, h := range heights {
-		height += h
+		sum += h
 	}
-	c := newCanvas(2*panelWidth+32, height, title)
-	c.text("faint", "start", 16, 46, caption)
-	y := 64.0
-	for i, work := range works {
-		x := 16 + panelWidth*float64(i%2)
-		c.panel(x, y, work, s.work(work))
-		if i%2 == 1 {
-			y += heights[i/2]
+	c := newCanvas(p, 2*panelWidth, sum)
+	bottom := sum
+	for row, height := range heights {
+		bottom -= height
+		for i, panel := range panels[2*row : min(2*row+2, len(panels))] {
+			left := panelWidth * vg.Length(i)
+			panel.Draw(c.part(left, bottom, left+panelWidth, bottom+height-panelGap))
 		}
 	}
-	return c.String()
+	return c.svg()
 }
 
-// rowHeights returns how high each row of two panels has to be.
-func rowHeights(s set, works []string) []float64 {
-	heights := make([]float64, (len(works)+1)/2)
-	for i, work := range works {
-		h := 44 + barPitch*float64(len(measured(s.work(work))))
-		heights[i/2] = max(heights[i/2], h)
-	}
-	return heights
-}
-
-func measured(s set) set {
-	return s.where(func(one sample.Sample) bool { return len(one.Rounds) > 0 })
-}
-
-func (c *canvas) panel(x, y float64, work string, s set) {
-	s = measured(s)
-	c.text("strong", "start", x, y+14, work)
-	room := panelWidth - panelLabels - panelRoom
-	scale := room / reach(s)
-	y += 24
-	left := x + panelLabels
-	c.line("grid", left, y-2, left, y+barPitch*float64(len(s.contenders())))
-	for _, contender := range s.contenders() {
+// barPanel draws one work, the first contender on top.
+func barPanel(work string, s set) (*plot.Plot, error) {
+	p := plot.New()
+	p.Title.Text = work
+	p.Title.TextStyle.Font.Weight = bold
+	p.HideX()
+	p.Y.LineStyle.Width, p.Y.Tick.Length, p.Y.Padding = 0, 0, 10
+	p.X.Min, p.X.Max = 0, reach(s)*1.5 // the labels stand behind the bars
+	names, labels := make([]string, len(s)), plotter.XYLabels{}
+	for i, contender := range s.contenders() {
+		row := len(s) - 1 - i
 		one := s.of(contender)
-		width := math.Max(1, median(one.Rounds)*scale)
-		c.text(textClass(contender), "end", left-8, y+barHeight-3, contender)
-		c.rect(barClass(contender), left, y, math.Min(width, room), barHeight)
-		if width > room*1.001 {
-			width = room
-			c.rect("ground", left+room*0.9, y, 4, barHeight)
+		length := min(one.Median(), reach(s))
+		bar, err := plotter.NewBarChart(plotter.Values{length}, 14)
+		if err != nil {
+			return nil, err
 		}
-		c.text(textClass(contender), "start", left+width+6, y+barHeight-3, barLabel(one, s.of(ours)))
-		y += barPitch
+		bar.Horizontal, bar.XMin, bar.LineStyle.Width, bar.Color = true, float64(row), 0, barColor(contender)
+		p.Add(bar)
+		names[row] = contender
+		labels.XYs = append(labels.XYs, plotter.XY{X: length, Y: float64(row)})
+		labels.Labels = append(labels.Labels, barLabel(one, s.of(ours)))
 	}
+	texts, err := plotter.NewLabels(labels)
+	if err != nil {
+		return nil, err
+	}
+	texts.Offset.X = 5
+	for i := range texts.TextStyle {
+		texts.TextStyle[i].YAlign = draw.YCenter
+	}
+	p.Add(texts)
+	p.NominalY(names...)
+	return p, nil
 }
 
-// reach returns how far a panel's scale goes: to its longest bar, but not so far beyond the second that the others can't
-// be told apart any more. A bar that goes on is broken.
+// reach returns how long a panel's longest bar is drawn: as long as it is, but at most half as long again as the
+// second one, so that the others can be told apart. The label of a bar that is cut says so.
 func reach(s set) float64 {
-	var medians []float64
-	for _, one := range s {
-		medians = append(medians, median(one.Rounds))
+	medians := make([]float64, len(s))
+	for i := range s {
+		medians[i] = s[i].Median()
 	}
 	slices.Sort(medians)
-	n := len(medians)
-	if n == 1 {
-		return medians[0]
+	longest := medians[len(medians)-1]
+	if len(medians) == 1 {
+		return longest
 	}
-	return math.Min(medians[n-1], 1.5*medians[n-2])
-}
-
-func barLabel(one, ours *sample.Sample) string {
-	if one == ours {
-		return formatMedian(one)
-	}
-	return formatMedian(one) + " · " + formatRatio(cost(one, ours))
-}
-
-func barClass(contender string) string {
-	switch contender {
-	case ours:
-		return "ours"
-	case bare, withValue:
-		return "floor"
-	}
-	return "peer"
-}
-
-func textClass(contender string) string {
-	if contender == ours {
-		return "strong"
-	}
-	return ""
+	return min(longest, 1.5*medians[len(medians)-2])
 }

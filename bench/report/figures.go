@@ -2,38 +2,17 @@ package report
 
 import (
 	"math"
-	"slices"
 	"strings"
 
 	"github.com/lazysession/session/bench/sample"
 )
 
-func median(rounds []float64) float64 {
-	sorted := slices.Sorted(slices.Values(rounds))
-	switch n := len(sorted); {
-	case n == 0:
-		return math.NaN()
-	case n%2 == 1:
-		return sorted[n/2]
-	default:
-		return (sorted[n/2-1] + sorted[n/2]) / 2
-	}
-}
-
-// quotient returns a by b: the median of the rounds' quotients, since rounds of the same number were next to each other
-// in time. Where the rounds don't pair up, that of the medians.
+// quotient returns the median of a by the median of b, which stand beside it on the page.
 func quotient(a, b *sample.Sample) float64 {
 	if a == nil || b == nil {
 		return math.NaN()
 	}
-	if len(a.Rounds) != len(b.Rounds) {
-		return median(a.Rounds) / median(b.Rounds)
-	}
-	each := make([]float64, len(a.Rounds))
-	for i := range each {
-		each[i] = a.Rounds[i] / b.Rounds[i]
-	}
-	return median(each)
+	return a.Median() / b.Median()
 }
 
 // cost returns how many times as much s costs as ours: above 1, ours is better.

@@ -83,7 +83,7 @@ func formatMedian(s *sample.Sample) string {
 	if s == nil {
 		return none
 	}
-	return formatFigure(median(s.Rounds), s.Unit)
+	return formatFigure(s.Median(), s.Unit)
 }
 
 func formatSpread(s *sample.Sample) string {

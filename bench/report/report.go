@@ -2,6 +2,7 @@
 package report
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,7 +25,11 @@ func (r *Report) Write(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	for name, text := range r.files() {
+	files, err := r.files()
+	if err != nil {
+		return err
+	}
+	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			return err
 		}
@@ -32,18 +37,22 @@ func (r *Report) Write(dir string) error {
 	return nil
 }
 
-func (r *Report) files() map[string]string {
+func (r *Report) files() (map[string]string, error) {
 	s := set(r.Samples)
 	files := map[string]string{"README.md": r.index()}
 	for _, name := range s.parts() {
 		files[name+".md"] = r.page(name)
 	}
-	for _, p := range plots {
-		if picture := p.draw(s); picture != "" {
-			files[p.file] = picture
+	for _, p := range pictures {
+		svg, err := p.draw(s)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", p.file, err)
+		}
+		if svg != "" {
+			files[p.file] = svg
 		}
 	}
-	return files
+	return files, nil
 }
 
 func (r *Report) index() string {
@@ -63,14 +72,14 @@ func (r *Report) index() string {
 }
 
 const explanation = `
-Every table compares what this library, ` + "`session`" + `, takes with what others take for the same work, in the same run. A
-ratio above 1 is how many times as much the other one costs; below 1, it costs less. Contenders take turns in each round,
-another one first each time, so that whatever slows the machine down for a while slows all of them. A ratio is the
-median of the rounds' ratios; beside it stand the median, and the least and the most of all rounds.
+Every table compares this library, ` + "`session`" + `, with others that do the same work in the same run. A ratio
+above 1 says how many times as much the other one costs; below 1, the other one costs less. A ratio is the quotient of
+the two medians that stand on the same page. Contenders take turns in each round, another one first each time, so that a
+slow moment of the machine slows all of them.
 
 Before a work is timed and after, its result is checked: the counter is what it should be, the value read is the value
-written, the token from before a login is dead. Who can't do a work has no figure, but the reason. Each contender has
-its own defaults, and a signing key where it takes one; what differs from that is said beside it.
+written, the token from before a login is dead. A contender that can't do a work has the reason in place of a figure.
+Each contender has its own defaults, and a signing key where it takes one; a note says where its set-up differs.
 `
 
 func (r *Report) origin() string {

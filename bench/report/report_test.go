@@ -78,7 +78,8 @@ func TestFiguresAreReadable(t *testing.T) {
 }
 
 func TestTargetsAreJudged(t *testing.T) {
-	speed := target{part: "request", work: "read", unit: "ns", contender: "scs", against: sample.Ours, atLeast: 10, stretch: 20}
+	speed := target{part: "request", work: "read", unit: "ns", contender: "scs", against: sample.Ours,
+		atLeast: 10, stretch: 20}
 	allocs := target{part: "request", work: "read", unit: "allocations", contender: sample.Ours, atMost: 1}
 	few := target{part: "request", work: "read", unit: "allocations", contender: sample.Ours, atMost: 2}
 	elsewhere := target{part: "request", work: "write", unit: "ns", contender: sample.Ours, atMost: 1}
@@ -101,9 +102,14 @@ func TestTargetsAreJudged(t *testing.T) {
 }
 
 func TestObstaclesAreSaidOfWhatIsNotMet(t *testing.T) {
-	met := target{text: "time", part: "request", work: "read", unit: "ns", contender: sample.Ours, atMost: 100, obstacle: "none"}
-	missed := target{text: "allocations", part: "request", work: "read", unit: "allocations", contender: sample.Ours, atMost: 1, obstacle: "a copy."}
-	absent := target{text: "time", part: "request", work: "write", unit: "ns", contender: sample.Ours, atMost: 1, obstacle: "no time"}
+	of := func(text, work, unit string, most float64, obstacle string) target {
+		return target{
+			text: text, part: "request", work: work, unit: unit, contender: sample.Ours, atMost: most, obstacle: obstacle,
+		}
+	}
+	met := of("time", "read", "ns", 100, "none")
+	missed := of("allocations", "read", "allocations", 1, "a copy.")
+	absent := of("time", "write", "ns", 1, "no time")
 	got := obstacles(read, []target{met, missed, absent})
 	want := "\nWhat stands in the way of those that were not met:\n\n- allocations (2): a copy.\n"
 	if got != want {
@@ -115,22 +121,10 @@ func TestObstaclesAreSaidOfWhatIsNotMet(t *testing.T) {
 }
 
 func TestBetterTargetIsSaid(t *testing.T) {
-	speed := target{part: "request", work: "read", unit: "ns", contender: "scs", against: sample.Ours, atLeast: 2, stretch: 5}
+	speed := target{part: "request", work: "read", unit: "ns", contender: "scs", against: sample.Ours,
+		atLeast: 2, stretch: 5}
 	if got, want := speed.judge(read).String(), "met, and the better one"; got != want {
 		t.Errorf("11 times as fast, 2 wanted and 5 better: got %q, want %q", got, want)
-	}
-}
-
-func TestLabelsOfLinesDontOverlap(t *testing.T) {
-	ends := []end{{"a", point{y: 10}}, {"b", point{y: 11}}, {"c", point{y: 95}}, {"d", point{y: 100}}}
-	places := spread(ends, 100)
-	for i := range places[1:] {
-		if places[i+1]-places[i] < labelPitch {
-			t.Errorf("labels %d and %d are at %v", i, i+1, places)
-		}
-	}
-	if last := places[len(places)-1]; last > 100 {
-		t.Errorf("the last label is at %v, below the axis at 100", last)
 	}
 }
 
@@ -175,8 +169,11 @@ func TestReportIsWritten(t *testing.T) {
 }
 
 func TestPlotsAreXML(t *testing.T) {
-	for _, p := range plots {
-		picture := p.draw(append(growth(), read...))
+	for _, p := range pictures {
+		picture, err := p.draw(append(growth(), read...))
+		if err != nil {
+			t.Fatal(err)
+		}
 		d := xml.NewDecoder(strings.NewReader(picture))
 		for {
 			if _, err := d.Token(); errors.Is(err, io.EOF) {

@@ -41,7 +41,7 @@ func (t target) measure(s set) float64 {
 	case one == nil || len(one.Rounds) == 0:
 		return math.NaN()
 	case t.against == "":
-		return median(one.Rounds)
+		return one.Median()
 	}
 	return quotient(one, s.work(t.work).parameter(t.againstParameter).of(t.against))
 }

@@ -22,20 +22,20 @@ const (
 
 // What stands in the way of some targets, as profiles and the floors of the same runs show it.
 const (
-	copied = "a middleware that gives its handlers anything has net/http's Request copied, 304 bytes. Ours puts all that it needs " +
-		"beside the copy, in one object of 416 bytes, where context.WithValue takes two of 368 together. And it looks up the " +
-		"Cookie header before the handler runs, a tenth of the time: to look later would save that, and a handler that edits its headers " +
-		"while another goroutine looks for the session would crash the program."
-	allocated = "the memory: see what \"allocation\" reaches on the page, which does nothing but allocate as much. A process with so little " +
-		"else in memory collects its garbage every few milliseconds."
-	uncached = "see what context.WithValue, which does nothing else, reaches on the page. In a whole server what a middleware does takes two " +
-		"to four times as long as by itself, since neither its memory (416 bytes untouched, 800 for a read, 1,088 for a hit) nor its code is in the " +
-		"processor's caches when a request comes."
-	replaced = uncached + " Of what a hit takes, a quarter is its commit, half of that the new record: records never change, so that a read copies nothing " +
-		"and waits for nobody. To change them in place would save that, and cost each read a copy."
+	copied = "a middleware that passes a value to its handlers copies net/http's Request, 304 bytes. Ours keeps all that" +
+		" it needs beside the copy, in one object of 416 bytes; context.WithValue takes two of 368 together. It also looks" +
+		" up the Cookie header before the handler runs, a tenth of the time. A later look would save that, and would crash" +
+		" a program whose handler edits its headers while another goroutine asks for the session."
+	allocated = "the memory: compare \"allocation\" on the page, which only allocates as much. A process with so little" +
+		" else in memory collects its garbage every few milliseconds."
+	uncached = "compare context.WithValue on the page, which does nothing else. In a whole server the work of a" +
+		" middleware takes two to four times as long as by itself: when a request comes, neither its memory (416 bytes" +
+		" untouched, 800 for a read, 1,088 for a hit) nor its code is in the processor's caches."
+	replaced = uncached + " A quarter of a hit is its commit, and half of that the new record: records never change, so" +
+		" that a read copies nothing and never waits. To change them in place would save that, and cost each read a copy."
 )
 
-// targets are what was aimed at before anything was measured.
+// targets were set before anything was measured.
 var targets = []target{
 	allocations("untouched, cookie sent: allocations", sent, 1),
 	notSlower("untouched, cookie sent: time, by context.WithValue's", sent, withValue, 1),
@@ -85,15 +85,23 @@ func allocations(text, work string, most float64) target {
 }
 
 func notSlower(text, work, than string, most float64) target {
-	return target{text: text, part: "request", work: work, unit: "ns", contender: ours, against: than, atMost: most, obstacle: copied}
+	return target{
+		text: text, part: "request", work: work, unit: "ns", contender: ours, against: than, atMost: most, obstacle: copied,
+	}
 }
 
 func faster(text, work, than string, least, stretch float64) target {
-	return target{text: text, part: "request", work: work, unit: "ns", contender: than, against: ours, atLeast: least, stretch: stretch}
+	return target{
+		text: text, part: "request", work: work, unit: "ns", contender: than, against: ours,
+		atLeast: least, stretch: stretch,
+	}
 }
 
 func throughput(text, work string, least float64, obstacle string) target {
-	return target{text: text, part: "loopback", work: work, unit: "requests/s", contender: ours, against: bare, atLeast: least, obstacle: obstacle}
+	return target{
+		text: text, part: "loopback", work: work, unit: "requests/s", contender: ours, against: bare,
+		atLeast: least, obstacle: obstacle,
+	}
 }
 
 func overSCS(text, work string) target {

@@ -1,6 +1,13 @@
 // Package sample has the one thing that every part of the benchmarks hands to the report.
 package sample
 
+import (
+	"math"
+	"slices"
+
+	"golang.org/x/perf/benchmath"
+)
+
 // A Sample is what one contender took for one kind of work: a figure for each round. The contenders of one kind of work
 // took turns within each round, so that figures of the same round can be compared.
 type Sample struct {
@@ -15,3 +22,29 @@ type Sample struct {
 
 // Ours is the contender that others are compared with.
 const Ours = "session"
+
+// Median returns the median of the rounds; NaN where there are none.
+func (s Sample) Median() float64 {
+	if len(s.Rounds) == 0 {
+		return math.NaN()
+	}
+	rounds := benchmath.NewSample(slices.Clone(s.Rounds), &benchmath.DefaultThresholds)
+	return benchmath.AssumeNothing.Summary(rounds, 0.95).Center
+}
+
+// A Sheet gathers samples round by round.
+type Sheet []Sample
+
+// Add adds the figure of a round to the sample of the same part, work, contender, unit and parameter, which like names.
+func (s *Sheet) Add(like Sample, figure float64) {
+	at := slices.IndexFunc(*s, func(one Sample) bool {
+		return one.Part == like.Part && one.Work == like.Work && one.Contender == like.Contender &&
+			one.Unit == like.Unit && one.Parameter == like.Parameter
+	})
+	if at < 0 {
+		at = len(*s)
+		*s = append(*s, like)
+	}
+	one := &(*s)[at]
+	one.Rounds = append(one.Rounds, figure)
+}

@@ -22,7 +22,9 @@ func (m match) enlist(w work, contenders []*contender, clients int) ([]*rig, []s
 	var absent []sample.Sample
 	for _, c := range contenders {
 		if why := c.whyNot(w); why != "" {
-			absent = append(absent, sample.Sample{Part: m.part, Work: w.name, Contender: c.name, Unit: "ns", Note: why, Parameter: m.parameter})
+			absent = append(absent, sample.Sample{
+				Part: m.part, Work: w.name, Contender: c.name, Unit: "ns", Note: why, Parameter: m.parameter,
+			})
 			continue
 		}
 		r, err := newRig(c, w, clients)

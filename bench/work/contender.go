@@ -20,15 +20,21 @@ func (c *contender) whyNot(w work) string {
 }
 
 var (
-	ours       = &contender{name: sample.Ours, open: openSession}
-	scsGob     = &contender{name: "scs", open: openSCS}
-	scsJSON    = &contender{name: "scs (JSON)", open: openSCSWithJSON}
-	cookies    = &contender{name: "gorilla cookie", open: openGorillaCookie, note: "the state is in the cookie", cannot: cookieCannot, stateless: true}
+	ours    = &contender{name: sample.Ours, open: openSession}
+	scsGob  = &contender{name: "scs", open: openSCS}
+	scsJSON = &contender{name: "scs (JSON)", open: openSCSWithJSON}
+	cookies = &contender{
+		name: "gorilla cookie", open: openGorillaCookie, note: "the state is in the cookie", cannot: cookieCannot,
+		stateless: true,
+	}
 	files      = &contender{name: "gorilla files", open: openGorillaFiles}
 	ginMemory  = &contender{name: "gin", open: openGin, note: "includes gin's router", cannot: ginCannot}
-	fiberStore = &contender{name: "fiber", open: openFiber, note: "saves every session in every request; includes fiber's router; called through fasthttp, not net/http"}
-	bare       = &contender{name: "bare handler", open: openBare, cannot: floorCannot}
-	valued     = &contender{name: "context.WithValue", open: openWithValue, cannot: floorCannot}
+	fiberStore = &contender{
+		name: "fiber", open: openFiber,
+		note: "saves every session in every request; includes fiber's router; called through fasthttp, not net/http",
+	}
+	bare   = &contender{name: "bare handler", open: openBare, cannot: floorCannot}
+	valued = &contender{name: "context.WithValue", open: openWithValue, cannot: floorCannot}
 )
 
 var (

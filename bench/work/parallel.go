@@ -35,7 +35,7 @@ func AllCores() string { return fmt.Sprintf("read, %d cores", runtime.NumCPU()) 
 // SpeedUp names how many times as fast all cores are as one.
 func SpeedUp() string { return fmt.Sprintf("speed-up on %d cores", runtime.NumCPU()) }
 
-// speedUps divides the rounds on one core by those on all.
+// speedUps divides the median on one core by the median on all, so that the page shows both figures of the quotient.
 func speedUps(samples []sample.Sample) []sample.Sample {
 	var found []sample.Sample
 	for _, one := range samples {
@@ -46,9 +46,7 @@ func speedUps(samples []sample.Sample) []sample.Sample {
 			return s.Work == AllCores() && s.Unit == one.Unit && s.Contender == one.Contender
 		})
 		s := sample.Sample{Part: one.Part, Work: SpeedUp(), Contender: one.Contender, Unit: "×", Note: one.Note}
-		for round, nanos := range one.Rounds {
-			s.Rounds = append(s.Rounds, nanos/samples[at].Rounds[round])
-		}
+		s.Rounds = []float64{one.Median() / samples[at].Median()}
 		found = append(found, s)
 	}
 	return found

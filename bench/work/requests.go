@@ -1,5 +1,5 @@
 // Package work measures requests in one process, without a network: this library, those that a user would pick instead,
-// and floors that nobody can be faster than.
+// and floors that no library can be faster than.
 package work
 
 import (

@@ -21,7 +21,7 @@ func makeSessionKeys() (keys [maxValues]session.Key[string]) {
 	return keys
 }
 
-// signingKey is everybody's who signs.
+// signingKey is the key of every contender that signs.
 var signingKey = bytes.Repeat([]byte("k"), 32)
 
 func openSession() (server, error) {

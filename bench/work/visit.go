@@ -6,7 +6,7 @@ import (
 )
 
 // A visit is one request's session, used the way its library's documentation does. It is a struct, so that making one
-// costs nobody an allocation.
+// costs no contender an allocation.
 type visit interface {
 	get(i int) (string, error)
 	set(i int, text string) error

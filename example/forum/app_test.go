@@ -64,7 +64,8 @@ func openBrowser(t *testing.T, address string) *browser {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &browser{t: t, address: address, client: &http.Client{Jar: jar}, agent: "Mozilla/5.0 (X11; Linux) Firefox/140.0"}
+	client := &http.Client{Jar: jar}
+	return &browser{t: t, address: address, client: client, agent: "Mozilla/5.0 (X11; Linux) Firefox/140.0"}
 }
 
 // An answer is a response that was read.

@@ -37,7 +37,7 @@ func readAssets() map[string]asset {
 	return all
 }
 
-// assetURL returns an address that changes with the content, so that browsers may keep what they find there for good.
+// assetURL returns an address that changes with the content, so that browsers may keep the file for ever.
 func assetURL(name string) string { return "/static/" + name + "?v=" + assets[name].version }
 
 // serveAsset serves a static file. It uses no session.

@@ -14,14 +14,14 @@ type atOnceView struct {
 	Pictures []int // one for each visit that the browser makes then
 }
 
-// First and Last are the numbers that the pictures get among them, and Next is that of the visit after these.
+// The pictures get the numbers from First to Last. The visit after them is Next.
 func (v atOnceView) First() int { return v.Own + 1 }
 func (v atOnceView) Last() int  { return v.Own + visitsAtOnce }
 func (v atOnceView) Next() int  { return v.Last() + 1 }
 
-// showAtOnce makes the browser send many requests at the same time, without a script: each picture on the page is one,
-// counts a visit, and shows its number. The page is a visit as well, for pictures without a session to share would
-// begin one each.
+// showAtOnce makes the browser send many requests at the same time, without a script: each picture on the page is a
+// request that counts a visit and shows its number. The page counts a visit, too: it begins the session that the
+// pictures share. Without it, each picture would begin its own session.
 func showAtOnce(w http.ResponseWriter, r *http.Request) error {
 	_, forum, err := forumOf(r)
 	if err != nil {
@@ -37,12 +37,12 @@ func showAtOnce(w http.ResponseWriter, r *http.Request) error {
 	}
 	data := atOnceView{Forum: forum, Own: int(own), Pictures: make([]int, visitsAtOnce)}
 	for i := range data.Pictures {
-		data.Pictures[i] = data.First() + i // makes the addresses differ; what number a picture gets, it learns itself
+		data.Pictures[i] = data.First() + i // makes the addresses differ; a picture may get another number
 	}
 	return v.show(w, http.StatusOK, "at-once", data)
 }
 
-// visitPicture is drawn to be read by day and by night.
+// visitPicture can be read in the light and in the dark colour scheme.
 var visitPicture = template.Must(template.New("").Parse(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 120 64">
 <rect width="120" height="64" rx="10" fill="#2f6f62"/>
 <g fill="#fff" font-family="system-ui, sans-serif" text-anchor="middle">
@@ -64,7 +64,7 @@ func showVisit(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Content-Type", "image/svg+xml")
 	w.Header().Set("Cache-Control", "no-store")
-	_ = visitPicture.Execute(w, struct { // a visitor who went away is no error
+	_ = visitPicture.Execute(w, struct { // fails only for a client that has gone
 		Number int64
 		Server string
 	}{number, siteOf(r.Context()).Server})

@@ -11,7 +11,7 @@ import (
 	"github.com/lazysession/session/slot"
 )
 
-// Connections are the layers that keep something of each connection. They share a table and know nothing of each other.
+// Connections are the layers that keep data of each connection. They share a table and don't know of each other.
 type connections struct {
 	table   slot.Table
 	traffic *trafficLayer

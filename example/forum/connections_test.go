@@ -21,7 +21,8 @@ func TestYourConnection(t *testing.T) {
 	b.client.Transport = &http.Transport{}
 	defer b.client.CloseIdleConnections()
 	first := b.get("/connection")
-	first.wants(t, http.StatusOK, "1 request so far", "HTTP/1.1", "plain http", "1000 requests a second", "Open now</dt><dd>1<", `aria-current="page">Your connection`)
+	first.wants(t, http.StatusOK, "1 request so far", "HTTP/1.1", "plain http", "1000 requests a second",
+		"Open now</dt><dd>1<", `aria-current="page">Your connection`)
 	second := b.get("/connection")
 	second.wants(t, http.StatusOK, "2 requests so far")
 	was, is := numberIn(t, bytesIn, first), numberIn(t, bytesIn, second)

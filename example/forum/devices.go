@@ -12,7 +12,7 @@ import (
 	"github.com/lazysession/session/service"
 )
 
-// A device is one of the sessions of who is logged in.
+// A device is one of the sessions of the logged-in user.
 type device struct {
 	session.Info
 	Name    string
@@ -67,7 +67,8 @@ func devicesOf(ctx context.Context, owner string) ([]device, error) {
 	return devices, nil
 }
 
-// errNoDevice says that there is no such session, or that it is somebody else's: nobody is told which.
+// errNoDevice says that the session does not exist or belongs to another user. Both get the same answer, so that it
+// tells nothing about other users' sessions.
 var errNoDevice = errors.New("no such session")
 
 func endDevice(w http.ResponseWriter, r *http.Request) error {
@@ -86,7 +87,7 @@ func endDevice(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	// The id comes from a form, so it may be anybody's.
+	// The ID comes from a form, so it may be another user's.
 	at := slices.IndexFunc(devices, func(d device) bool { return d.ID == id })
 	if at < 0 {
 		return errNoDevice
@@ -104,7 +105,7 @@ func endDevice(w http.ResponseWriter, r *http.Request) error {
 	return redirect(w, r, "/sessions")
 }
 
-// deviceToEnd returns who asks, and which session is to end.
+// deviceToEnd returns the logged-in user and the session to end.
 func deviceToEnd(r *http.Request) (owner string, id session.ID, err error) {
 	if err := parseForm(r); err != nil {
 		return "", id, err

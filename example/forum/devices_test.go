@@ -102,6 +102,7 @@ func TestInsideShowsTheSessionAndNoToken(t *testing.T) {
 	b.get("/forums/lobby")
 	b.logIn("Ann")
 	a := b.get("/inside")
-	a.wants(t, http.StatusOK, "<code>hits/lobby</code>", "<code>1</code>", "<code>&#34;Ann&#34;</code>", "in 30 minutes", "Firefox on Linux", "1 load, 0 commits")
+	a.wants(t, http.StatusOK, "<code>hits/lobby</code>", "<code>1</code>", "<code>&#34;Ann&#34;</code>",
+		"in 30 minutes", "Firefox on Linux", "1 load, 0 commits")
 	a.wantsNot(t, b.cookie())
 }

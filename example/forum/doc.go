@@ -1,9 +1,9 @@
 // Forum is a small message board that shows what sessions are for: visits counted for each visitor, a login, messages
-// shown once, drafts that survive the login, and a list of the devices on which somebody is logged in.
+// shown once, drafts that survive the login, and a list of the devices on which a user is logged in.
 //
 //	go run ./example/forum
 //
-// It keeps everything in memory and needs nothing else. Its login is a demo: anybody can take any name.
+// It keeps everything in memory and needs nothing else. Its login is a demo: it has no passwords.
 //
 // With -store postgres://… and -keys it keeps everything in a database, and any number of forums behind a load balancer
 // are one site; "make farm" starts three of them. Its balancer asks them at /readyz and /livez.

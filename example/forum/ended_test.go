@@ -29,7 +29,8 @@ func TestAPostAfterTheEndSaysWhyToLogIn(t *testing.T) {
 	laptop.logIn("Ann")
 	phone.logIn("Ann")
 	laptop.post("/sessions/end-others")
-	phone.post("/forums/go/posts", "text", "not to be lost").wants(t, http.StatusOK, "Your session has ended, so log in again", "What you wrote is kept")
+	phone.post("/forums/go/posts", "text", "not to be lost").wants(t, http.StatusOK,
+		"Your session has ended, so log in again", "What you wrote is kept")
 	phone.post("/login", "name", "Ann", "forum", "go").wants(t, http.StatusOK, "not to be lost</textarea>")
 }
 

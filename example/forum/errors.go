@@ -17,14 +17,18 @@ type problem struct {
 	Status int
 	Title  string
 	Text   string
-	Again  string // the address to try again; empty: there is no use in it
+	Again  string // the address to try again; empty where another try won't help
 }
 
 func (p problem) Error() string { return p.Title + " " + p.Text }
 
-// passes reports whether it may be gone at the next try.
+// passes reports whether the next try may succeed.
 func (p problem) passes() bool {
-	return p.Status == http.StatusConflict || p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests
+	switch p.Status {
+	case http.StatusConflict, http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		return true
+	}
+	return false
 }
 
 func badRequest(text string) error {
@@ -43,7 +47,8 @@ func wrongMethod(w http.ResponseWriter, r *http.Request) error {
 			w.Header().Add("Allow", method)
 		}
 	}
-	return problem{Status: http.StatusMethodNotAllowed, Title: "Not like this", Text: "This address can't be used this way."}
+	return problem{Status: http.StatusMethodNotAllowed, Title: "Not like this",
+		Text: "This address can't be used this way."}
 }
 
 func crossSite(http.ResponseWriter, *http.Request) error {
@@ -51,8 +56,8 @@ func crossSite(http.ResponseWriter, *http.Request) error {
 		Text: "Another site sent this form in your name. Nothing was changed."}
 }
 
-// problemOf returns what a visitor is told of an error. What they can't help is not explained to them. It writes the
-// headers that belong to that.
+// problemOf returns what a visitor is told of an error, and sets the headers that belong to it. Errors that the visitor
+// did not cause are not explained.
 func problemOf(w http.ResponseWriter, r *http.Request, err error) problem {
 	var told problem
 	var tooMuch *http.MaxBytesError
@@ -62,7 +67,8 @@ func problemOf(w http.ResponseWriter, r *http.Request, err error) problem {
 	case errors.Is(err, errNoForum):
 		return problem{Status: http.StatusNotFound, Title: "Nothing here", Text: "There is no such forum."}
 	case errors.Is(err, errNoDevice):
-		return problem{Status: http.StatusNotFound, Title: "Nothing here", Text: "You have no such session. It may have ended already."}
+		return problem{Status: http.StatusNotFound, Title: "Nothing here",
+			Text: "You have no such session. It may have ended already."}
 	case errors.As(err, &tooMuch):
 		return tooLarge
 	case errors.Is(err, errNoPosts):
@@ -98,7 +104,7 @@ func sessionProblem(w http.ResponseWriter, r *http.Request, err error) problem {
 	return problem{Status: h.status, Title: "Something broke", Text: "It is not your fault, and it was noted."}
 }
 
-// A head takes the head of an answer and leaves its body.
+// A head keeps the status of a response, passes its headers on, and drops its body.
 type head struct {
 	http.ResponseWriter
 	status int
@@ -108,13 +114,13 @@ func (h *head) WriteHeader(status int) { h.status = status }
 
 func (h *head) Write(b []byte) (int, error) { return len(b), nil }
 
-// showError answers with a page that tells of an error. It uses no session, for that may be what is broken, and so can
-// stand for a response that the Manager threw away (Config.OnError).
+// showError answers with an error page that uses no session, since the session may be what is broken. The Manager calls
+// it for a response that it threw away (Config.OnError).
 func showError(w http.ResponseWriter, r *http.Request, err error) {
 	answerError(w, r, err, func(r *http.Request, told problem) *view { return plainView(r, told.Title) })
 }
 
-// errorView also says who is logged in, where the problem is not the session's or the server's.
+// errorView also shows the visitor's name, unless the session or the server has the problem.
 func errorView(r *http.Request, told problem) *view {
 	v := plainView(r, told.Title)
 	if told.Status == http.StatusConflict || told.Status >= http.StatusInternalServerError {

@@ -50,8 +50,8 @@ func TestAStoreThatIsDownIsAnErrorPage(t *testing.T) {
 	b.get("/forums/go").wantsNot(t, "hello")
 }
 
-// The status and the headers of an error page are those of session.Error. Its words are the forum's own, and name nothing
-// internal.
+// The status and the headers of an error page are those of session.Error. Its words are the forum's own, and name
+// nothing internal.
 func TestErrorPagesAnswerAsSessionErrorDoes(t *testing.T) {
 	for _, why := range []error{
 		session.ErrUnavailable, session.ErrOutcomeUnknown, context.Canceled, context.DeadlineExceeded,
@@ -83,7 +83,7 @@ func TestASessionThatEndsMeanwhileIsAConflict(t *testing.T) {
 	b.get("/forums/lobby").wants(t, http.StatusConflict, "Your session has moved on", "Load the page again")
 }
 
-func TestErrorsAreJSONForWhoAsksForIt(t *testing.T) {
+func TestErrorsAreJSONForClientsThatAskForIt(t *testing.T) {
 	b := openBrowser(t, startForum(t))
 	b.header = http.Header{"Accept": {"application/json"}}
 	a := b.get("/forums/nope")

@@ -38,7 +38,8 @@ func parseSettings(args []string, getenv func(string) string) (settings, error) 
 	var keysFile string
 	flags := flag.NewFlagSet("forum", flag.ContinueOnError)
 	flags.StringVar(&s.listen, "listen", "127.0.0.1:8080", "`address` to listen on; port 0 picks a free one")
-	flags.StringVar(&keysFile, "keys", "", "`file` with the keys that sign cookies, one a line in base64 or hex, newest first\n"+
+	flags.StringVar(&keysFile, "keys", "", "`file` with the keys that sign cookies, one a line in base64 or hex,"+
+		" newest first\n"+
 		"(without it: "+keysVariable+", separated by commas; without that: a random key)")
 	flags.DurationVar(&s.idle, "idle", 30*time.Minute, "how long a session lives without being used")
 	flags.StringVar(&s.tlsCert, "tls-cert", "", "`file` with the certificate, to serve https")
@@ -46,12 +47,14 @@ func parseSettings(args []string, getenv func(string) string) (settings, error) 
 	flags.BoolVar(&s.behindTLS, "behind-tls", false, "serve http to a proxy that serves https to visitors")
 	flags.Func("trusted-proxies", "`addresses` of proxies that serve both http and https to visitors and say which in\n"+
 		"X-Forwarded-Proto: 10.0.0.0/8 and the like, separated by commas", s.addProxies)
-	flags.StringVar(&s.store, "store", "", "postgres://… `URL` of the database for sessions and posts, so that several forums are one site\n"+
+	flags.StringVar(&s.store, "store", "", "postgres://… `URL` of the database for sessions and posts, so that several"+
+		" forums are one site\n"+
 		"(without it: memory; the password may be in PGPASSWORD or ~/.pgpass)")
-	flags.IntVar(&s.rate, "rate", 1000, "how many `requests` a second one connection may make; 0 for any number, as behind a\n"+
-		"proxy whose connections many visitors share")
+	flags.IntVar(&s.rate, "rate", 1000, "how many `requests` a second one connection may make; 0 for any number,"+
+		" as behind a\nproxy whose connections many visitors share")
 	flags.StringVar(&s.name, "name", "", "`name` of this server, to be shown at the foot of its pages")
-	flags.DurationVar(&s.drain, "drain", 0, "how long "+readyPath+" answers 503 before a stop, for a load balancer to look elsewhere")
+	flags.DurationVar(&s.drain, "drain", 0,
+		"how long "+readyPath+" answers 503 before a stop, for a load balancer to look elsewhere")
 	flags.SetOutput(io.Discard) // main prints the error
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -78,7 +81,7 @@ func (s settings) check() error {
 		return errors.New("-trusted-proxies is for sites that serve http too: not with -tls-cert or -behind-tls")
 	case s.store == "":
 		return nil
-	case !isPostgres(s.store): // which is not printed: there may be a password in it
+	case !isPostgres(s.store): // the error leaves the URL out: it may contain a password
 		return errors.New("-store is not a URL that begins with postgres://")
 	case len(s.keys) == 0:
 		return errors.New("-store needs -keys or " + keysVariable + ", the same on every server:" +
@@ -112,8 +115,8 @@ func (s settings) tls() bool { return s.tlsCert != "" }
 // secure reports whether all visitors come over https.
 func (s settings) secure() bool { return s.tls() || s.behindTLS }
 
-// cookie is the safe default over TLS. Over plain http browsers would drop that one, so a site that serves both has one
-// for each, and development needs another.
+// cookie returns the safe default for https. Browsers drop that cookie over plain http, so a site that serves both uses
+// SecureAuto, and development uses a cookie without Secure.
 func (s settings) cookie() session.Cookie {
 	switch {
 	case s.secure():
@@ -124,7 +127,7 @@ func (s settings) cookie() session.Cookie {
 	return session.Cookie{Secure: session.InsecureForDevelopment}
 }
 
-// warn says what is fine on a developer's machine and nowhere else.
+// warn logs the settings that are safe on a developer's machine only.
 func (s settings) warn() {
 	if s.cookie().Secure == session.InsecureForDevelopment {
 		slog.Warn("forum: plain http, so the session cookie is not Secure (session.InsecureForDevelopment)." +

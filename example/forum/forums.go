@@ -14,17 +14,17 @@ import (
 // hits counts visits, for each forum under a name of its own: "hits/lobby".
 var hits = session.NewCounter("hits")
 
-// countVisit counts a visit and returns the number of it. Of two tabs that load at once, each gets a number of its own,
-// for Next commits before it returns. That costs nothing extra: the response has nothing left to commit then.
+// countVisit counts a visit and returns its number. Next commits before it returns, so two tabs that load at once get
+// two numbers. That costs nothing extra: the response has nothing left to commit.
 func countVisit(ctx context.Context, forum string) (int64, error) { return hits.Sub(forum).Next(ctx) }
 
-// A visitedForum is a forum in the list, with what this visitor's session knows of it.
+// A visitedForum is a forum in the list, with the visits that this session has counted.
 type visitedForum struct {
 	Forum
 	Visits int64
 }
 
-// listForums reads the session and writes nothing, so who has none gets none.
+// listForums reads the session and writes nothing, so a visitor without a session gets none.
 func listForums(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	repo, err := service.Query[repository](ctx)
@@ -55,7 +55,7 @@ const postsPerPage = 50
 
 type forumView struct {
 	Forum  Forum
-	Visits int // 0: this one could not be counted
+	Visits int // 0: this visit could not be counted
 	Posts  []Post
 	Older  int64 // shows posts before this one; 0: there are none
 }
@@ -109,7 +109,7 @@ func beforeOf(r *http.Request) (int64, error) {
 	return id, nil
 }
 
-// cutPage keeps what fits on a page, and says where the next one begins.
+// cutPage returns the posts that fit on a page, and the ID before which the next page begins; 0: there is none.
 func cutPage(posts []Post) (page []Post, older int64) {
 	if len(posts) <= postsPerPage {
 		return posts, 0

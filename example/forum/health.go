@@ -18,14 +18,14 @@ const (
 // readyTimeout is how long the store may take to answer: less than what a load balancer waits for an answer.
 const readyTimeout = time.Second
 
-// A health tells a load balancer whether to send visitors here. A store that is away is a reason to prefer another
-// server, but not to send visitors nowhere: where no server is ready, those that are live go on.
+// A health tells a load balancer whether to send visitors here. A balancer prefers servers that are ready. If none is
+// ready, it uses those that are live.
 type health struct {
 	sessions store.Pinger // the Manager
 	draining atomic.Bool
 }
 
-// drain makes the server no longer ready from now on.
+// drain makes the server not ready from now on.
 func (h *health) drain() { h.draining.Store(true) }
 
 func (h *health) live(w http.ResponseWriter, _ *http.Request) { tell(w, http.StatusOK, "ok") }
@@ -36,7 +36,7 @@ func (h *health) ready(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case h.draining.Load():
 		tell(w, http.StatusServiceUnavailable, "stopping")
-	case h.sessions.Ping(ctx) != nil: // why is not for strangers to know
+	case h.sessions.Ping(ctx) != nil: // the answer leaves out the cause, which may name hosts
 		tell(w, http.StatusServiceUnavailable, "the store does not answer")
 	default:
 		tell(w, http.StatusOK, "ok")

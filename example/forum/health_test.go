@@ -27,7 +27,10 @@ func TestHealth(t *testing.T) {
 		}{
 			"store answers":   {func(context.Context) error { return nil }, http.StatusOK},
 			"store is broken": {func(context.Context) error { return errors.New("broken") }, http.StatusServiceUnavailable},
-			"store hangs":     {func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, http.StatusServiceUnavailable},
+			"store hangs": {func(ctx context.Context) error {
+				<-ctx.Done()
+				return ctx.Err()
+			}, http.StatusServiceUnavailable},
 		} {
 			h := &health{sessions: c.ping}
 			wantHealth(t, name, h, http.StatusOK, c.ready)

@@ -13,7 +13,7 @@ type insideView struct {
 	Values map[string]json.RawMessage
 }
 
-// showInside shows learners what the session holds. There is no token in it, and no way to get one.
+// showInside shows the values and times of the session. The token is not among them.
 func showInside(w http.ResponseWriter, r *http.Request) error {
 	v, err := openView(r, "Inside")
 	if err != nil {
@@ -33,7 +33,7 @@ func showInside(w http.ResponseWriter, r *http.Request) error {
 	return v.show(w, http.StatusOK, "inside", data)
 }
 
-// showAbout uses no session, so it costs the store nothing and may be kept by caches.
+// showAbout uses no session, so it makes no store call, and caches may keep the page.
 func showAbout(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", "public, max-age=60")
 	v := plainView(r, "About")

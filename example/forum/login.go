@@ -14,7 +14,7 @@ import (
 	"github.com/lazysession/session/service"
 )
 
-// user is the name of who is logged in.
+// user is the name of the logged-in user.
 var user = session.NewKey[string]("user")
 
 // rememberFor is how long "remember me" remembers.
@@ -60,7 +60,7 @@ func logIn(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if already != "" {
-		// What is in this session belongs to somebody, and must not become another's.
+		// The values of this session belong to one user. Another user must not get them.
 		message := "You are logged in as " + already + ". Log out first to use another name."
 		if err := flash.Add(ctx, warning, message); err != nil {
 			return err
@@ -76,10 +76,10 @@ func logIn(w http.ResponseWriter, r *http.Request) error {
 	return redirect(w, r, to)
 }
 
-// beginLogin makes this the session of somebody.
+// beginLogin makes this the session of a user.
 func beginLogin(ctx context.Context, name, device string, remember bool) error {
 	s := session.FromContext(ctx)
-	// First the new token: one that an attacker planted or saw before must not be worth anything after.
+	// An attacker may have planted or seen the token of before the login. A new token makes that one useless.
 	if err := s.Renew(); err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func beginLogin(ctx context.Context, name, device string, remember bool) error {
 	return err
 }
 
-// logOut ends the session. The goodbye waits in a new one, which is nobody's.
+// logOut ends the session. The message waits in a new session, which has no owner.
 func logOut(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	if err := session.FromContext(ctx).End(); err != nil {
@@ -106,8 +106,8 @@ func logOut(w http.ResponseWriter, r *http.Request) error {
 	return redirect(w, r, "/")
 }
 
-// afterLogin returns where to go on: to a new post, where somebody came from a forum. The address is made from the
-// forum's ID, and never taken from the form, so that no link can lead from here to another site.
+// afterLogin returns the address of the next page: a new post for a visitor who came from a forum, else the forums. The
+// address is made from the forum's ID and never taken from the form, so it can't lead to another site.
 func afterLogin(ctx context.Context, forum string) (string, error) {
 	if forum == "" {
 		return "/", nil
@@ -126,7 +126,7 @@ func afterLogin(ctx context.Context, forum string) (string, error) {
 // maxName is the longest name, in characters.
 const maxName = 40
 
-// cleanName returns a name as it is kept, and what is wrong with it, if anything is.
+// cleanName returns a name as it is kept; wrong says why a name is refused, and is empty for a valid one.
 func cleanName(name string) (clean, wrong string) {
 	name = strings.TrimSpace(strings.ToValidUTF8(name, "\uFFFD"))
 	switch {

@@ -102,17 +102,24 @@ func TestRememberMe(t *testing.T) {
 }
 
 func TestDeviceNames(t *testing.T) {
+	const (
+		windows = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) "
+		mac     = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) "
+		iPhone  = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) "
+		chrome  = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 "
+		safari  = "AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 "
+	)
 	for agent, want := range map[string]string{
-		"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0":                                                        "Firefox on Linux",
-		"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36":               "Chrome on Windows",
-		"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0": "Edge on Windows",
-		"Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/604.1":     "Safari on iPhone",
-		"Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Mobile Safari/537.36":                  "Chrome on Android",
-		"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/605.1.15":         "Safari on macOS",
-		"curl/8.5.0":             "curl",
-		"":                       unknownDevice,
-		strings.Repeat("x", 999): unknownDevice,
-		"\x01/1":                 unknownDevice,
+		"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0": "Firefox on Linux",
+		windows + chrome + "Safari/537.36":                                       "Chrome on Windows",
+		windows + chrome + "Safari/537.36 Edg/140.0.0.0":                         "Edge on Windows",
+		iPhone + safari + "Safari/604.1":                                         "Safari on iPhone",
+		"Mozilla/5.0 (Linux; Android 15) " + chrome + "Mobile Safari/537.36":     "Chrome on Android",
+		mac + safari + "Safari/605.1.15":                                         "Safari on macOS",
+		"curl/8.5.0":                                                             "curl",
+		"":                                                                       unknownDevice,
+		strings.Repeat("x", 999):                                                 unknownDevice,
+		"\x01/1":                                                                 unknownDevice,
 	} {
 		if got := deviceName(agent); got != want {
 			t.Errorf("deviceName(%q) = %q, want %q", agent, got, want)

@@ -164,7 +164,8 @@ func TestSettingsThatAreRefused(t *testing.T) {
 			t.Errorf("%s: it runs", name)
 		}
 	}
-	if err := run(t.Context(), []string{"-listen", "127.0.0.1:0"}, func(string) string { return "c2hvcnQ=" }, io.Discard); err == nil {
+	shortKey := func(string) string { return "c2hvcnQ=" }
+	if err := run(t.Context(), []string{"-listen", "127.0.0.1:0"}, shortKey, io.Discard); err == nil {
 		t.Error("a short key: it runs")
 	}
 }

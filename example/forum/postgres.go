@@ -41,7 +41,7 @@ func connect(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	return pgxpool.NewWithConfig(ctx, cfg)
 }
 
-// storageIn keeps sessions and posts in one database: a site that has one of them but not the other is of no use.
+// storageIn keeps sessions and posts in one database.
 func storageIn(ctx context.Context, pool *pgxpool.Pool) (storage, error) {
 	if err := postgres.Migrate(ctx, pool, nil); err != nil {
 		return storage{}, err
@@ -83,7 +83,7 @@ CREATE TABLE IF NOT EXISTS forum_posts (
 	PRIMARY KEY (forum, id)
 );`
 
-// openPosts makes the tables, the first forums and their first posts, unless another server has.
+// openPosts makes the tables, the first forums and their first posts, unless another server has made them.
 func openPosts(ctx context.Context, pool *pgxpool.Pool) (*postgresRepo, error) {
 	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		// IF NOT EXISTS alone fails when two servers start at once. The lock goes with the transaction.
@@ -107,7 +107,8 @@ func addFirstForums(ctx context.Context, tx pgx.Tx) error {
 		return err
 	}
 	for place, f := range firstForums {
-		_, err := tx.Exec(ctx, "INSERT INTO forum_forums (id, place, name, about) VALUES ($1, $2, $3, $4)", f.ID, place, f.Name, f.About)
+		_, err := tx.Exec(ctx, "INSERT INTO forum_forums (id, place, name, about) VALUES ($1, $2, $3, $4)",
+			f.ID, place, f.Name, f.About)
 		if err != nil {
 			return err
 		}
@@ -120,12 +121,12 @@ func addFirstForums(ctx context.Context, tx pgx.Tx) error {
 	return nil
 }
 
-// limited bounds a statement: unlike the session store, nobody else does.
+// limited gives a statement a time limit. The Manager limits only calls of the session store.
 func limited(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, queryTimeout)
 }
 
-// unreachable says in one word what a visitor is told; the log has the rest.
+// unreachable makes an error that visitors are told of as errNoPosts. The log has the cause.
 func unreachable(err error) error {
 	if err == nil {
 		return nil
@@ -174,13 +175,13 @@ WHERE forum = $1 AND ($2::bigint = 0 OR id < $2) ORDER BY id DESC LIMIT $3`, for
 	return posts, unreachable(err)
 }
 
-// addPostSQL locks the forum first, so that posts get their IDs in the order in which they appear. $4 is the post's age.
+// addPostSQL locks the forum first, so that posts get their IDs in the order of their commits. $4 is the post's age.
 const addPostSQL = `WITH forum AS (
 	UPDATE forum_forums SET posts = posts + 1, last = now() - $4::interval WHERE id = $1 RETURNING id, last
 )
 INSERT INTO forum_posts (forum, author, text, time) SELECT id, $2, $3, last FROM forum RETURNING id, time`
 
-// AddPost takes the database's time, for the servers' clocks differ.
+// AddPost uses the database's time, since the servers' clocks may differ.
 func (r *postgresRepo) AddPost(ctx context.Context, forum string, p Post) (Post, error) {
 	ctx, cancel := limited(ctx)
 	defer cancel()

@@ -12,8 +12,8 @@ import (
 	"github.com/lazysession/session"
 )
 
-// drafts keeps what somebody wrote before being logged in, or after the session had expired, until it is posted: what
-// is written is not lost, and the login with its new token keeps the values of the session.
+// drafts keeps a text that a visitor sent without being logged in until it is posted. The login renews the token and
+// keeps the values of the session, so the draft survives it.
 var drafts = session.NewKey[string]("draft")
 
 type postView struct {
@@ -77,13 +77,13 @@ func addPost(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if err := dropDraft(ctx, forum); err != nil {
-		// The post is up, whatever has become of the session. To say otherwise would be a reason to post it again.
+		// The post is stored, although the session could not be saved. After an error the visitor would post it again.
 		session.FromContext(ctx).Degrade()
 	}
 	return redirect(w, r, "/forums/"+forum.ID)
 }
 
-// keepDraft keeps what somebody wrote who has to log in first, and says so.
+// keepDraft keeps the text of a visitor who has to log in first, and adds a message that says so.
 func keepDraft(r *http.Request, f Forum, text string) error {
 	why := "Log in to post."
 	ended, err := sessionHasEnded(r)
@@ -100,7 +100,8 @@ func keepDraft(r *http.Request, f Forum, text string) error {
 	)
 }
 
-// dropDraft forgets what is posted now, and says so. It commits at once, for its caller has to know how that went.
+// dropDraft deletes the draft of a post that is stored, and adds a message. It commits at once, since its caller needs
+// the commit's error.
 func dropDraft(ctx context.Context, f Forum) error {
 	return errors.Join(
 		drafts.Sub(f.ID).Delete(ctx),
@@ -121,7 +122,7 @@ func showPostForm(w http.ResponseWriter, r *http.Request, status int, data postV
 // maxText is the longest post, in characters.
 const maxText = 2000
 
-// cleanText returns a post's text as it is kept, and what is wrong with it, if anything is.
+// cleanText returns a post's text as it is kept; wrong says why a text is refused, and is empty for a valid one.
 func cleanText(text string) (clean, wrong string) {
 	text = strings.ReplaceAll(text, "\r\n", "\n")
 	text = strings.TrimSpace(text)

@@ -26,7 +26,8 @@ func TestPostingNeedsALoginAndKeepsTheDraft(t *testing.T) {
 	if want := "/forums/go/new"; a.path != want {
 		t.Errorf("the login led to %s, want %s", a.path, want)
 	}
-	b.post("/forums/go/posts", "text", "written before the login").wants(t, http.StatusOK, "written before the login", "Ann")
+	b.post("/forums/go/posts", "text", "written before the login").wants(t, http.StatusOK,
+		"written before the login", "Ann")
 	b.get("/forums/go/new").wantsNot(t, "written before the login")
 }
 
@@ -40,7 +41,8 @@ func TestPostsThatAreRefused(t *testing.T) {
 		"control":    {"a\x01b", "control characters"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b.post("/forums/go/posts", "text", post.text).wants(t, http.StatusUnprocessableEntity, post.want, `aria-invalid="true"`)
+			a := b.post("/forums/go/posts", "text", post.text)
+			a.wants(t, http.StatusUnprocessableEntity, post.want, `aria-invalid="true"`)
 		})
 	}
 	longest := strings.Repeat("ä", maxText)

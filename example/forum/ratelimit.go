@@ -10,8 +10,8 @@ import (
 	"github.com/lazysession/session/slot"
 )
 
-// A rateLayer limits how many requests a connection makes. It stops a loop gone wild, not an attacker, who opens another
-// connection; and behind a proxy, whose connections many visitors share, it should be off.
+// A rateLayer limits how many requests a connection makes. It stops a faulty client, but not an attacker: another
+// connection has another limit. Switch it off behind a proxy whose connections many visitors share.
 type rateLayer struct {
 	perSecond int
 	slot      slot.Slot[rate.Limiter]
@@ -28,7 +28,7 @@ func newRateLayer(t *slot.Table, perSecond int) (*rateLayer, error) {
 	return l, err
 }
 
-// limit answers 429 to what is too much (RFC 6585, section 4).
+// limit answers 429 to requests beyond the limit (RFC 6585, section 4).
 func (l *rateLayer) limit(next http.Handler) http.Handler {
 	tooFast := page(l.tooFast)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -17,7 +17,7 @@ type Forum struct {
 	Last  time.Time // when the newest was written; zero where there is none
 }
 
-// A Post is what somebody wrote.
+// A Post is a text in a forum.
 type Post struct {
 	ID     int64 // larger than that of every older post in its forum
 	Author string
@@ -28,12 +28,12 @@ type Post struct {
 var (
 	// errNoForum says that there is no forum of that ID.
 	errNoForum = errors.New("no such forum")
-	// errNoPosts says that the place where posts are kept can't be used just now.
+	// errNoPosts says that posts can't be read or stored just now.
 	errNoPosts = errors.New("posts can't be reached")
 )
 
-// A repository keeps forums and posts. It may be used by many goroutines at once. Its methods return what is said of
-// each, or errNoPosts.
+// A repository keeps forums and posts. Many goroutines may use it at once. Each method returns the errors that its
+// comment names, or errNoPosts.
 type repository interface {
 	// Forums returns all forums, in the order in which they are shown.
 	Forums(ctx context.Context) ([]Forum, error)

@@ -70,7 +70,8 @@ func TestRepositoryPagesThroughPosts(t *testing.T) {
 		}
 		for i, p := range slices.Concat(first, rest) {
 			n := 4 - i
-			if want := fmt.Sprintf("%d é \t\n%d", n, n); p.Text != want || p.Author != "Ann" || time.Since(p.Time) > time.Minute {
+			want := fmt.Sprintf("%d é \t\n%d", n, n)
+			if p.Text != want || p.Author != "Ann" || time.Since(p.Time) > time.Minute {
 				t.Errorf("post %d: got %+v, want text %q by Ann, just now", i, p, want)
 			}
 		}

@@ -8,7 +8,7 @@ import (
 
 // A site is what pages say of the server that made them. It is one of the services that they ask for.
 type site struct {
-	Server   string // its name, where it is one of several; empty: nothing is said
+	Server   string // its name, where it is one of several; empty: pages show none
 	Database bool   // sessions and posts outlive the server
 }
 

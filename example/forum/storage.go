@@ -7,7 +7,7 @@ import (
 	"github.com/lazysession/session/store/mem"
 )
 
-// A storage is where the forum keeps what outlives a request. Handlers don't know which one it is.
+// A storage is where the forum keeps sessions and posts. Handlers work in the same way with each.
 type storage struct {
 	sessions backend
 	posts    repository

@@ -53,18 +53,18 @@ func count(n int, what string) string { return strconv.Itoa(n) + " " + english.P
 // until says how long it is until then.
 func until(t time.Time) string {
 	now := time.Now()
-	// What is a moment short of half an hour is half an hour.
+	// Round, so that 29 minutes and 59 seconds are half an hour.
 	then := now.Add(t.Sub(now).Round(time.Minute / 2))
 	return strings.TrimSpace(humanize.RelTime(now, then, "", ""))
 }
 
-// initial returns the letter that stands for somebody.
+// initial returns the first letter of a name, in upper case.
 func initial(name string) string {
 	r, _ := utf8.DecodeRuneInString(name)
 	return strings.ToUpper(string(r))
 }
 
-// hue returns which of the style sheet's colours somebody has: always the same.
+// hue returns the number of a name's colour in the style sheet. It is always the same for a name.
 func hue(name string) uint32 {
 	const hues = 8
 	h := fnv.New32a()

@@ -13,7 +13,7 @@ import (
 // A trafficLayer counts the bytes and requests of each connection.
 type trafficLayer struct{ slot slot.Slot[traffic] }
 
-// A traffic is what it keeps of one.
+// A traffic is the data that it keeps of one connection.
 type traffic struct {
 	since             time.Time
 	in, out, requests atomic.Int64
@@ -33,7 +33,7 @@ func openTraffic(ctx context.Context, _ *traffic) *traffic {
 func (t *traffic) OnRead(n int64, _ error)  { t.in.Add(n) }
 func (t *traffic) OnWrite(n int64, _ error) { t.out.Add(n) }
 
-// count counts requests. It is no reason to refuse one that its connection is not known.
+// count counts requests. It also serves requests whose connection has no slots, as in tests.
 func (l *trafficLayer) count(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if t, err := l.slot.Get(conn.FromContext(r.Context())); err == nil {

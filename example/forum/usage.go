@@ -23,7 +23,7 @@ func countUsage(next http.Handler) http.Handler {
 	})
 }
 
-// usageOf returns the usage of a request. Outside of requests, what is counted is forgotten.
+// usageOf returns the usage of a request. Outside requests it returns one that is thrown away.
 func usageOf(ctx context.Context) *usage {
 	if u, ok := ctx.Value(usageKey{}).(*usage); ok {
 		return u
@@ -31,7 +31,7 @@ func usageOf(ctx context.Context) *usage {
 	return new(usage)
 }
 
-// String is "1 load, 0 commits"; ending and listing sessions is only mentioned where it happened.
+// String is "1 load, 0 commits". Calls that end or list sessions are mentioned only if there were any.
 func (u *usage) String() string {
 	text := count(int(u.loads.Load()), "load") + ", " + count(int(u.commits.Load()), "commit")
 	if n := u.others.Load(); n > 0 {
@@ -40,8 +40,8 @@ func (u *usage) String() string {
 	return text
 }
 
-// A countingStore counts each request's calls. It embeds an interface, so that the abilities of the store come along:
-// the Manager finds them by type assertion, and a wrapper that hides one switches it off.
+// A countingStore counts each request's calls. The Manager finds a store's abilities by type assertion, so the wrapper
+// must have them all. It gets them from the embedded interface.
 type countingStore struct{ backend }
 
 var (
@@ -74,13 +74,13 @@ func (s countingStore) List(ctx context.Context, f store.Filter) iter.Seq2[*stor
 	return s.backend.List(ctx, f)
 }
 
-// Volatile asks the store, where it may say so. A database does not die with the process.
+// Volatile reports whether the store ends with the process. Stores without the method, such as databases, do not.
 func (s countingStore) Volatile() bool {
 	v, ok := s.backend.(store.Volatile)
 	return ok && v.Volatile()
 }
 
-// Now is the store's time, where it has one of its own.
+// Now returns the store's time if it has a clock of its own, else the process's.
 func (s countingStore) Now() time.Time {
 	if c, ok := s.backend.(store.Clock); ok {
 		return c.Now()

@@ -22,8 +22,8 @@ func (p page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 type view struct {
 	Title    string
 	Path     string
-	Personal bool   // the session was asked
-	User     string // who is logged in; empty: nobody
+	Personal bool   // the session was read
+	User     string // the name of the logged-in user; empty: none
 	Messages []session.FlashMessage
 	Degraded bool // the session can't be reached, and the page says so
 	Usage    *usage
@@ -33,13 +33,13 @@ type view struct {
 	request *http.Request
 }
 
-// plainView is a view of a page that uses no session, and so can't say who is logged in.
+// plainView is a view of a page that uses no session, so it has no User.
 func plainView(r *http.Request, title string) *view {
 	return &view{Title: title, Path: r.URL.Path, Usage: usageOf(r.Context()), Site: siteOf(r.Context()), request: r}
 }
 
-// openView reads who is logged in and takes the messages that wait for them. Call it when the page is sure to be shown,
-// so that no message gets lost with an error.
+// openView reads the user's name and takes the waiting messages from the session. Call it after everything that can
+// fail, so that an error doesn't lose a message.
 func openView(r *http.Request, title string) (v *view, err error) {
 	v = plainView(r, title)
 	v.Personal = true
@@ -66,7 +66,7 @@ func (v *view) say(kind, text string) {
 	v.Messages = append(v.Messages, session.FlashMessage{Kind: kind, Text: text})
 }
 
-// openReadingView is openView for a page that is of use to somebody who only reads, and true without the session.
+// openReadingView is openView for a page that is useful without the session.
 func openReadingView(r *http.Request, title string) (*view, error) {
 	v, err := openView(r, title)
 	if err == nil {
@@ -76,12 +76,13 @@ func openReadingView(r *http.Request, title string) (*view, error) {
 	return v, v.goOnWithout(err)
 }
 
-// goOnWithout shows the page without the session where that can't be reached, and says so. Any other error is returned.
+// goOnWithout returns nil for a session that can't be reached, and adds a message that says so to the page. It returns
+// any other error.
 func (v *view) goOnWithout(err error) error {
 	if !errors.Is(err, session.ErrUnavailable) {
 		return err
 	}
-	session.FromContext(v.request.Context()).Degrade() // else a page that was not told of would be refused
+	session.FromContext(v.request.Context()).Degrade() // without it the Manager would refuse the response
 	if !v.Degraded {
 		v.Degraded = true
 		v.say(warning, "Sessions can’t be reached just now. You can read on, but no visit is counted, and you can’t post.")
@@ -89,7 +90,7 @@ func (v *view) goOnWithout(err error) error {
 	return nil
 }
 
-// show answers with the page. It commits first: the response would do so anyway, but the page is to tell of it.
+// show answers with the page. It commits first, so that the page's count of store calls includes the commit.
 func (v *view) show(w http.ResponseWriter, status int, name string, data any) error {
 	if !v.Degraded {
 		ctx := v.request.Context()
@@ -97,7 +98,7 @@ func (v *view) show(w http.ResponseWriter, status int, name string, data any) er
 			return err
 		}
 	}
-	// Nothing is kept, so that who goes back after somebody has logged out sees no page of theirs.
+	// The browser keeps no copy, so that its back button shows no private page after a logout.
 	w.Header().Set("Cache-Control", "no-store")
 	return v.write(w, status, name, data)
 }
@@ -112,7 +113,7 @@ func (v *view) write(w http.ResponseWriter, status int, name string, data any) e
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Length", strconv.Itoa(buf.Len()))
 	w.WriteHeader(status)
-	_, _ = w.Write(buf.Bytes()) // a visitor who went away is no error
+	_, _ = w.Write(buf.Bytes()) // fails only for a client that has gone
 	return nil
 }
 

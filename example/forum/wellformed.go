@@ -8,11 +8,11 @@ import (
 	"unicode/utf8"
 )
 
-// wellFormedOnly refuses addresses with text that no browser makes from what people type, and that a database refuses.
-// parseForm does the same for forms.
+// wellFormedOnly refuses addresses that contain a NUL or invalid UTF-8, which PostgreSQL can't store. parseForm
+// does the same for forms.
 func wellFormedOnly(next http.Handler) http.Handler {
 	malformed := page(func(http.ResponseWriter, *http.Request) error {
-		return badRequest("There is something in this address that is no text.")
+		return badRequest("This address contains characters that are not valid text.")
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if isMalformed(r.URL.Path) || !areWellFormed(r.URL.Query()) {

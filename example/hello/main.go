@@ -28,7 +28,7 @@ func main() {
 		log.Fatal(err)
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", count) // this page alone: browsers also ask for /favicon.ico, which is no visit
+	mux.HandleFunc("GET /{$}", count) // this page alone: browsers also ask for /favicon.ico, which is not a visit
 	fmt.Printf("Open http://%s/ in a browser. Ctrl-C ends this program.\n", *listen)
 	log.Fatal(http.ListenAndServe(*listen, m.Handler(mux)))
 }

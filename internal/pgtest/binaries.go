@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// binaries returns the folder of the server's programs. Without one the test is skipped, or fails where CI=true.
+// binaries returns the folder of the server's programs. If there is none, it skips the test, or fails it if CI=true.
 func binaries(t testing.TB) string {
 	t.Helper()
 	for _, dir := range folders() {
@@ -23,6 +23,7 @@ func binaries(t testing.TB) string {
 	return ""
 }
 
+// missing skips the test because a program is missing, or fails it if CI=true.
 func missing(t testing.TB, what, debian string) {
 	t.Helper()
 	fail := t.Skipf
@@ -32,7 +33,7 @@ func missing(t testing.TB, what, debian string) {
 	fail("%s are missing. On Debian: apt-get install %s; or name your own server in %s", what, debian, givenServer)
 }
 
-// folders returns where the programs may be, best first.
+// folders returns the folders in which the programs may be, best first.
 func folders() []string {
 	var dirs []string
 	if dir, err := exec.Command("pg_config", "--bindir").Output(); err == nil {

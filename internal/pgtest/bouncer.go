@@ -15,7 +15,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// bouncerSettings are for pgbouncer in transaction mode: folder, port, the cluster's port.
+// bouncerSettings configure pgbouncer in transaction mode. Their arguments are its folder, its port and the cluster's
+// port.
 const bouncerSettings = `[databases]
 * = host=127.0.0.1 port=%[3]d
 [pgbouncer]
@@ -43,7 +44,7 @@ func (c *Cluster) Bouncer(t testing.TB, direct string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var log bytes.Buffer // read after Wait only
+	var log bytes.Buffer // read only after Wait
 	cmd := unprivileged(program, "-q", filepath.Join(dir, "ini"))
 	cmd.Stdout, cmd.Stderr = &log, &log
 	if err := cmd.Start(); err != nil {
@@ -65,7 +66,7 @@ func (c *Cluster) Bouncer(t testing.TB, direct string) string {
 	return u.String()
 }
 
-// lookBouncer finds pgbouncer, also where Debian keeps it, which is not on every user's path.
+// lookBouncer finds pgbouncer on the path, or in the folder of Debian's package, which is not on every user's path.
 func lookBouncer() (string, error) {
 	if program, err := exec.LookPath("pgbouncer"); err == nil {
 		return program, nil
@@ -73,6 +74,7 @@ func lookBouncer() (string, error) {
 	return exec.LookPath("/usr/sbin/pgbouncer")
 }
 
+// configureBouncer creates a folder with the files that pgbouncer reads.
 func (c *Cluster) configureBouncer() (dir string, port int, err error) {
 	if dir, err = newDir(); err != nil {
 		return "", 0, err
@@ -92,6 +94,7 @@ func (c *Cluster) configureBouncer() (dir string, port int, err error) {
 	return dir, port, writeFile(filepath.Join(dir, "users"), fmt.Sprintf("%q %q\n", "postgres", c.password))
 }
 
+// waitBouncer waits until pgbouncer answers.
 func waitBouncer(t testing.TB, url string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -99,7 +102,7 @@ func waitBouncer(t testing.TB, url string) {
 	for {
 		conn, err := pgx.Connect(ctx, url)
 		if err == nil {
-			_ = conn.Close(ctx) // the result does not matter
+			_ = conn.Close(ctx) // it has answered
 			return
 		}
 		if pause(ctx, 10*time.Millisecond) != nil {

@@ -21,7 +21,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// A Cluster is one PostgreSQL server with its data. Its methods are not for several goroutines at once.
+// A Cluster is one PostgreSQL server with its data. Its methods must not be called by several goroutines at once.
 type Cluster struct {
 	given    string // the user's own server; the remaining fields are then zero
 	bin      string // folder of the server's programs
@@ -33,8 +33,8 @@ type Cluster struct {
 	exited chan struct{} // closed when it has ended
 }
 
-// settings are those of every cluster here: quick to start, and safe against all but a crash of the machine, which no
-// test can cause. The operating system keeps what processes have written when they die.
+// settings are the settings of every cluster. They make it quick. The data survive the death of the server's processes,
+// since the operating system has what they wrote. They don't survive a crash of the machine, which no test causes.
 const settings = `
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
@@ -48,7 +48,7 @@ hot_standby = on
 log_min_messages = warning
 `
 
-// initialise makes the data of a new cluster.
+// initialise creates the data of a new cluster.
 func initialise(bin string, lines []string) (*Cluster, error) {
 	c, err := newCluster(bin)
 	if err != nil {
@@ -59,7 +59,7 @@ func initialise(bin string, lines []string) (*Cluster, error) {
 	if err := writeFile(secret, c.password); err != nil {
 		return nil, err
 	}
-	// Every user of this machine can reach the port, so a password guards it. It is a plain one, which is checked quickly.
+	// Every user of this machine can reach the port, so it needs a password. The method "password" checks it quickly.
 	if err := c.run("initdb", "--no-sync", "--encoding=UTF8", "--locale=C", "--username=postgres", "--auth=password",
 		"--pwfile="+secret, c.dir); err != nil {
 		return nil, err
@@ -86,7 +86,8 @@ func (c *Cluster) configure(lines []string) error {
 	return errors.Join(err, f.Close())
 }
 
-// Standby returns a running copy of the cluster that follows it, removed with the test.
+// Standby returns a running standby of the cluster. It is removed at the end of the test. The lines are added to
+// postgresql.conf.
 func (c *Cluster) Standby(t testing.TB, lines ...string) *Cluster {
 	t.Helper()
 	s, err := newCluster(c.bin)
@@ -123,13 +124,13 @@ func (c *Cluster) URL(database string) string {
 	return u.String()
 }
 
-// withDatabase puts another database into a connection string of either form.
+// withDatabase replaces the database in a connection string, which may be a URL or have keywords and values.
 func withDatabase(given, database string) string {
 	if u, err := url.Parse(given); err == nil && u.Scheme != "" {
 		u.Path = database
 		return u.String()
 	}
-	return given + " dbname=" + database // of several, the last one counts
+	return given + " dbname=" + database // the last dbname counts
 }
 
 // Addr returns where the cluster listens, as host:port.
@@ -140,11 +141,8 @@ func (c *Cluster) Addr() string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(c.port))
 }
 
-// Password returns the password of the user postgres.
-func (c *Cluster) Password() string { return c.password }
-
-// Start starts the server, always on the same port, and returns when it answers. It tries again for a while: after a
-// Kill, the last of the old server's processes may still hold its memory.
+// Start starts the server, always on the same port, and returns when it answers. It tries again for a while, since
+// processes of a killed server may still use its shared memory.
 func (c *Cluster) Start() error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -227,7 +225,7 @@ func (c *Cluster) Stop() error { return c.signal(syscall.SIGINT) }
 // any more.
 func (c *Cluster) Kill() error { return c.signal(syscall.SIGKILL) }
 
-// Restart is Stop and Start.
+// Restart calls Stop and Start.
 func (c *Cluster) Restart() error { return errors.Join(c.Stop(), c.Start()) }
 
 // signal sends a signal that ends the server, and waits until it has ended. If it has ended before, that is no error.
@@ -256,6 +254,7 @@ func (c *Cluster) Log() string {
 	return string(log[max(0, len(log)-most):])
 }
 
+// removeWith removes the cluster at the end of a test.
 func (c *Cluster) removeWith(t testing.TB) {
 	t.Cleanup(func() {
 		if t.Failed() && c.server != nil {

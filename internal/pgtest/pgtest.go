@@ -6,9 +6,9 @@
 //		pool := pgtest.Pool(t) // on a fresh database of the cluster that all tests of this binary share
 //	}
 //
-// A test that stops or changes a whole server needs one of its own: [New], and [Cluster.Standby] for a second server
-// that follows the first. A cluster listens on loopback, and runs as an unprivileged user even where the tests run as
-// root. It is removed when the test binary has ended, however that ends.
+// A test that stops or changes a whole server needs a cluster of its own: see [New], and [Cluster.Standby] for a
+// standby of a cluster. A cluster listens on loopback. It runs as an unprivileged user even if the tests run as root.
+// It is removed when the test binary ends, even if the binary is killed.
 //
 // To run the tests on another server, set SESSION_TEST_POSTGRES to its connection string; the user needs the right to
 // create databases. Tests that need a cluster of their own are then skipped.
@@ -43,7 +43,7 @@ var shared struct {
 // A TestingM is a *testing.M, or a wrapper of one.
 type TestingM interface{ Run() int }
 
-// Main returns m with a Run that at its end removes what this package has started.
+// Main wraps m. At its end, Run removes the clusters that this package has started.
 func Main(m TestingM) TestingM { return remover{m} }
 
 type remover struct{ TestingM }
@@ -53,7 +53,7 @@ func (r remover) Run() int {
 	return r.TestingM.Run()
 }
 
-// Shared returns the cluster that all tests of the binary share. Tests must not stop it.
+// Shared returns the cluster that all tests of the binary share. A test must not stop it.
 func Shared(t testing.TB) *Cluster {
 	t.Helper()
 	shared.Lock()
@@ -79,7 +79,7 @@ func newShared(t testing.TB) (*Cluster, error) {
 	return c, c.Start()
 }
 
-// New returns a running cluster of the test's own, which is removed at the end of the test. Lines are added to
+// New returns a running cluster for this test only. It is removed at the end of the test. The lines are added to
 // postgresql.conf.
 func New(t testing.TB, lines ...string) *Cluster {
 	t.Helper()
@@ -95,6 +95,7 @@ func New(t testing.TB, lines ...string) *Cluster {
 	return c
 }
 
+// needOwn skips the test if it would run on the user's own server.
 func needOwn(t testing.TB) {
 	t.Helper()
 	if os.Getenv(givenServer) != "" {
@@ -108,7 +109,7 @@ func Pool(t testing.TB) *pgxpool.Pool {
 	return Connect(t, Shared(t).Database(t))
 }
 
-// Connect returns a pool on a connection string, which is closed at the end of the test.
+// Connect returns a pool on a connection string. The pool is closed at the end of the test.
 func Connect(t testing.TB, url string) *pgxpool.Pool {
 	t.Helper()
 	pool, err := pgxpool.New(context.Background(), url)
@@ -119,8 +120,8 @@ func Connect(t testing.TB, url string) *pgxpool.Pool {
 	return pool
 }
 
-// Database returns the connection string of a fresh database, which is dropped at the end of the test. Options are
-// added to CREATE DATABASE.
+// Database creates a database and returns its connection string. The database is dropped at the end of the test. The
+// options are added to CREATE DATABASE.
 func (c *Cluster) Database(t testing.TB, options ...string) string {
 	t.Helper()
 	name := "test_" + strings.ToLower(rand.Text())

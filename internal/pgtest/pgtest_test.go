@@ -2,6 +2,7 @@ package pgtest_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,7 +16,7 @@ import (
 	"github.com/lazysession/session/internal/pgtest"
 )
 
-// childVariable tells the test binary, run by a test, what to do.
+// childVariable is set for a test binary that a test has started.
 const childVariable = "PGTEST_CHILD"
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(pgtest.Main(m)) }
@@ -33,6 +34,7 @@ func do(url, sql string) error {
 	return err
 }
 
+// must fails the test if a step returned an error.
 func must(t *testing.T, what string, err error) {
 	t.Helper()
 	if err != nil {
@@ -40,18 +42,18 @@ func must(t *testing.T, what string, err error) {
 	}
 }
 
-func TestPoolsAreApart(t *testing.T) {
+func TestPoolsHaveOwnDatabases(t *testing.T) {
 	one, other := pgtest.Pool(t), pgtest.Pool(t)
 	_, err := one.Exec(t.Context(), "CREATE TABLE things ()")
 	must(t, "CREATE TABLE", err)
 	var there bool
 	err = other.QueryRow(t.Context(), "SELECT to_regclass('things') IS NOT NULL").Scan(&there)
 	if err != nil || there {
-		t.Errorf("a table of one database in the other: got %v, %v", there, err)
+		t.Errorf("a table of one database exists in the other: got %v, %v, want false", there, err)
 	}
 }
 
-func TestClusterComesBack(t *testing.T) {
+func TestClusterRestarts(t *testing.T) {
 	c := pgtest.New(t, "work_mem = '1234kB'")
 	url := c.URL("postgres")
 	must(t, "its own setting", do(url, "SELECT 1 / (current_setting('work_mem') = '1234kB')::int"))
@@ -62,35 +64,27 @@ func TestClusterComesBack(t *testing.T) {
 		must(t, "CREATE TABLE", do(url, "CREATE TABLE after_"+tt.name+" ()"))
 		must(t, tt.name, tt.end())
 		if do(url, "SELECT 1") == nil {
-			t.Errorf("%s: it still answers", tt.name)
+			t.Errorf("after %s the server still answers", tt.name)
 		}
 		must(t, "Start after "+tt.name, c.Start())
-		must(t, "what was there before "+tt.name, do(url, "TABLE after_"+tt.name))
+		must(t, "TABLE after "+tt.name, do(url, "TABLE after_"+tt.name))
 	}
 }
 
-func TestStandbyFollowsAndTakesOver(t *testing.T) {
+func TestStandbyFollowsAndIsPromoted(t *testing.T) {
 	c := pgtest.New(t)
 	standby := c.Standby(t)
 	must(t, "CREATE TABLE", do(c.URL("postgres"), "CREATE TABLE things ()"))
-	for deadline := time.Now().Add(10 * time.Second); ; {
-		err := do(standby.URL("postgres"), "TABLE things")
-		if err == nil {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("the standby does not follow: %v", err)
-		}
-	}
+	eventually(t, func() error { return do(standby.URL("postgres"), "TABLE things") })
 	if do(standby.URL("postgres"), "CREATE TABLE more ()") == nil {
-		t.Error("the standby takes writes")
+		t.Error("a write on the standby succeeded")
 	}
 	must(t, "Kill", c.Kill())
 	must(t, "Promote", standby.Promote())
 	must(t, "CREATE TABLE", do(standby.URL("postgres"), "CREATE TABLE more ()"))
 }
 
-// A binary that is killed has no time to clean up.
+// Nothing is left after a test binary was killed, though it can't clean up itself.
 func TestNothingIsLeft(t *testing.T) {
 	if os.Getenv(childVariable) != "" {
 		pgtest.Pool(t)
@@ -100,29 +94,40 @@ func TestNothingIsLeft(t *testing.T) {
 		select {}
 	}
 	if os.Getenv("SESSION_TEST_POSTGRES") != "" {
-		t.Skip("nothing is started")
+		t.Skip("no cluster is started")
 	}
-	pgtest.Pool(t) // skips the test where the programs are missing
+	pgtest.Pool(t) // skips the test if the programs are missing
 	temp := t.TempDir()
-	must(t, "open the way for the unprivileged user", openFolders(temp))
+	must(t, "openFolders", openFolders(temp))
 	child := exec.Command(os.Args[0], "-test.run=^TestNothingIsLeft$")
 	child.Env = append(os.Environ(), childVariable+"=kill", "TMPDIR="+temp)
 	if out, err := child.CombinedOutput(); err == nil || !strings.Contains(err.Error(), "killed") {
 		t.Fatalf("the child: got %v, want it killed\n%s", err, out)
 	}
-	for deadline := time.Now().Add(20 * time.Second); ; {
+	eventually(t, func() error {
 		left, err := filepath.Glob(filepath.Join(temp, "*"))
-		if err == nil && len(left) == 0 {
+		if err == nil && len(left) > 0 {
+			err = fmt.Errorf("left: %q", left)
+		}
+		return err
+	})
+}
+
+// eventually repeats try until it returns no error. The test fails with the last error after a while.
+func eventually(t *testing.T, try func() error) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		err := try()
+		if err == nil {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("still there: %q, %v", left, err)
+			t.Fatal(err)
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 }
 
-// openFolders lets other users pass through the folder of a test and the one above it, which testing makes private.
+// openFolders gives other users access to the folder of a test and the one above it, which testing makes private.
 func openFolders(dir string) error {
 	if err := os.Chmod(dir, 0o777); err != nil {
 		return err

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// home has the folders of all clusters that this package has started, with the servers' pid files in them.
+// home is the folder of all clusters that this package has started. Their folders contain the servers' pid files.
 var home struct {
 	sync.Mutex
 	dir   string
@@ -34,7 +34,8 @@ done
 rm -rf "$0"
 `
 
-// newDir returns the name of a folder to be made, in a home that belongs to the unprivileged user.
+// newDir returns the name of a new folder, in a home that belongs to the unprivileged user. It doesn't create the
+// folder.
 func newDir() (string, error) {
 	home.Lock()
 	defer home.Unlock()
@@ -47,6 +48,7 @@ func newDir() (string, error) {
 	return filepath.Join(home.dir, fmt.Sprintf("%d", home.last)), nil
 }
 
+// openHome creates the home and starts the guard.
 func openHome() error {
 	dir, err := os.MkdirTemp("", "pgtest")
 	if err != nil {
@@ -55,7 +57,7 @@ func openHome() error {
 	if err := giveAway(dir); err != nil {
 		return err
 	}
-	home.dir = dir // unprivileged uses it
+	home.dir = dir // the next line needs it
 	cmd := unprivileged("sh", "-c", guard, dir)
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -65,8 +67,8 @@ func openHome() error {
 	return cmd.Start()
 }
 
-// removeAll ends the shared cluster and removes the home. The guard would do so, too, but only after the binary has
-// ended, when its caller may already look for leftovers.
+// removeAll ends the shared cluster and removes the home. The guard would do the same, but only after the binary has
+// ended. Then the caller of the binary may already look for leftovers.
 func removeAll() {
 	shared.Lock()
 	defer shared.Unlock()

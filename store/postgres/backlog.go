@@ -7,17 +7,18 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// A backlog has the rows that a search has found and that are not swept yet, and where the search ended.
+// A backlog has the rows that a search has found and that are not swept yet. It also has the place where the search
+// ended.
 type backlog struct {
 	mu sync.Mutex
 	// mu locks the remaining fields.
 	ids   []pgtype.UUID
-	rest  bool      // the search ended at its limit, so there may be more
+	rest  bool      // the search ended at its limit, so more rows may be due
 	last  time.Time // due of the last row that was found
-	since time.Time // when searches began at the beginning
+	since time.Time // when a search last began at the beginning
 }
 
-// take returns a batch, or nil if there is none.
+// take removes a batch from the backlog and returns it, or nil if the backlog is empty.
 func (b *backlog) take() (ids []pgtype.UUID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -29,7 +30,7 @@ func (b *backlog) take() (ids []pgtype.UUID) {
 	return ids
 }
 
-// begin returns where the next search begins.
+// begin returns the due at which the next search begins.
 func (b *backlog) begin() time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -39,6 +40,7 @@ func (b *backlog) begin() time.Time {
 	return b.last
 }
 
+// found stores the result of a search.
 func (b *backlog) found(ids []pgtype.UUID, last time.Time, rest bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -48,6 +50,7 @@ func (b *backlog) found(ids []pgtype.UUID, last time.Time, rest bool) {
 	}
 }
 
+// more reports whether another batch may be due.
 func (b *backlog) more() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -27,7 +27,7 @@ func sweepAll(t *testing.T, s *postgres.Store) {
 
 // While an older transaction is open, removed rows stay in the index. The sweeper doesn't read them again for each
 // batch.
-func TestSweepReadsNoEntryAgain(t *testing.T) {
+func TestSweepReadsEachEntryOnce(t *testing.T) {
 	const sessions = 60_000 // more than one search finds
 	for name, due := range map[string]string{
 		"due at one time":       "now() - interval '1 hour'",
@@ -36,21 +36,22 @@ func TestSweepReadsNoEntryAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			address := pgtest.Shared(t).Database(t)
 			pool := pgtest.Connect(t, address)
-			// With other plans such a small table might be read whole.
+			// Otherwise PostgreSQL may plan to read such a small table as a whole.
 			sweeping := pgtest.Connect(t, address+"?enable_seqscan=off&enable_bitmapscan=off")
 			s := open(t, sweeping, silent)
 			exec(t, pool, "ALTER TABLE %s SET (autovacuum_enabled = off)")
-			fillSessions(t, s, sessions, 2*time.Hour, func(sql string, args ...any) { exec(t, pool, sql, args...) })
+			fillExpired(t, pool, sessions)
 			exec(t, pool, "UPDATE %s SET due = "+due)
 			exec(t, pool, "VACUUM ANALYZE %s")
-			reader := begin(t, pool, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", "SELECT count(*) FROM session_sessions")
+			reader := begin(t, pool, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+				"SELECT count(*) FROM session_sessions")
 			read := func() int {
 				exec(t, pool, "SELECT pg_stat_force_next_flush()")
-				return value[int](t, pool, "SELECT pg_stat_get_tuples_returned(indexrelid)::int FROM pg_index WHERE indexrelid = 'session_due'::regclass")
+				return value[int](t, pool, "SELECT pg_stat_get_tuples_returned('session_due'::regclass)::int")
 			}
 			before := read()
 			sweepAll(t, s)
-			sweeping.Reset() // a backend that ends reports its figures
+			sweeping.Reset() // a backend reports its statistics when it ends
 			eventually(t, patience, "statistics", func(context.Context) error {
 				if n := read() - before; n < sessions {
 					return fmt.Errorf("%d entries were read", n)
@@ -60,16 +61,14 @@ func TestSweepReadsNoEntryAgain(t *testing.T) {
 			if n := read() - before; n > 2*sessions {
 				t.Errorf("read %d entries of the index on due for %d sessions, want each once", n, sessions)
 			}
-			if n := value[int](t, pool, "SELECT count(*) FROM %s"); n != 0 {
-				t.Errorf("%d sessions left, want none", n)
-			}
+			wantRows(t, pool, 0)
 			check(t, reader.Commit(t.Context()))
 		})
 	}
 }
 
 // A sweep ends even if the network drops everything silently.
-func TestSweepGivesUp(t *testing.T) {
+func TestSweepTimesOut(t *testing.T) {
 	s, _, p, pool := proxied(t, "")
 	sweepAll(t, s)
 	postgres.SetSweepTime(s, 100*time.Millisecond)
@@ -85,50 +84,38 @@ func TestSweepGivesUp(t *testing.T) {
 	sweepAll(t, s)
 }
 
-// A row that was in use when its batch was swept is swept by the next search from the beginning, and one that another
-// server found is swept once.
-func TestSweepForgetsWhatItDidNotSweep(t *testing.T) {
-	address := pgtest.Shared(t).Database(t)
-	pool := pgtest.Connect(t, address)
-	s := open(t, pool, silent)
-	fillSessions(t, s, 5, 2*time.Hour, func(sql string, args ...any) { exec(t, pool, sql, args...) })
-	other := begin(t, pool, "SELECT pg_advisory_xact_lock(hashtextextended('public.session.events/sweep', 0))")
-	sweepAll(t, s) // finds them, but another server sweeps
+// If another server sweeps, the next search begins at the beginning.
+func TestSweepAfterAnotherServer(t *testing.T) {
+	s, pool := newStore(t)
+	fillExpired(t, pool, 5)
+	other := lockSweep(t, pool)
+	sweepAll(t, s) // finds rows, but doesn't remove them
 	check(t, other.Rollback(t.Context()))
 	exec(t, pool, "UPDATE %s SET due = due - interval '1 day'")
 	sweepAll(t, s)
-	if n := value[int](t, pool, "SELECT count(*) FROM %s"); n != 0 {
-		t.Errorf("%d sessions left, want none", n)
-	}
+	wantRows(t, pool, 0)
 }
 
-// A search begins where the last one ended, and begins anew after a minute.
+// A search begins where the last one ended. After a minute it begins at the beginning.
 func TestSweepSearchesAgainFromTheBeginning(t *testing.T) {
 	s, pool := newStore(t)
-	insert := func() {
-		fillSessions(t, s, 5, 2*time.Hour, func(sql string, args ...any) { exec(t, pool, sql, args...) })
-	}
-	insert()
+	fillExpired(t, pool, 5)
 	sweepAll(t, s)
-	insert()
+	fillExpired(t, pool, 5)
 	exec(t, pool, "UPDATE %s SET due = due - interval '1 day'")
 	sweepAll(t, s)
-	if n := value[int](t, pool, "SELECT count(*) FROM %s"); n != 5 {
-		t.Errorf("%d sessions are left, want the 5 that are due before what was searched", n)
-	}
+	wantRows(t, pool, 5)
 	postgres.AgeBacklog(s)
 	sweepAll(t, s)
-	if n := value[int](t, pool, "SELECT count(*) FROM %s"); n != 0 {
-		t.Errorf("%d sessions left, want none", n)
-	}
+	wantRows(t, pool, 0)
 }
 
-// Another program may have written any owner into a row. Its session can still be renewed, ended and swept.
-func TestOverlongOwner(t *testing.T) {
+// Another program may write a very long owner into a row. Its session can still be renewed, ended and swept.
+func TestVeryLongOwner(t *testing.T) {
 	address := pgtest.Shared(t).Database(t)
 	pool := pgtest.Connect(t, address)
 	a, b := open(t, pool, silent), open(t, pgtest.Connect(t, address), silent)
-	told := keepDiary(t, b)
+	d := keepDiary(t, b)
 	owner := strings.Repeat("x", 9000)
 	long := func() *store.Record {
 		r := create(t, a, creation())
@@ -146,11 +133,12 @@ func TestOverlongOwner(t *testing.T) {
 		check(t, a.End(t.Context(), r.ID, store.LoggedOut))
 		want = append(want, ends(r, store.LoggedOut))
 	}
-	exec(t, pool, "UPDATE %s SET lapses = now() - interval '1 hour', due = now() - interval '1 hour' WHERE id = $1", swept.ID.String())
+	exec(t, pool, "UPDATE %s SET lapses = now() - interval '1 hour', due = now() - interval '1 hour' WHERE id = $1",
+		swept.ID.String())
 	sweepAll(t, a)
 	want = append(want, ends(swept, store.Expired))
 	if n, err := a.EndOwner(t.Context(), owner, nil, store.Revoked); n != 1 || err != nil {
 		t.Errorf("EndOwner: got %d, %v, want 1", n, err)
 	}
-	told.wait(t, patience, append(want, ends(endedAll, store.Revoked))...)
+	d.wait(t, patience, append(want, ends(endedAll, store.Revoked))...)
 }

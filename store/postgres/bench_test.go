@@ -18,12 +18,12 @@ import (
 	"github.com/lazysession/session/store/postgres"
 )
 
-// The benchmarks measure the store beside bare statements of pgx that move the same bytes, in turns, so that both see
-// the same machine, and report ratios of medians.
+// The benchmarks compare the store with bare statements of pgx that move the same bytes. Both take turns, so that both
+// see the same load of the machine. The results are ratios of medians.
 
 const valuesInJSON = `{"hits": 42, "lang": "en", "user": 12345, "theme": "dark", "basket": "tea"}`
 
-// A benchStore is a store with some sessions, and the pool below it.
+// A benchStore is a Store with some sessions, and its pool.
 type benchStore struct {
 	*postgres.Store
 	pool   *pgxpool.Pool
@@ -31,18 +31,18 @@ type benchStore struct {
 	next   atomic.Int64
 }
 
-// newBenchStore uses a server that commits for good, as one in use does; the tests' own don't wait for the disk.
+// newBenchStore uses a server whose commits wait for the disk, as in production. Those of the tests don't.
 func newBenchStore(b *testing.B, sessions int) *benchStore {
 	b.Helper()
-	c := pgtest.New(b, "fsync = on", "synchronous_commit = on", "full_page_writes = on", "shared_buffers = 1GB", "max_wal_size = 4GB")
+	c := pgtest.New(b, "fsync = on", "synchronous_commit = on", "full_page_writes = on", "shared_buffers = 1GB",
+		"max_wal_size = 4GB")
 	pool := pgtest.Connect(b, c.Database(b)+"?pool_max_conns=20")
 	s := &benchStore{Store: open(b, pool, silent), pool: pool, tokens: fill(b, pool, sessions, "now()")}
-	_, err := pool.Exec(context.Background(), "VACUUM ANALYZE session_sessions")
-	check(b, err)
+	exec(b, pool, "VACUUM ANALYZE %s")
 	return s
 }
 
-// fill makes sessions of five small values, last seen at a time.
+// fill inserts sessions of five small values, last seen at a time.
 func fill(b testing.TB, pool *pgxpool.Pool, sessions int, seen string) []store.Token {
 	b.Helper()
 	tokens := make([]store.Token, sessions)
@@ -53,21 +53,18 @@ func fill(b testing.TB, pool *pgxpool.Pool, sessions int, seen string) []store.T
 	}
 	const most = 50_000
 	for chunk := range slices.Chunk(raw, most) {
-		_, err := pool.Exec(context.Background(), `INSERT INTO session_sessions
+		exec(b, pool, `INSERT INTO %s
 	(created, lapses, ends, due, idle, id, version, persistent, token, owner, labels, data)
-	SELECT seen, seen + interval '30 minutes', seen + interval '24 hours', date_trunc('second', seen) + interval '30 minutes', 1800000000, gen_random_uuid(), 1, false, token, '', '{}', $2
+	SELECT seen, seen + interval '30 minutes', seen + interval '24 hours',
+		date_trunc('second', seen) + interval '30 minutes', 1800000000, gen_random_uuid(), 1, false, token, '', '{}', $2
 	FROM (SELECT unnest($1::bytea[]) AS token, `+seen+` AS seen) AS new`, chunk, valuesInJSON)
-		check(b, err)
 	}
 	return tokens
 }
 
 func (s *benchStore) token() store.Token { return s.tokens[s.next.Add(1)%int64(len(s.tokens))] }
 
-func (s *benchStore) load() error {
-	_, err := s.Load(context.Background(), s.token())
-	return err
-}
+func (s *benchStore) load() error { return errOf(s.Load(context.Background(), s.token())) }
 
 func (s *benchStore) bareLoad() error {
 	var now, created, lapses, ends time.Time
@@ -77,54 +74,54 @@ func (s *benchStore) bareLoad() error {
 	var raw []byte
 	var owner, labels, data string
 	token := s.token()
-	return s.pool.QueryRow(context.Background(), `SELECT created, lapses, ends, idle, id, version, persistent, owner, labels, data, token, now()
+	return s.pool.QueryRow(context.Background(), `SELECT
+	created, lapses, ends, idle, id, version, persistent, owner, labels, data, token, now()
 	FROM session_sessions WHERE token = $1`, token[:]).
 		Scan(&created, &lapses, &ends, &idle, &id, &version, &persistent, &owner, &labels, &data, &raw, &now)
 }
 
-// The commits are those of a response that begins: nobody looks at the record after them, except setAndSee's.
+// The commits are those of a response that begins. Only setAndSee needs the record afterwards.
 
 func (s *benchStore) commit(c *store.Change) error {
-	_, err := s.Commit(context.Background(), s.token(), c)
-	return err
+	return errOf(s.Commit(context.Background(), s.token(), c))
 }
 
 func (s *benchStore) add() error {
-	return s.commit(&store.Change{NoRecord: true, Edits: []store.Edit{{Name: "hits", Op: store.Add, Delta: 1}}})
+	return s.commit(&store.Change{NoRecord: true, Edits: []store.Edit{add("hits", 1)}})
 }
 
 func (s *benchStore) set() error {
-	return s.commit(&store.Change{NoRecord: true, Edits: []store.Edit{{Name: "hits", JSON: "43"}}})
+	return s.commit(&store.Change{NoRecord: true, Edits: []store.Edit{set("hits", "43")}})
 }
 
 func (s *benchStore) setAndSee() error {
-	return s.commit(&store.Change{Edits: []store.Edit{{Name: "hits", JSON: "43"}}})
+	return s.commit(&store.Change{Edits: []store.Edit{set("hits", "43")}})
 }
 
 func (s *benchStore) touch() error { return s.commit(&store.Change{NoRecord: true, Touched: true}) }
 
 func (s *benchStore) bareUpdate() error {
 	token := s.token()
-	_, err := s.pool.Exec(context.Background(), `UPDATE session_sessions SET version = version + 1, data = $2 WHERE token = $1`, token[:], valuesInJSON)
-	return err
+	const sql = `UPDATE session_sessions SET version = version + 1, data = $2 WHERE token = $1`
+	return errOf(s.pool.Exec(context.Background(), sql, token[:], valuesInJSON))
 }
 
-// rounds is how often two kinds of work take turns.
+// rounds is how often two functions take turns.
 const rounds = 60
 
-// sideBySide reports how long one kind of work takes, and as a multiple of another, with some goroutines. The multiple is
-// the median of the rounds' own, so that a machine that slows down for a while counts in both.
+// sideBySide reports how long a call of ours takes, and its multiple of a call of bare, with some goroutines. The
+// multiple is the median of the rounds' multiples. So a machine that is slow for a while doesn't change it.
 func sideBySide(b *testing.B, goroutines int, ours, bare func() error) {
 	b.Helper()
 	inTurns(b, rounds, goroutines, "×bare", ours, bare)
 }
 
-// inTurns is sideBySide in so many rounds, for a multiple of any name.
+// inTurns works like sideBySide, with any number of rounds and any name for the multiple.
 func inTurns(b *testing.B, rounds, goroutines int, multiple string, ours, bare func() error) {
 	b.Helper()
 	var times, ratios []float64
 	for b.Loop() {
-		for range rounds { // there and back, so that neither always comes first
+		for range rounds { // in both orders, so that neither always comes first
 			mine, theirs := timed(b, goroutines, ours), timed(b, goroutines, bare)
 			theirs += timed(b, goroutines, bare)
 			mine += timed(b, goroutines, ours)
@@ -136,7 +133,8 @@ func inTurns(b *testing.B, rounds, goroutines int, multiple string, ours, bare f
 	b.ReportMetric(median(ratios), multiple)
 }
 
-// timed returns the microseconds that one piece of work takes of the clock, with all goroutines at it.
+// timed returns the wall time of a call in microseconds: the time of all calls of all goroutines, divided by their
+// number.
 func timed(b *testing.B, goroutines int, work func() error) float64 {
 	b.Helper()
 	const each = 100
@@ -174,22 +172,21 @@ func BenchmarkBesideBare(b *testing.B) {
 		{"touch", s.touch, s.bareUpdate},
 	} {
 		for _, goroutines := range []int{1, 16} {
-			b.Run(fmt.Sprintf("%s/%d", work.name, goroutines), func(b *testing.B) { sideBySide(b, goroutines, work.ours, work.bare) })
+			b.Run(fmt.Sprintf("%s/%d", work.name, goroutines), func(b *testing.B) {
+				sideBySide(b, goroutines, work.ours, work.bare)
+			})
 		}
 	}
 }
 
-// Logins under a limit, as multiples of the same without one. A first login makes a session for an owner who had none; a
-// later one renews a session that its owner has.
+// Logins under a limit, as multiples of logins without one. A first login creates a session for a new owner. A later
+// one renews a session of its owner.
 func BenchmarkLogins(b *testing.B) {
 	const goroutines, rounds = 16, 10
 	s := newBenchStore(b, 10_000)
 	first := func(limit int) func() error {
 		return func() error {
-			c := creation()
-			c.Owner, c.MaxPerOwner = new(rand.Text()), limit
-			_, err := s.Commit(context.Background(), newToken(), c)
-			return err
+			return errOf(s.Commit(context.Background(), newToken(), login(rand.Text(), limit)))
 		}
 	}
 	again := func(limit int) func() error {
@@ -205,12 +202,12 @@ func BenchmarkLogins(b *testing.B) {
 	b.Run("again", func(b *testing.B) { inTurns(b, rounds, goroutines, "×unlimited", again(2), again(0)) })
 }
 
-// One session that 16 goroutines count in: with additions, and with a load and a compare-and-swap.
+// 16 goroutines increase a counter in one session, by additions, and by loads and compare-and-swap.
 func BenchmarkHotSession(b *testing.B) {
 	const goroutines = 16
 	s := newBenchStore(b, 1)
 	var counted atomic.Int64
-	add := func() error {
+	addOne := func() error {
 		counted.Add(1)
 		return s.add()
 	}
@@ -220,8 +217,8 @@ func BenchmarkHotSession(b *testing.B) {
 			if err != nil {
 				return err
 			}
-			_, err = s.Commit(context.Background(), s.tokens[0], &store.Change{IfVersion: rec.Version, Edits: []store.Edit{{Name: "hits", Op: store.Add, Delta: 1}}})
-			if err == nil {
+			c := &store.Change{IfVersion: rec.Version, Edits: []store.Edit{add("hits", 1)}}
+			if errOf(s.Commit(context.Background(), s.tokens[0], c)) == nil {
 				counted.Add(1)
 				return nil
 			}
@@ -230,7 +227,7 @@ func BenchmarkHotSession(b *testing.B) {
 	var adds, swaps []float64
 	for b.Loop() {
 		for range 5 {
-			adds = append(adds, timed(b, goroutines, add))
+			adds = append(adds, timed(b, goroutines, addOne))
 			swaps = append(swaps, timed(b, goroutines, swap))
 		}
 	}
@@ -244,29 +241,29 @@ func BenchmarkHotSession(b *testing.B) {
 	b.ReportMetric(median(swaps)/median(adds), "×faster-than-swap")
 }
 
-// The room that each of a million sessions takes, table and indexes, after three touches, a fiftieth of them at a time.
-func BenchmarkRoom(b *testing.B) {
+// The disk space of each of a million sessions, with its indexes, after three touches of a fiftieth of them at a time.
+func BenchmarkDiskSpace(b *testing.B) {
 	const sessions, part, touches = 1_000_000, 50, 3
 	ctx := context.Background()
 	s := newBenchStore(b, sessions)
 	for b.Loop() {
 		for i := range touches * part {
-			_, err := s.pool.Exec(ctx, "UPDATE session_sessions SET lapses = now() + idle * interval '1 microsecond' WHERE get_byte(token, 0) % $1 = $2", part, i%part)
-			check(b, err)
+			exec(b, s.pool, "UPDATE %s SET lapses = now() + idle * interval '1 microsecond'"+
+				" WHERE get_byte(token, 0) % $1 = $2", part, i%part)
 		}
 	}
-	var bytes, updates, hot int64
-	check(b, s.pool.QueryRow(ctx, "SELECT pg_total_relation_size('session_sessions')").Scan(&bytes))
-	_, err := s.pool.Exec(ctx, "SELECT pg_stat_force_next_flush()")
-	check(b, err)
-	check(b, s.pool.QueryRow(ctx, "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'session_sessions'").Scan(&updates, &hot))
+	bytes := value[int64](b, s.pool, "SELECT pg_total_relation_size('%s')")
+	exec(b, s.pool, "SELECT pg_stat_force_next_flush()")
+	var updates, hot int64
+	check(b, s.pool.QueryRow(ctx, "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables"+
+		" WHERE relname = 'session_sessions'").Scan(&updates, &hot))
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(float64(bytes)/sessions, "bytes/session")
 	b.ReportMetric(100*float64(hot)/float64(updates), "%hot")
 }
 
-// A million sessions, of which a tenth has expired: what their removal does to readers, and what a pass costs that finds
-// nothing.
+// A tenth of a million sessions has expired. The benchmark measures loads before and during their removal, and a sweep
+// that finds nothing.
 func BenchmarkSweep(b *testing.B) {
 	const live, expired = 900_000, 100_000
 	s := newBenchStore(b, live)
@@ -285,8 +282,7 @@ func BenchmarkSweep(b *testing.B) {
 		start := time.Now()
 		const passes = 100
 		for range passes {
-			_, err := s.Sweep(context.Background())
-			check(b, err)
+			check(b, errOf(s.Sweep(context.Background())))
 		}
 		b.ReportMetric(float64(time.Since(start).Microseconds())/passes, "µs/idle-pass")
 		b.ReportMetric(percentile(before, 99), "µs-p99-before")
@@ -296,8 +292,8 @@ func BenchmarkSweep(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// Expired sessions beside a transaction that stays open, so that PostgreSQL can't clean up behind the sweeper: how long
-// a batch takes at the end, when many have been removed, as a multiple of one at the beginning.
+// A transaction stays open while sessions expire, so PostgreSQL can't vacuum the removed rows. The benchmark measures
+// the last batches, after many removals, as a multiple of the first ones.
 func BenchmarkSweepBesideLongTransaction(b *testing.B) {
 	const expired, batches, part = 200_000, 200, 20
 	ctx := context.Background()
@@ -307,11 +303,9 @@ func BenchmarkSweepBesideLongTransaction(b *testing.B) {
 				s := newBenchStore(b, 0)
 				fill(b, s.pool, expired, "now() - interval '40 minutes'")
 				if spread == "over time" {
-					_, err := s.pool.Exec(ctx, "UPDATE session_sessions SET due = due - get_byte(token, 0) * interval '1 second'")
-					check(b, err)
+					exec(b, s.pool, "UPDATE %s SET due = due - get_byte(token, 0) * interval '1 second'")
 				}
-				_, err := s.pool.Exec(ctx, "VACUUM ANALYZE session_sessions")
-				check(b, err)
+				exec(b, s.pool, "VACUUM ANALYZE %s")
 				tx, err := s.pool.Begin(ctx)
 				check(b, err)
 				_, err = tx.Exec(ctx, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT 1")
@@ -319,16 +313,11 @@ func BenchmarkSweepBesideLongTransaction(b *testing.B) {
 				var took []float64
 				for range batches {
 					start := time.Now()
-					_, err := s.Sweep(ctx)
-					check(b, err)
+					check(b, errOf(s.Sweep(ctx)))
 					took = append(took, float64(time.Since(start).Microseconds())/1000)
 				}
 				check(b, tx.Rollback(ctx))
-				var left int
-				check(b, s.pool.QueryRow(ctx, "SELECT count(*) FROM session_sessions").Scan(&left))
-				if left != 0 {
-					b.Errorf("got %d sessions left, want none", left)
-				}
+				wantRows(b, s.pool, 0)
 				b.ReportMetric(median(took[:part]), "ms/first-batches")
 				b.ReportMetric(median(took[batches-part:])/median(took[:part]), "×last-batches")
 			}
@@ -337,7 +326,8 @@ func BenchmarkSweepBesideLongTransaction(b *testing.B) {
 	}
 }
 
-// waits returns how long each of some readers' loads took, in microseconds, while work was done or for a time.
+// waits returns the microseconds of each load of two goroutines, which load during work and then for a time. A nil work
+// means none.
 func (s *benchStore) waits(b *testing.B, d time.Duration, work func()) []float64 {
 	b.Helper()
 	done := make(chan struct{})
@@ -376,7 +366,7 @@ func percentile(figures []float64, p int) float64 {
 	return sorted[min(len(sorted)*p/100, len(sorted)-1)]
 }
 
-// The values of a row, read as they come, beside what encoding/json takes for the same document.
+// The store's decoding of a row's values, and encoding/json's of the same document.
 func BenchmarkDecode(b *testing.B) {
 	b.Run("session", func(b *testing.B) {
 		b.ReportAllocs()

@@ -8,7 +8,7 @@ import (
 
 // births reports the creations of this server before all other events of those sessions. A creation is reported when
 // its commit has returned. But another server can renew or end the session as soon as it is committed, and the
-// notification of that may arrive first. So births holds back the events of a session while its creation is under way.
+// notification of that may arrive first. So births holds back the events of a session until its creation is reported.
 type births struct {
 	watchers *store.Watchers
 
@@ -17,7 +17,7 @@ type births struct {
 	held map[store.ID][]store.Event
 }
 
-// tell reports an event now, or when the commit that creates the session has returned.
+// tell reports an event at once, or after the commit that creates the session has returned.
 func (b *births) tell(e store.Event) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -28,7 +28,7 @@ func (b *births) tell(e store.Event) {
 	b.watchers.Tell(e)
 }
 
-// begin holds back the events of a session that is to be created, until end is called.
+// begin holds back the events of a session that is about to be created, until end is called.
 func (b *births) begin(id store.ID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -38,7 +38,7 @@ func (b *births) begin(id store.ID) {
 	b.held[id] = nil
 }
 
-// first reports the creation itself.
+// first reports an event before those that are held back.
 func (b *births) first(e store.Event) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

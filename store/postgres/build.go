@@ -17,21 +17,21 @@ type builder struct {
 }
 
 const (
-	roomForSQL  = 1024 // most statements fit, so that the text is not moved while it grows
-	roomForArgs = 8
+	sqlSize  = 1024 // most statements fit, so the text is not copied while it grows
+	argsSize = 8
 )
 
 func newBuilder(set *settings) *builder {
-	b := &builder{set: set, args: make([]any, 1, roomForArgs)}
+	b := &builder{set: set, args: make([]any, 1, argsSize)}
 	b.args[0] = binaryResults
-	b.sql.Grow(roomForSQL)
+	b.sql.Grow(sqlSize)
 	return b
 }
 
-// arg adds an argument and returns its place.
+// arg adds an argument and returns its placeholder, such as $1.
 func (b *builder) arg(v any) string {
 	b.args = append(b.args, v)
-	return "$" + strconv.Itoa(len(b.args)-1) // the first is not one of SQL's
+	return "$" + strconv.Itoa(len(b.args)-1) // the first argument is an option of pgx
 }
 
 func (b *builder) write(parts ...string) {
@@ -40,8 +40,8 @@ func (b *builder) write(parts ...string) {
 	}
 }
 
-// commit writes the statement of a change. Where it concerns more than its row, what it makes of the row is named
-// changed, and the rest follows from that.
+// commit writes the statement of a change. If the change concerns more than its own row, the changed row gets the name
+// "changed", and the other parts of the statement use it.
 func (b *builder) commit(token store.Token, c *store.Change) {
 	old, alone := b.arg(token[:]), !c.Renews() && !limited(c)
 	if !alone {
@@ -71,7 +71,7 @@ func (b *builder) commit(token store.Token, c *store.Change) {
 	b.write(" SELECT ", columns, " FROM ", from)
 }
 
-// insert writes what creates. A token or an id that is taken yields no row.
+// insert writes the INSERT of a new session. It returns no row if the token or the ID is taken.
 func (b *builder) insert(old string, c *store.Change) {
 	token, persistent := old, false
 	if c.Persistent != nil {
@@ -88,13 +88,13 @@ func (b *builder) insert(old string, c *store.Change) {
 		", ", b.arg(uuid(c.ID)), "::uuid, 1, ", b.arg(persistent), "::boolean, ", token, "::bytea, ", b.owner(c),
 		", ", b.arg(labelsJSON(c.Labels)), "::jsonb, ")
 	b.data("'{}'::jsonb", c)
-	if c.Renews() { // what is replaced at once may be nobody's either
+	if c.Renews() { // the token that is replaced at once must not be in use either
 		b.write(" WHERE NOT EXISTS (SELECT FROM ", b.set.sessions, " s WHERE s.token = ", old, "::bytea AND ", live, ")")
 	}
 	b.write(" ON CONFLICT DO NOTHING")
 }
 
-// update writes what changes a row, if it is live and as expected.
+// update writes the UPDATE of a row, under the condition that it is live and as expected.
 func (b *builder) update(token string, c *store.Change) {
 	b.write("UPDATE ", b.set.sessions, " s SET ")
 	b.assign(c)
@@ -102,20 +102,20 @@ func (b *builder) update(token string, c *store.Change) {
 	b.conditions(c)
 }
 
-// owner returns the expression of whose the session becomes. Without a limit, the name comes only with a share in the
-// owner's lock: the end of all sessions of the owner waits for logins under way, and later logins wait for the end.
+// owner returns the expression of the session's new owner. Without a limit, the expression also takes the owner's lock
+// in shared mode: EndOwner waits for logins under way, and later logins wait for EndOwner.
 func (b *builder) owner(c *store.Change) string {
 	switch {
 	case !setsOwner(c):
 		return "''"
-	case c.MaxPerOwner > 0: // the whole lock is taken
+	case c.MaxPerOwner > 0: // lockOwners has taken the lock in exclusive mode
 		return b.arg(*c.Owner) + "::text"
 	}
 	return "(SELECT " + b.arg(*c.Owner) + "::text FROM pg_advisory_xact_lock_shared(hashtextextended(" +
 		b.arg(b.set.ownerLock(*c.Owner)) + ", 0)))"
 }
 
-// conditions writes what the row has to be like. A value is compared as text: as jsonb, 1.0 equals 1.
+// conditions writes what the change expects of the row. Values are compared as text, since as jsonb 1.0 equals 1.
 func (b *builder) conditions(c *store.Change) {
 	if c.IfVersion != 0 {
 		b.write(" AND s.version = ", b.arg(int64(c.IfVersion)), "::bigint")
@@ -131,11 +131,11 @@ func (b *builder) conditions(c *store.Change) {
 	b.write("::text = ", b.arg(string(appendData(nil, c.IfValue.JSON))), "::jsonb::text")
 }
 
-// needsRow reports whether a commit has to bring back its row, which takes a tenth of its time: for the caller, or to know
-// whose other sessions are too many.
+// needsRow reports whether a commit has to return its row, for the caller or for the eviction of other sessions. To
+// return it takes a tenth of the commit's time.
 func needsRow(c *store.Change) bool { return c.WantsRecord() || limited(c) }
 
-// retire writes the rest of a renewal: the old token is remembered, and other servers are told, in the same step.
+// retire writes the rest of a renewal: it keeps the old token as retired, and notifies other servers.
 func (b *builder) retire(old string) {
 	channel, head := b.arg(b.set.channel()), b.arg(head(store.Renewed, 0))
 	b.write(", old AS (INSERT INTO ", b.set.retired, " (token, until) SELECT ", old,
@@ -145,8 +145,8 @@ func (b *builder) retire(old string) {
 		" FROM (SELECT s.id, ", toldOwner, " FROM changed s) AS renewed)")
 }
 
-// evict writes the rest of a change under a limit: the oldest others of the owner's sessions end that are too many. Where
-// nothing was changed, the id of what was changed is null, and no other id is known to differ from that.
+// evict writes the rest of a change under a limit: it ends the owner's oldest other sessions until the limit holds. If
+// no row was changed, the changed id is null. A comparison with null is never true, so no session is evicted.
 func (b *builder) evict(c *store.Change) {
 	owner, channel, head := b.arg(*c.Owner), b.arg(b.set.channel()), b.arg(head(store.Ended, store.Evicted))
 	b.write(", theirs AS (SELECT s.id FROM ", b.set.sessions, " s WHERE s.owner = ", owner, " AND s.owner <> ''",
@@ -156,7 +156,7 @@ func (b *builder) evict(c *store.Change) {
 		", evicted AS (SELECT gone.id, ", notify("gone", channel, head), " FROM gone)")
 }
 
-// assign writes the assignments of an update. The first is there in any case, so that all others follow a comma.
+// assign writes the assignments of an update. The version comes first and always, so a comma precedes all others.
 func (b *builder) assign(c *store.Change) {
 	if c.Mutates() {
 		b.write("version = s.version + 1")
@@ -187,11 +187,11 @@ func (b *builder) assign(c *store.Change) {
 	}
 }
 
-// microseconds makes an interval of the number before it.
+// microseconds turns the number before it into an interval.
 const microseconds = " * interval '1 microsecond'"
 
-// assignTimes writes when the session is to end. Where the timeouts change, the sweeper is to look at the row again, for
-// it may now end sooner. A new idle timeout counts from now, or a shorter one could end a session that is in use.
+// assignTimes writes when the session ends. If a timeout changes, the session may end sooner, so the row also gets a
+// new due. A new idle timeout counts from now, since otherwise a shorter one could end a session that is in use.
 func (b *builder) assignTimes(c *store.Change) {
 	idle, lapses, ends := "s.idle", "s.lapses", "s.ends"
 	if c.IdleTimeout != 0 {
@@ -252,8 +252,8 @@ func appendMember(object []byte, e store.Edit) []byte {
 	return appendData(object, e.JSON)
 }
 
-// additions writes what is merged into data for additions: one name by itself, which is what a hit counter does, or any
-// number by one text.
+// additions writes the object of sums that is merged into data. A single addition, such as a hit counter's, has a
+// cheaper text. All larger numbers share one text.
 func (b *builder) additions(old string, adds []store.Edit) {
 	if len(adds) == 0 {
 		return
@@ -271,8 +271,8 @@ func (b *builder) additions(old string, adds []store.Edit) {
 		" FROM unnest(", b.arg(names), "::text[], ", b.arg(deltas), "::bigint[]) AS additions (name, delta))")
 }
 
-// sum is the expression of an integer in data plus a delta. As text only an integer is one that bigint takes: others
-// fail (22P02), and so does (22003) a sum beyond 64 bits.
+// sum returns the expression of an integer in data plus a delta. The cast of the value's text to bigint fails for
+// everything but integers (22P02). A sum beyond 64 bits fails too (22003).
 func sum(data, name, delta string) string {
 	return "coalesce((" + data + " -> " + name + ")::text, '0')::bigint + " + delta
 }
@@ -284,7 +284,7 @@ func labelsJSON(labels map[string]string) string {
 	return string(doc)
 }
 
-// splitLabels tells labels that are set from those that are removed.
+// splitLabels separates the labels to set from those to remove, which have an empty text.
 func splitLabels(labels map[string]string) (set map[string]string, removed []string) {
 	set, removed = make(map[string]string), []string{}
 	for name, text := range labels {

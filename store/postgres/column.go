@@ -17,8 +17,8 @@ type column struct {
 	read  func(r *row, f field) error
 }
 
-// facts are the columns that a commit returns. Each costs about a hundredth of a commit's time, so the token, which is
-// known, is none of them.
+// facts are the columns that a commit returns. Each costs about a hundredth of a commit's time. The token is not
+// among them, since the caller knows it.
 var facts = []column{
 	{"s.created", 8, func(r *row, f field) error { return f.instant(&r.created) }},
 	{"s.lapses", 8, func(r *row, f field) error { return f.instant(&r.lapses) }},
@@ -38,8 +38,8 @@ var loaded = slices.Concat(facts, []column{
 	{"now()", 8, func(r *row, f field) error { return f.instant(&r.now) }},
 })
 
-// listed are the columns that a list returns, where the token is not known. It comes as digits, since the text of a
-// bytea depends on a setting.
+// listed are the columns that a list returns. The caller of a list doesn't know the token, so it is one of them. It is
+// encoded as digits, since a setting decides how PostgreSQL writes a bytea as text.
 var listed = slices.Concat(loaded, []column{
 	{"encode(s.token, 'hex')", 0, func(r *row, f field) error { return f.digits(&r.token) }},
 })

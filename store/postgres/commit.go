@@ -11,9 +11,9 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// Commit applies a change in one statement: the row's own lock makes it atomic, and what it says is relative to what
-// the row then holds. Only where an owner has a limit, the owner's lock comes before it, in the same round trip: the
-// change then concerns other rows.
+// Commit applies a change in one statement. PostgreSQL locks the row, so the change is atomic, and it is applied to
+// what the row holds at that moment. A change under an owner's limit also concerns other rows, so it takes the owner's
+// lock first, in the same round trip.
 func (s *Store) Commit(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
 	if c.Created && (c.IdleTimeout <= 0 || c.Lifetime <= 0) {
 		return nil, errors.New("postgres: a new record needs an idle timeout and a lifetime")
@@ -38,7 +38,7 @@ func (s *Store) Commit(ctx context.Context, token store.Token, c *store.Change) 
 	if r == nil {
 		return nil, nil
 	}
-	s.tellOf(r, c)
+	s.tellCommit(r, c)
 	return r.record(s.skew.last())
 }
 
@@ -58,7 +58,7 @@ func (s *Store) whyNot(ctx context.Context, token store.Token, c *store.Change, 
 // expects reports whether a change depends on what the record is like.
 func expects(c *store.Change) bool { return c.IfVersion != 0 || c.IfValue != nil }
 
-// unchanged is a commit of nothing, which writes nothing.
+// unchanged commits an empty change. It reads and writes nothing.
 func (s *Store) unchanged(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
 	r, err := s.Load(ctx, token)
 	if err == nil && !c.Allows(r) {
@@ -67,8 +67,9 @@ func (s *Store) unchanged(ctx context.Context, token store.Token, c *store.Chang
 	return r, err
 }
 
-// mayTryAgain reports whether a commit that failed for sure would do better now: PostgreSQL has undone it to resolve a
-// deadlock or for its isolation, or what stood in the way of a new session was only the rest of one that has expired.
+// mayTryAgain reports whether a second try of a commit may succeed. PostgreSQL may have undone the first to resolve a
+// deadlock, or because of its isolation level. Or the row of an expired session had the token or the ID of a new one;
+// mayTryAgain removes such a row.
 func (s *Store) mayTryAgain(ctx context.Context, err error, token store.Token, c *store.Change) bool {
 	if c.Created && errors.Is(err, pgx.ErrNoRows) {
 		args := []any{[][]byte{token[:], c.RenewTo[:]}, uuid(c.ID)}
@@ -78,7 +79,7 @@ func (s *Store) mayTryAgain(ctx context.Context, err error, token store.Token, c
 	return hasCode(err, deadlockDetected, serializationFailure)
 }
 
-// commit sends the one statement of a change, and returns no row where nobody needs it.
+// commit sends the statement of a change. It returns a nil row if the change doesn't need one.
 func (s *Store) commit(ctx context.Context, token store.Token, c *store.Change) (*row, error) {
 	st := s.commitStatement(token, c)
 	if !needsRow(c) {
@@ -95,18 +96,19 @@ func (s *Store) commit(ctx context.Context, token store.Token, c *store.Change) 
 	return r, nil
 }
 
-// commitStatement returns the statement of a change, after the locks of owners where it needs them.
+// commitStatement returns the statement of a change. If it needs the locks of owners, it takes them first.
 func (s *Store) commitStatement(token store.Token, c *store.Change) statement {
 	b := newBuilder(s.settings)
 	b.commit(token, c)
-	st := statement{sql: b.sql.String(), args: b.args, tells: tells(c)}
+	st := statement{sql: b.sql.String(), args: b.args, events: hasEvents(c)}
 	if limited(c) {
 		st.first = s.lockOwners(*c.Owner, token[:])
 	}
 	return st
 }
 
-// queryCommit sends the statement of a change that returns its row, and tells the watchers here of those evicted.
+// queryCommit sends the statement of a change that returns its row, and reports evicted
+// sessions to this server's watchers.
 func (s *Store) queryCommit(ctx context.Context, st statement, c *store.Change) (*row, error) {
 	if !limited(c) {
 		return s.db.row(ctx, st)
@@ -139,7 +141,7 @@ func (s *Store) refusal(ctx context.Context, token store.Token, c *store.Change)
 	return store.ErrNotFound // it ended in between
 }
 
-// wrongAddition says which addition failed. The database only says that one did.
+// wrongAddition returns which addition failed. PostgreSQL's error doesn't name it.
 func (s *Store) wrongAddition(ctx context.Context, token store.Token, c *store.Change, cause error) error {
 	rec, err := s.Load(ctx, token)
 	if err != nil {

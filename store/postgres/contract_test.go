@@ -5,7 +5,6 @@ import (
 
 	"github.com/lazysession/session/internal/pgtest"
 	"github.com/lazysession/session/store"
-	"github.com/lazysession/session/store/postgres"
 	"github.com/lazysession/session/store/storetest"
 )
 
@@ -14,10 +13,7 @@ func TestContract(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.Store { return open(t, pool, silent) })
 }
 
-// The settings are those that the package's documentation names for PgBouncer in transaction mode.
 func TestContractThroughPgBouncer(t *testing.T) {
-	direct := pgtest.Shared(t).Database(t)
-	pool := pgtest.Connect(t, pgtest.Shared(t).Bouncer(t, direct)+"?default_query_exec_mode=exec")
-	o := &postgres.Options{Listen: direct, Logger: silent.Logger}
+	pool, o := throughBouncer(t, pgtest.Shared(t).Database(t))
 	storetest.Run(t, func(t *testing.T) store.Store { return open(t, pool, o) })
 }

@@ -13,13 +13,14 @@ import (
 	"github.com/lazysession/session/store/postgres"
 )
 
-// damagedData is what no store writes into the data column, though jsonb takes it.
+// damagedData are jsonb values that the store never writes into the data column.
 var damagedData = []string{
-	`[]`, `"x"`, `1`, `null`, `true`, `[{"a": 1}]`, `{"a": {}}`, `{"a": {"b": {"c": 1}}}`, `{"a": []}`, `{"a": [1]}`, `{"a": ["x", "y"]}`, `{"a": [["1"]]}`,
-	`{"a": ["{"]}`, `{"a": [""]}`, `{"a": 1, "b": {}}`, `{"a": ["1"], "b": ["nothing"]}`, `{"a": ` + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + `}`,
+	`[]`, `"x"`, `1`, `null`, `true`, `[{"a": 1}]`, `{"a": {}}`, `{"a": {"b": {"c": 1}}}`, `{"a": []}`, `{"a": [1]}`,
+	`{"a": ["x", "y"]}`, `{"a": [["1"]]}`, `{"a": ["{"]}`, `{"a": [""]}`, `{"a": 1, "b": {}}`,
+	`{"a": ["1"], "b": ["nothing"]}`, `{"a": ` + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + `}`,
 }
 
-// Who changes rows by hand harms the sessions of those rows, and no others.
+// A row that was changed by hand is an error for its own session only.
 func TestDamagedRows(t *testing.T) {
 	for _, mode := range []string{"cache_statement", "exec"} { // PostgreSQL's binary formats, and texts
 		t.Run(mode, func(t *testing.T) {
@@ -30,38 +31,36 @@ func TestDamagedRows(t *testing.T) {
 }
 
 func testDamagedRows(t *testing.T, s *postgres.Store, pool *pgxpool.Pool) {
-	owner := "ann"
-	sound := creation(set("a", "1"))
-	sound.Owner = &owner
-	others := create(t, s, sound)
-
+	const owner = "ann"
+	others := create(t, s, login(owner, 0, set("a", "1")))
 	damages := map[string]string{
-		"a short token":       `UPDATE %s SET token = 'short' WHERE id = $1`,
-		"no token":            `UPDATE %s SET token = '' WHERE id = $1`,
-		"labels in a list":    `UPDATE %s SET labels = '["x"]' WHERE id = $1`,
-		"labels of numbers":   `UPDATE %s SET labels = '{"a": 1}' WHERE id = $1`,
-		"nested labels":       `UPDATE %s SET labels = '{"a": {"b": "c"}}' WHERE id = $1`,
-		"labels of no object": `UPDATE %s SET labels = 'null' WHERE id = $1`,
-		"no end":              `UPDATE %s SET ends = 'infinity', lapses = 'infinity' WHERE id = $1`,
-		"made at no time":     `UPDATE %s SET created = '-infinity' WHERE id = $1`,
-		"ends before Christ":  `UPDATE %s SET ends = '0044-03-15 BC' WHERE id = $1`,
-		"seen before Christ":  `UPDATE %s SET idle = 100000000000000000 WHERE id = $1`,
-		"too long an idle":    `UPDATE %s SET idle = 9223372036854775807 WHERE id = $1`,
-		"too short an idle":   `UPDATE %s SET idle = -1 WHERE id = $1`,
+		"a short token":        `UPDATE %s SET token = 'short' WHERE id = $1`,
+		"no token":             `UPDATE %s SET token = '' WHERE id = $1`,
+		"a list of labels":     `UPDATE %s SET labels = '["x"]' WHERE id = $1`,
+		"labels of numbers":    `UPDATE %s SET labels = '{"a": 1}' WHERE id = $1`,
+		"nested labels":        `UPDATE %s SET labels = '{"a": {"b": "c"}}' WHERE id = $1`,
+		"null as labels":       `UPDATE %s SET labels = 'null' WHERE id = $1`,
+		"an infinite end":      `UPDATE %s SET ends = 'infinity', lapses = 'infinity' WHERE id = $1`,
+		"an infinite creation": `UPDATE %s SET created = '-infinity' WHERE id = $1`,
+		"an end BC":            `UPDATE %s SET ends = '0044-03-15 BC' WHERE id = $1`,
+		"last seen BC":         `UPDATE %s SET idle = 100000000000000000 WHERE id = $1`,
+		"the longest idle":     `UPDATE %s SET idle = 9223372036854775807 WHERE id = $1`,
+		"a negative idle":      `UPDATE %s SET idle = -1 WHERE id = $1`,
 	}
 	for _, data := range damagedData {
 		damages["data "+data[:min(len(data), 40)]] = `UPDATE %s SET data = '` + data + `' WHERE id = $1`
 	}
 	for name, sql := range damages {
 		t.Run(name, func(t *testing.T) {
-			c := creation(set("a", "1"))
-			c.Owner, c.Labels = &owner, map[string]string{"device": "laptop"}
+			c := login(owner, 0, set("a", "1"))
+			c.Labels = map[string]string{"device": "laptop"}
 			r := create(t, s, c)
 			exec(t, pool, sql, r.ID.String())
 			wantDamage(t, s, r)
 			wantSound(t, s, others, owner)
 			check(t, s.End(t.Context(), r.ID, store.Revoked))
-			if n := value[int](t, pool, "SELECT count(*) FROM %s WHERE id = $1 AND least(lapses, ends) > now()", r.ID.String()); n > 0 {
+			const live = "SELECT count(*) FROM %s WHERE id = $1 AND least(lapses, ends) > now()"
+			if value[int](t, pool, live, r.ID.String()) > 0 {
 				t.Error("the damaged session can't be ended")
 			}
 			exec(t, pool, "DELETE FROM %s WHERE id = $1", r.ID.String())
@@ -69,7 +68,7 @@ func testDamagedRows(t *testing.T, s *postgres.Store, pool *pgxpool.Pool) {
 	}
 }
 
-// wantDamage tests that a damaged session opens no more, and that a commit on it fails.
+// wantDamage tests that loads of a damaged session and commits to it fail.
 func wantDamage(t *testing.T, s store.Store, r *store.Record) {
 	t.Helper()
 	got, err := s.Load(t.Context(), r.Token)
@@ -77,15 +76,19 @@ func wantDamage(t *testing.T, s store.Store, r *store.Record) {
 		t.Errorf("Load: got %+v, want an error", got)
 	}
 	for name, c := range map[string]*store.Change{
-		"set": {Edits: []store.Edit{set("c", "2")}}, "add": {Edits: []store.Edit{add("n", 1)}}, "touch": {Touched: true},
-		"delete": {Edits: []store.Edit{{Name: "z", Op: store.Delete}}}, "renew": {RenewTo: newToken()},
+		"set":    {Edits: []store.Edit{set("c", "2")}},
+		"add":    {Edits: []store.Edit{add("n", 1)}},
+		"delete": {Edits: []store.Edit{{Name: "z", Op: store.Delete}}},
+		"touch":  {Touched: true},
+		"renew":  {RenewTo: newToken()},
 	} {
 		if got, err := s.Commit(t.Context(), r.Token, c); err == nil || errors.Is(err, store.ErrOutcomeUnknown) {
-			t.Errorf("%s: got %+v, %v, want a sure error", name, got, err)
+			t.Errorf("%s: got %+v, %v, want an error with a known outcome", name, got, err)
 		}
 	}
 }
 
+// wantSound tests that loads, commits, lists and sweeps of a sound session work.
 func wantSound(t *testing.T, s interface {
 	store.Store
 	store.Lister
@@ -108,8 +111,7 @@ func wantSound(t *testing.T, s interface {
 			t.Errorf("List %+v: got the sound session %d times, want once", f, found)
 		}
 	}
-	_, err := s.Sweep(t.Context())
-	check(t, err)
+	check(t, errOf(s.Sweep(t.Context())))
 }
 
 func TestLongestTimeouts(t *testing.T) {
@@ -118,18 +120,19 @@ func TestLongestTimeouts(t *testing.T) {
 	r := create(t, s, creation())
 	commit(t, s, r.Token, &store.Change{IdleTimeout: longest, Lifetime: longest})
 	commit(t, s, r.Token, &store.Change{Touched: true})
-	if got := load(t, s, r.Token); got.IdleTimeout != longest || got.Lifetime.Round(time.Millisecond) != longest.Round(time.Millisecond) {
+	got := load(t, s, r.Token)
+	if got.IdleTimeout != longest || got.Lifetime.Round(time.Millisecond) != longest.Round(time.Millisecond) {
 		t.Errorf("got timeouts %v and %v, want %v", got.IdleTimeout, got.Lifetime, longest)
 	}
-	_, err := s.Sweep(t.Context())
-	check(t, err)
+	check(t, errOf(s.Sweep(t.Context())))
 }
 
-// A huge value is its own session's burden.
+// A huge value slows down or fails only its own session.
 func TestHugeRow(t *testing.T) {
 	s, pool := newStore(t)
 	r, other := create(t, s, creation()), create(t, s, creation(set("a", "1")))
-	exec(t, pool, `UPDATE %s SET data = jsonb_build_object('a', repeat('x', 30000000), 'b', 1) WHERE id = $1`, r.ID.String())
+	exec(t, pool, `UPDATE %s SET data = jsonb_build_object('a', repeat('x', 30000000), 'b', 1) WHERE id = $1`,
+		r.ID.String())
 	if doc, ok := load(t, s, r.Token).Values.Get("a"); !ok || len(doc) != 30000002 {
 		t.Errorf("got %d bytes, want 30000002", len(doc))
 	}

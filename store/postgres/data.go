@@ -10,11 +10,12 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// Values stand in one jsonb document, an object from name to value. But jsonb keeps what a document means and not what
-// it says: it reorders and drops keys, rewrites numbers and strings, and has no NUL and no lone surrogates. So only what
-// it keeps to the letter, which is what most values are (plain numbers, strings without escapes, booleans, null), stands
-// there as itself, to be counted and queried in SQL. Everything else stands as an array of one string, the document's
-// text. Arrays are never kept as themselves, so there is no doubt which is which.
+// All values of a session are in one jsonb document, an object from name to value. But jsonb doesn't return every
+// document byte for byte: it reorders and drops keys, rewrites numbers and strings, and refuses NUL and lone
+// surrogates. Plain numbers, strings without escapes, booleans and null come back unchanged. So they are stored as they
+// are, and SQL can count and query them. Every other value is stored as an array of one string, which is the value's
+// JSON text. A value that is itself an array is stored in this way too, so an array in the column always means such a
+// text.
 
 // appendData appends a value in the form of the data column.
 func appendData(b []byte, doc string) []byte {
@@ -63,13 +64,14 @@ func plainNumber(doc string) bool {
 	return true
 }
 
-// errDamaged says that a row holds what this store never writes: somebody has changed it by hand.
+// errDamaged is the error of a row that this store can't have written. It was changed by hand, for example.
 var errDamaged = errors.New("damaged row")
 
-// readData reads the data column, as PostgreSQL prints jsonb: no white space but one after each colon and comma.
+// readData reads the data column as PostgreSQL prints jsonb: the only white space is one space after each colon and
+// comma.
 func readData(data string) (store.Values, error) {
-	var room [16]store.Value
-	values := room[:0]
+	var buf [16]store.Value
+	values := buf[:0]
 	rest, ok := strings.CutPrefix(data, "{")
 	for ok && rest != "}" {
 		var v store.Value

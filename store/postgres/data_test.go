@@ -13,15 +13,15 @@ import (
 	"github.com/lazysession/session/store/postgres"
 )
 
-// printJSONB returns what PostgreSQL prints of an object that was cast to jsonb. It knows what the store may send:
-// scalars, and arrays of one string; anything else is a mistake of the store.
+// printJSONB returns the text that PostgreSQL prints for an object that was cast to jsonb. It supports only the values
+// that the store may send: scalars, and arrays of one string.
 func printJSONB(t *testing.T, object string) string {
 	t.Helper()
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal([]byte(object), &members); err != nil {
 		t.Fatalf("sent %q: %v", object, err)
 	}
-	// Keys by their length, then by their bytes.
+	// jsonb sorts keys by their length, then by their bytes.
 	names := slices.SortedFunc(maps.Keys(members), func(a, b string) int {
 		if len(a) != len(b) {
 			return len(a) - len(b)
@@ -43,7 +43,7 @@ func printMember(t *testing.T, doc string) string {
 	if doc[0] != '"' && doc[0] != '[' {
 		number := doc != "true" && doc != "false" && doc != "null"
 		if doc == "-0" || number && strings.ContainsAny(doc, "eE{") {
-			t.Fatalf("sent %s as itself, which jsonb rewrites", doc)
+			t.Fatalf("sent %s as a number, which jsonb rewrites", doc)
 		}
 		return doc
 	}
@@ -58,7 +58,7 @@ func printMember(t *testing.T, doc string) string {
 	return "[" + printString(wrapped[0]) + "]"
 }
 
-// printString is PostgreSQL's escape_json.
+// printString works like PostgreSQL's escape_json.
 func printString(s string) string {
 	escapes := strings.NewReplacer(`"`, `\"`, `\`, `\\`, "\b", `\b`, "\f", `\f`, "\n", `\n`, "\r", `\r`, "\t", `\t`)
 	var b strings.Builder
@@ -72,13 +72,16 @@ func printString(s string) string {
 	return `"` + b.String() + `"`
 }
 
-// nasty are documents that jsonb changes, and some that only look as if it did.
+// nasty are documents that jsonb changes, and some that look similar.
 var nasty = []string{
-	`"\u0000"`, `"\ud800"`, `"\ud83d\ude00"`, `"\u00e9"`, `"é"`, `"\/"`, `"<>&"`, "\"\u2028\u2029\x7f\ufeff\ufffd\"", `"]"`, `"}, \"b\": 1"`,
-	`"\\"`, `"a\"b"`, `""`, `"null"`, `"[\"x\"]"`, `["x"]`, `["[\"x\"]"]`, `["x", "y"]`, `[]`, `{}`, `{"a":1,"a":2}`, ` 1`, `1 `, `"x" `, "\t\"x\"\n",
-	`0`, `-0`, `-0.0`, `-0.5`, `0.10`, `1.0`, `1e0`, `1E400`, `-1e-400`, `0e5`, `0.1e1`, `12345678901234567890.123456789012345678900`,
-	strings.Repeat("9", 100), strings.Repeat("9", 101), "-" + strings.Repeat("9", 200000), "0." + strings.Repeat("0", 20000) + "1",
-	`9223372036854775808`, `true`, `false`, `null`, `[true]`, `[null]`, "[1,\n2]", strings.Repeat("[", 5000) + strings.Repeat("]", 5000),
+	`"\u0000"`, `"\ud800"`, `"\ud83d\ude00"`, `"\u00e9"`, `"é"`, `"\/"`, `"<>&"`, "\"\u2028\u2029\x7f\ufeff\ufffd\"",
+	`"]"`, `"}, \"b\": 1"`,
+	`"\\"`, `"a\"b"`, `""`, `"null"`, `"[\"x\"]"`, `["x"]`, `["[\"x\"]"]`, `["x", "y"]`, `[]`, `{}`,
+	`{"a":1,"a":2}`, ` 1`, `1 `, `"x" `, "\t\"x\"\n",
+	`0`, `-0`, `-0.0`, `-0.5`, `0.10`, `1.0`, `1e0`, `1E400`, `-1e-400`, `0e5`, `0.1e1`,
+	`12345678901234567890.123456789012345678900`, strings.Repeat("9", 100), strings.Repeat("9", 101),
+	"-" + strings.Repeat("9", 200000), "0." + strings.Repeat("0", 20000) + "1", `9223372036854775808`,
+	`true`, `false`, `null`, `[true]`, `[null]`, "[1,\n2]", strings.Repeat("[", 5000) + strings.Repeat("]", 5000),
 }
 
 func TestDataReadsWhatPostgreSQLPrints(t *testing.T) {
@@ -101,26 +104,29 @@ func TestDataReadsWhatPostgreSQLPrints(t *testing.T) {
 			}
 		}
 	}
-	// The model that the fuzz test stands on agrees with the server.
+	// The fuzz test relies on printJSONB, so it has to agree with the server.
 	var object []byte
 	for _, e := range edits {
 		object = postgres.AppendMember(object, e.Name, e.JSON)
 	}
 	object = append(object, '}')
-	if got, want := value[string](t, pool, "SELECT $1::jsonb::text", string(object)), printJSONB(t, string(object)); got != want {
-		t.Errorf("PostgreSQL prints %.300q…, the model %.300q…", got, want)
+	got, want2 := value[string](t, pool, "SELECT $1::jsonb::text", string(object)), printJSONB(t, string(object))
+	if got != want2 {
+		t.Errorf("PostgreSQL prints %.300q…, printJSONB %.300q…", got, want2)
 	}
 }
 
-// What people query in SQL stands there as itself.
-func TestPlainValuesStandInSQL(t *testing.T) {
+// Plain values have their own type in the data column, so that SQL queries can use them.
+func TestPlainValuesInSQL(t *testing.T) {
 	s, pool := newStore(t)
 	for doc, want := range map[string]string{
-		"42": "number", "-1.5": "number", `"tea"`: "string", `"日本"`: "string", "true": "boolean", "null": "null", `"a\nb"`: "array", `{"a":1}`: "array",
+		"42": "number", "-1.5": "number", `"tea"`: "string", `"日本"`: "string", "true": "boolean", "null": "null",
+		`"a\nb"`: "array", `{"a":1}`: "array",
 	} {
 		r := create(t, s, creation(set("v", doc)))
-		if got := value[string](t, pool, "SELECT jsonb_typeof(data->'v') FROM %s WHERE id = $1", r.ID.String()); got != want {
-			t.Errorf("%s stands as a %s, want a %s", doc, got, want)
+		got := value[string](t, pool, "SELECT jsonb_typeof(data->'v') FROM %s WHERE id = $1", r.ID.String())
+		if got != want {
+			t.Errorf("%s has the type %s in SQL, want %s", doc, got, want)
 		}
 	}
 }
@@ -151,7 +157,7 @@ func FuzzData(f *testing.F) {
 	})
 }
 
-// Whatever stands in the column, reading ends in values or an error.
+// readData returns values or an error for any content of the column.
 func FuzzReadData(f *testing.F) {
 	for _, data := range damagedData {
 		f.Add(data)

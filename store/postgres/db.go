@@ -12,24 +12,24 @@ import (
 
 // A db sends statements, each in one round trip, and acts on what their errors say about the server.
 type db struct {
-	pool  *pgxpool.Pool
-	doubt func(err error) // gets the error of each statement that tells
+	pool       *pgxpool.Pool
+	tellMissed func(err error) // called with the error of each statement that may have events
 
-	otherIsolation atomic.Bool // statements have to ask for read committed
+	otherIsolation atomic.Bool // statements have to ask for read committed (isolation.go)
 }
 
 // A statement is what is sent at once.
 type statement struct {
-	sql   string
-	args  []any
-	first *statement // goes before it, in the same transaction; nil: none
-	tells bool       // watchers are to know of what it does
+	sql    string
+	args   []any
+	first  *statement // goes before it, in the same transaction; nil: none
+	events bool       // it may have events for the watchers
 }
 
-// A reader reads the rows of a statement. It need not ask them for their error.
+// A reader reads the rows of a statement. It need not call their Err method.
 type reader func(rows pgx.Rows) error
 
-// query sends a statement and has its rows read.
+// query sends a statement and calls read with its rows.
 func (d *db) query(ctx context.Context, st statement, read reader) error {
 	_, err := d.send(ctx, st, read)
 	return err
@@ -63,14 +63,14 @@ func (d *db) send(ctx context.Context, st statement, read reader) (pgconn.Comman
 	if err != nil {
 		d.noted(err)
 	}
-	if err != nil && st.tells {
-		d.doubt(err)
+	if err != nil && st.events {
+		d.tellMissed(err)
 	}
 	return done, err
 }
 
-// sendOnConn sends a statement on one of the pool's connections. It acquires that itself, so that a time-out of waiting
-// for a connection is not taken for a time-out of waiting for an answer.
+// sendOnConn sends a statement on one of the pool's connections. It acquires the connection itself, so that a timeout
+// while it waits for a connection is not taken for a timeout while it waits for an answer.
 func (d *db) sendOnConn(ctx context.Context, st statement, read reader) (done pgconn.CommandTag, err error) {
 	conn, err := d.pool.Acquire(ctx)
 	if err != nil {
@@ -87,7 +87,7 @@ func (d *db) sendOnConn(ctx context.Context, st statement, read reader) (done pg
 	return readAll(rows, err, read)
 }
 
-// readAll has the rows of a query read and closes them, after which they know their number and their error.
+// readAll calls read with the rows of a query, and closes them. Then they have their number and their error.
 func readAll(rows pgx.Rows, err error, read reader) (done pgconn.CommandTag, _ error) {
 	if err != nil {
 		return done, err
@@ -100,9 +100,10 @@ func readAll(rows pgx.Rows, err error, read reader) (done pgconn.CommandTag, _ e
 	return rows.CommandTag(), err
 }
 
-// noted is called with the error of every statement. After a failover pgx would keep its connections to a server that
-// became read-only, for as long as that server lives; after a crash, it would try its dead ones one by one. A time-out
-// is no reason to let go: it is as likely a sign of load, which new connections would add to.
+// noted is called with the error of every statement. By default, pgx keeps its connections to a server that became
+// read-only for as long as that server runs. After a crash it tries its dead connections one by one. So noted resets
+// the pool in both cases. It doesn't after a timeout: that is as likely a sign of load, and new connections would add
+// to it.
 func (d *db) noted(err error) {
 	d.noteIsolationChange(err)
 	if hasCode(err, readOnlyTransaction) || connectionLost(err) && !timedOut(err) && !errors.Is(err, context.Canceled) {

@@ -1,7 +1,7 @@
 // Package postgres keeps sessions in PostgreSQL, for one server or a farm of them.
 //
 //	cfg, err := pgxpool.ParseConfig("postgres://…")
-//	postgres.FailFast(cfg)                          // to leave a server that hangs
+//	postgres.FailFast(cfg)                        // leaves a server that hangs
 //	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 //	err = postgres.Migrate(ctx, pool, nil)        // or run what Schema prints
 //	s, err := postgres.Open(ctx, pool, nil)
@@ -12,9 +12,9 @@
 //
 // A session is one row, and its values are one jsonb document. A load reads that row by its token, in one statement and
 // one round trip. A commit merges names and adds to counters in one UPDATE. So servers need no locks, no versions and
-// no second try to keep each other's work. Only a renewal, an owner's limit and an end use more than the row. An
-// operation on all sessions of an owner (a limit, the end of all) takes a lock of that owner, in the same round trip.
-// No lock is held while the database waits for one of your servers, so a server that stops blocks no other.
+// no retries to keep each other's changes. Only renewals, owners' limits and ends use more than the row. An operation
+// on all sessions of an owner (a limit, EndOwner) takes a lock of that owner, in the same round trip. No lock is held
+// while the database waits for one of your servers, so a server that stops blocks no other server.
 //
 // All decisions about time use the database's clock, never the clocks of the servers. The times in a Record are
 // translated to the clock of the server that reads it.
@@ -34,7 +34,7 @@
 //   - A damaged row is an error only for its own session.
 //   - Statements run at read committed, whatever default_transaction_isolation says for the server, the database, the
 //     role or the pool. Another default costs each of them a BEGIN and a COMMIT, in the same round trip.
-//   - A sweep takes 10 seconds at most, even where the network drops everything silently.
+//   - A sweep takes 10 seconds at most, even if the network drops everything silently.
 //
 // # Behind a pooler
 //

@@ -13,13 +13,13 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// SQLSTATEs that decide what is done (PostgreSQL manual, appendix A).
+// SQLSTATEs that this package acts on (PostgreSQL manual, appendix A).
 const (
 	readOnlyTransaction = "25006"
 	adminShutdown       = "57P01"
 	crashShutdown       = "57P02"
 	cannotConnectNow    = "57P03"
-	connectionException = "08" // and three more
+	connectionException = "08" // a class: three more characters follow
 
 	serializationFailure = "40001"
 
@@ -40,7 +40,7 @@ func hasCode(err error, codes ...string) bool {
 	return errors.As(err, &pg) && slices.Contains(codes, pg.Code)
 }
 
-// connectionLost reports whether a statement's err came from the way to the server, or says that the server goes away.
+// connectionLost reports whether a statement failed because the network did, or because the server shuts down.
 func connectionLost(err error) bool {
 	var pg *pgconn.PgError
 	switch {
@@ -52,8 +52,8 @@ func connectionLost(err error) bool {
 	return true
 }
 
-// outcomeUnknown reports whether a commit that returned err may have been applied all the same: it was sent, and what
-// came back was no answer, or the word of a server that goes away, which it can also say after the commit.
+// outcomeUnknown reports whether a commit that returned err may have been applied all the same. That is so if it was
+// sent and no answer came, or the server answered that it shuts down, which it can also do after the commit.
 func outcomeUnknown(err error) bool {
 	var connect *pgconn.ConnectError
 	var never unsent
@@ -61,8 +61,8 @@ func outcomeUnknown(err error) bool {
 	case !connectionLost(err), errors.As(err, &connect), errors.As(err, &never), hasCode(err, cannotConnectNow):
 		return false
 	case errors.Is(err, pgconn.ErrConnClosed):
-		// Where the answer to a simple query, such as COMMIT, is lost, pgx 5.12 says that the connection was closed before
-		// and that it is safe to try again: it peeks at the answer, drops that error, and then finds the connection closed.
+		// If the answer to a simple query, such as COMMIT, is lost, pgx 5.12 returns an error as if the connection had been
+		// closed before, and says that it is safe to try again. So a closed connection means an unknown outcome.
 		return true
 	}
 	return !pgconn.SafeToRetry(err)
@@ -73,11 +73,11 @@ type unsent struct{ error }
 
 func (e unsent) Unwrap() error { return e.error }
 
-// timedOut reports whether a statement waited too long: for its answer, or for one of the pool's connections, where
-// letting go would also throw away those that are just being made.
+// timedOut reports whether a statement waited too long, for its answer or for a connection of the pool. To reset the
+// pool would then also close the connections that are just being made.
 func timedOut(err error) bool { return pgconn.Timeout(err) || errors.Is(err, context.DeadlineExceeded) }
 
-// commitError says of a failed commit whether it may have been applied.
+// commitError returns the error of a failed commit. It is ErrOutcomeUnknown if the commit may have been applied.
 func commitError(err error) error {
 	if !outcomeUnknown(err) {
 		return fmt.Errorf("postgres: commit: %w", err)

@@ -16,7 +16,7 @@ import (
 	"github.com/lazysession/session/store/postgres"
 )
 
-func TestWhatErrorsMean(t *testing.T) {
+func TestErrorClasses(t *testing.T) {
 	code := func(code string) error { return fmt.Errorf("wrapped: %w", &pgconn.PgError{Code: code}) }
 	for _, tt := range []struct {
 		name          string
@@ -44,7 +44,7 @@ func TestWhatErrorsMean(t *testing.T) {
 	}
 }
 
-// A server that is starting up refuses connections with an answer. A load comes back once, and a commit was not made.
+// A server that is starting up refuses connections. A load tries again, and a commit has a known outcome.
 func TestServerStartingUp(t *testing.T) {
 	s, _, p, pool := proxied(t, "?sslmode=disable")
 	r := create(t, s, creation())
@@ -60,13 +60,13 @@ func TestServerStartingUp(t *testing.T) {
 	}
 }
 
-// twoIdle returns a Store whose pool has two idle connections, and the servers' processes behind them: the next to be
-// used, and the other.
+// twoIdle returns a Store whose pool has two idle connections, and the IDs of the server's processes for them. The pool
+// uses next first.
 func twoIdle(t *testing.T) (s *postgres.Store, pool, admin *pgxpool.Pool, next, other uint32) {
 	t.Helper()
 	address := pgtest.Shared(t).Database(t)
 	pool, admin = pgtest.Connect(t, address), pgtest.Connect(t, address)
-	s = open(t, pool, &postgres.Options{NoListen: true})
+	s = open(t, pool, noListen)
 	pool.Reset()
 	a, err := pool.Acquire(t.Context())
 	check(t, err)
@@ -74,71 +74,38 @@ func twoIdle(t *testing.T) (s *postgres.Store, pool, admin *pgxpool.Pool, next, 
 	check(t, err)
 	next, other = a.Conn().PgConn().PID(), b.Conn().PgConn().PID()
 	b.Release()
-	a.Release() // the last that came back is the first that goes
+	a.Release() // the pool uses the last released connection first
 	return s, pool, admin, next, other
 }
 
-const isThere = "SELECT count(*) = 1 FROM pg_stat_activity WHERE pid = $1"
-
-// One connection is lost, so the others are not trusted either: behind a failover they lead to the old primary.
-func TestLostConnectionResetsPool(t *testing.T) {
-	s, _, admin, next, other := twoIdle(t)
-	exec(t, admin, "SELECT pg_terminate_backend($1)", next)
-	eventually(t, patience, "the first has ended", func(context.Context) error {
-		if value[bool](t, admin, isThere, next) {
-			return errors.New("it is there")
-		}
-		return nil
-	})
-	_, err := s.Commit(t.Context(), newToken(), creation())
-	t.Logf("the commit: %v", err)
-	eventually(t, patience, "the pool lets go of the other", func(context.Context) error {
-		if value[bool](t, admin, isThere, other) {
-			return errors.New("it is there")
-		}
-		return nil
-	})
-}
-
-// A commit that waits too long, or that nobody waits for any more, says nothing of other connections.
+// A timeout or a cancellation of a commit doesn't reset the pool.
 func TestCancelKeepsPool(t *testing.T) {
 	for name, end := range map[string]func(context.Context) (context.Context, context.CancelFunc){
-		"cancelled":  context.WithCancel,
-		"time is up": withDeadline,
+		"cancelled": context.WithCancel,
+		"timed out": withDeadline,
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, pool, admin, next, other := twoIdle(t)
+			s, pool, admin, _, other := twoIdle(t)
 			r := create(t, s, creation())
-			tx, err := admin.Begin(t.Context())
-			check(t, err)
-			defer tx.Rollback(context.Background())
-			_, err = tx.Exec(t.Context(), "SELECT FROM session_sessions FOR UPDATE")
-			check(t, err)
+			tx := begin(t, admin, "SELECT FROM session_sessions FOR UPDATE")
 			ctx, cancel := end(t.Context())
 			defer cancel()
 			done := make(chan error)
-			go func() {
-				_, err := s.Commit(ctx, r.Token, &store.Change{Touched: true})
-				done <- err
-			}()
-			eventually(t, patience, "it waits", func(context.Context) error {
-				if !value[bool](t, admin, "SELECT coalesce(wait_event_type = 'Lock', false) FROM pg_stat_activity WHERE pid = $1", next) {
-					return errors.New("it does not")
-				}
-				return nil
-			})
+			go func() { done <- errOf(s.Commit(ctx, r.Token, &store.Change{Touched: true})) }()
+			waitForWaiting(t, admin, 1)
 			cancel()
 			if err := <-done; !errors.Is(err, store.ErrOutcomeUnknown) {
 				t.Errorf("got %v, want %v", err, store.ErrOutcomeUnknown)
 			}
 			if got := value[uint32](t, pool, "SELECT pg_backend_pid()"); got != other {
-				t.Errorf("the next statement is on %d, want it on the other connection: %d", got, other)
+				t.Errorf("the next statement ran in process %d, want %d, the other connection's", got, other)
 			}
+			check(t, tx.Rollback(t.Context()))
 		})
 	}
 }
 
-// A late context is one whose time is up when a test says so.
+// A late context has the error of a deadline when a test cancels it.
 type late struct{ context.Context }
 
 func withDeadline(ctx context.Context) (context.Context, context.CancelFunc) {

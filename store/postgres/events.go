@@ -41,7 +41,7 @@ func parseEvent(payload string) (e store.Event, err error) {
 	return store.Event{Kind: store.Kind(kind), ID: id, Owner: fields[3], Reason: store.Reason(reason)}, nil
 }
 
-// tell reports ended sessions to the watchers of this server, where no notification will come.
+// tell reports ended sessions to the watchers of this server, if it doesn't listen for notifications.
 func (s *Store) tell(gone []store.Event) {
 	if !s.noListen {
 		return
@@ -51,9 +51,9 @@ func (s *Store) tell(gone []store.Event) {
 	}
 }
 
-// tellOf reports a commit to the watchers of this server: a creation, which has no notification, and a renewal where no
-// notification will come.
-func (s *Store) tellOf(r *row, c *store.Change) {
+// tellCommit reports a commit to the watchers of this server. It reports a creation, which has no notification. It
+// reports a renewal only if this server doesn't listen for notifications.
+func (s *Store) tellCommit(r *row, c *store.Change) {
 	if c.Created {
 		s.births.first(store.Event{Kind: store.Created, ID: r.id, Owner: r.owner})
 	}
@@ -62,17 +62,17 @@ func (s *Store) tellOf(r *row, c *store.Change) {
 	}
 }
 
-// tells reports whether a change may have events.
-func tells(c *store.Change) bool { return c.Created || c.Renews() || c.MaxPerOwner > 0 }
+// hasEvents reports whether a change may have events.
+func hasEvents(c *store.Change) bool { return c.Created || c.Renews() || c.MaxPerOwner > 0 }
 
-// doubt reports that events may be missing, where a failed statement may have been applied.
-func (s *Store) doubt(err error) {
+// tellMissed reports that events may be missing, if a failed statement may have been applied.
+func (s *Store) tellMissed(err error) {
 	if outcomeUnknown(err) {
 		s.births.tell(store.Event{Kind: store.Missed})
 	}
 }
 
-// listen connects for the events of other servers, and goes on in the background until Close.
+// listen connects for the events of other servers, and starts follow, which runs until Close.
 func (s *Store) listen(ctx context.Context) error {
 	running, stop := context.WithCancel(context.Background())
 	s.stop = stop
@@ -89,8 +89,8 @@ func (s *Store) listen(ctx context.Context) error {
 }
 
 // follow reports events, and connects again when the connection breaks. Events in between are lost. So follow reports
-// Missed twice: when the connection is lost, since no events come from then on, and when it is back, since what
-// watchers have read from the store in between may be out of date.
+// Missed twice: when the connection is lost, since no events come from then on, and when it is back, since records
+// that watchers have loaded in between may be out of date.
 func (s *Store) follow(ctx context.Context, conn *pgx.Conn) {
 	for {
 		err := s.receive(ctx, conn)
@@ -121,10 +121,10 @@ func (s *Store) receive(ctx context.Context, conn *pgx.Conn) error {
 	}
 }
 
-// checkEvery is how often a silent connection is checked, since a broken one looks like one without events.
+// checkEvery is how often a connection without events is checked, since a broken one looks the same.
 const checkEvery = 500 * time.Millisecond
 
-// waitFor returns the next notification, or none if none came for a while and the connection works.
+// waitFor returns the next notification. It returns "" if none came within checkEvery and the connection works.
 func waitFor(ctx context.Context, conn *pgx.Conn) (payload string, err error) {
 	wait, cancel := context.WithTimeout(ctx, checkEvery)
 	n, err := conn.WaitForNotification(wait)
@@ -139,8 +139,8 @@ func waitFor(ctx context.Context, conn *pgx.Conn) (payload string, err error) {
 	return "", alive(ctx, conn)
 }
 
-// hostTime is how long a host has to answer the listener. Each host has its own time, or one that hangs would use up
-// that of the next.
+// hostTime is how long a host has to answer the listener. Each host has its own time. Otherwise a host that hangs would
+// use up the time of the next one.
 const hostTime = 2 * time.Second
 
 var errReadOnly = errors.New("the server is read-only")
@@ -158,6 +158,7 @@ func alive(ctx context.Context, conn *pgx.Conn) error {
 	return err
 }
 
+// receiveOne reports the event of a notification.
 func (s *Store) receiveOne(ctx context.Context, payload string) {
 	e, err := parseEvent(payload)
 	if err != nil {
@@ -167,7 +168,7 @@ func (s *Store) receiveOne(ctx context.Context, payload string) {
 	s.births.tell(e)
 }
 
-// reconnect tries until it has a connection. It returns nil when ctx is done.
+// reconnect tries to connect until it succeeds. It returns nil when ctx is done.
 func (s *Store) reconnect(ctx context.Context) *pgx.Conn {
 	const first, longest = 20 * time.Millisecond, 500 * time.Millisecond
 	for pause := first; ; pause = min(2*pause, longest) {
@@ -212,7 +213,7 @@ func (s *Store) connConfig(ctx context.Context) (*pgx.ConnConfig, error) {
 	return cfg, nil
 }
 
-// connect returns a connection that listens.
+// connect returns a new connection that listens for notifications.
 func (s *Store) connect(ctx context.Context) (*pgx.Conn, error) {
 	cfg, err := s.connConfig(ctx)
 	if err != nil {

@@ -8,8 +8,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// letGo is how long a connection that is no longer used may keep its place in a pool that fails fast.
-const letGo = time.Second
+// closeTime is how long pgx may wait for the server while it closes a connection or cancels a statement. It is also the
+// default time for an attempt to connect.
+const closeTime = time.Second
 
 // FailFast prepares a pool to leave a server that hangs. Call it before pgxpool.NewWithConfig:
 //
@@ -17,7 +18,7 @@ const letGo = time.Second
 //	postgres.FailFast(cfg)
 //	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 //
-// When a statement's time is up, pgx asks the server to cancel it, and keeps the connection's place in the pool until
+// After a statement's timeout, pgx asks the server to cancel it, and the connection counts as used in the pool until
 // the server answers, for up to 15 s. FailFast reduces that to 1 s. An attempt to connect also ends after 1 s, unless
 // connect_timeout sets another time.
 //
@@ -27,19 +28,19 @@ const letGo = time.Second
 // only slow answers a new connection, and is not left.
 func FailFast(cfg *pgxpool.Config) {
 	if cfg.ConnConfig.ConnectTimeout == 0 {
-		cfg.ConnConfig.ConnectTimeout = letGo
+		cfg.ConnConfig.ConnectTimeout = closeTime
 	}
 	connect, dial := cfg.ConnConfig.ConnectTimeout, cfg.ConnConfig.DialFunc
 	if several(cfg.ConnConfig) {
 		dial = (&hosts{dial: dial, known: make(map[string]*host)}).dialHost
 	}
 	cfg.ConnConfig.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
-		// A dial that has more time than an attempt to connect is one to cancel a statement.
+		// pgx gives more time to a dial that cancels a statement than to one that connects.
 		deadline, limited := ctx.Deadline()
-		cancels := limited && time.Until(deadline) > connect+letGo
+		cancels := limited && time.Until(deadline) > connect+closeTime
 		if cancels {
 			var done context.CancelFunc
-			ctx, done = context.WithTimeout(ctx, letGo)
+			ctx, done = context.WithTimeout(ctx, closeTime)
 			defer done()
 		}
 		conn, err := dial(ctx, network, address)
@@ -47,17 +48,18 @@ func FailFast(cfg *pgxpool.Config) {
 			return nil, err
 		}
 		if cancels {
-			return conn, conn.SetDeadline(time.Now().Add(letGo))
+			return conn, conn.SetDeadline(time.Now().Add(closeTime))
 		}
-		return hardConn{conn}, nil
+		return quickConn{conn}, nil
 	}
 }
 
-// A hardConn closes soon. pgx sets a deadline in the future only on a connection that it closes.
-type hardConn struct{ net.Conn }
+// A quickConn limits how long pgx waits for the server when it closes the connection. pgx sets a deadline in the future
+// only on a connection that it closes.
+type quickConn struct{ net.Conn }
 
-func (c hardConn) SetDeadline(t time.Time) error {
-	if latest := time.Now().Add(letGo); t.After(latest) {
+func (c quickConn) SetDeadline(t time.Time) error {
+	if latest := time.Now().Add(closeTime); t.After(latest) {
 		t = latest
 	}
 	return c.Conn.SetDeadline(t)

@@ -11,8 +11,8 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// A field is a value of a row as it came. It comes in PostgreSQL's binary format, which is read without reflection; but
-// behind a pooler (default_query_exec_mode=exec) and in a batch pgx asks for texts all the same.
+// A field is a value of a row as PostgreSQL sent it, in binary format, which is read without reflection. But behind a
+// pooler (default_query_exec_mode=exec) and in a batch pgx asks for text.
 type field struct {
 	raw    []byte
 	isText bool

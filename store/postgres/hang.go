@@ -13,14 +13,14 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// A server that hangs accepts connections and statements, but answers neither. Waiting alone can't tell it from a slow
-// server, so the timeouts of statements don't end its connections (see noted). Instead a host asks it: when a statement
-// has waited for silence, a new connection knocks. If no byte comes within knockTime, on that connection or on any
-// other one to the server, the server hangs. Then all connections to it are closed, and a new one goes to the next host
-// at once, until the server answers a later knock.
+// A server that hangs accepts connections and statements, but answers neither. A slow server also lets statements time
+// out, so a timeout doesn't end the connections (see noted). Instead, when a statement has waited for silence without
+// an answer, a new connection asks the server: this is a knock. If no byte comes within knockTime, on that connection
+// or on any other one to the server, the server hangs. Then all connections to it are closed, and a new one goes to the
+// next host at once, until the server answers a later knock.
 //
-// A pool with one host doesn't do this, since there is no other host, and pays nothing. With several hosts it costs a
-// timer that each statement sets anew, and a knock for a statement that takes long.
+// A pool with one host doesn't do this, since there is no other host to go to. With several hosts it costs a timer that
+// each statement resets, and a knock for each statement that takes longer than silence.
 
 const (
 	silence   = 250 * time.Millisecond // how long a statement waits before the first knock
@@ -30,7 +30,7 @@ const (
 // errHangs is the error of connections to a server that hangs, and of attempts to connect to it.
 var errHangs = errors.New("postgres: the server hangs")
 
-// hosts are the servers that a pool connects to, by their addresses.
+// hosts has the servers that a pool connects to, by their addresses.
 type hosts struct {
 	dial pgconn.DialFunc
 
@@ -60,13 +60,13 @@ func several(cfg *pgx.ConnConfig) bool {
 	})
 }
 
-// A host is one of several servers.
+// A host is one of the servers that a pool connects to.
 type host struct {
 	dial             pgconn.DialFunc
 	network, address string
 
 	heard    atomic.Uint64 // counts the reads that brought bytes from it
-	knocking atomic.Bool   // there is one knock at a time
+	knocking atomic.Bool   // a knock is under way; there is one at a time
 
 	mu sync.Mutex
 	// mu locks the remaining fields.
@@ -99,13 +99,14 @@ func (h *host) connect(ctx context.Context) (net.Conn, error) {
 	return newHostConn(conn, h, answers), nil
 }
 
+// state returns a context that is done if the host hangs.
 func (h *host) state() context.Context {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.answers
 }
 
-// knock finds out whether the host answers.
+// knock finds out whether the host answers, unless another knock is under way.
 func (h *host) knock() {
 	if !h.knocking.CompareAndSwap(false, true) {
 		return
@@ -117,7 +118,8 @@ func (h *host) knock() {
 
 // silent reports whether the host neither answers a new connection nor refuses it. The question is whether the host
 // encrypts with GSSAPI: servers and poolers answer it before anything else, and don't log it (PostgreSQL manual,
-// "Message Formats", GSSENCRequest). A byte or the end of the connection is an answer.
+// "Message Formats", GSSENCRequest). Any byte is an answer, and so is a closed
+// connection.
 func (h *host) silent() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), knockTime)
 	defer cancel()
@@ -130,6 +132,7 @@ func (h *host) silent() bool {
 	return errors.As(err, &waited) && waited.Timeout()
 }
 
+// ask sends the question and reads the first byte of the answer.
 func ask(ctx context.Context, conn net.Conn) error {
 	deadline, _ := ctx.Deadline()
 	if err := conn.SetDeadline(deadline); err != nil {
@@ -142,7 +145,7 @@ func ask(ctx context.Context, conn net.Conn) error {
 	return err
 }
 
-// judge ends the connections to a host that hangs, and allows new ones to a host that no longer hangs.
+// judge ends the connections to a host that hangs, and allows new connections to a host that answers again.
 func (h *host) judge(hangs bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -153,21 +156,21 @@ func (h *host) judge(hangs bool) {
 	}
 }
 
-// A hostConn is a connection to a host. It is closed when the host is found hanging.
+// A hostConn is a connection to a host. It is closed when a knock finds that the host hangs.
 type hostConn struct {
 	net.Conn
 	host    *host
 	answers context.Context // done when the host hangs
 	asked   atomic.Bool     // bytes were sent, and none were received since
-	late    *time.Timer
-	kept    func() bool
+	late    *time.Timer     // calls overdue
+	stop    func() bool     // stops the function that closes the connection when the host hangs
 }
 
 func newHostConn(conn net.Conn, h *host, answers context.Context) *hostConn {
 	c := &hostConn{Conn: conn, host: h, answers: answers}
 	c.late = time.AfterFunc(silence, c.overdue)
 	c.late.Stop()
-	c.kept = context.AfterFunc(answers, func() { _ = conn.Close() }) // its reader gets the error
+	c.stop = context.AfterFunc(answers, func() { _ = conn.Close() }) // its reader gets the error
 	return c
 }
 
@@ -195,7 +198,7 @@ func (c *hostConn) why(err error) error {
 	return err
 }
 
-// overdue knocks, and does so again later, since a host that is slow now may hang later.
+// overdue knocks, and knocks again later, since a host that is slow now may hang later.
 func (c *hostConn) overdue() {
 	if c.asked.Load() && c.answers.Err() == nil {
 		c.host.knock()
@@ -206,6 +209,6 @@ func (c *hostConn) overdue() {
 func (c *hostConn) Close() error {
 	c.asked.Store(false)
 	c.late.Stop()
-	c.kept()
+	c.stop()
 	return c.Conn.Close()
 }

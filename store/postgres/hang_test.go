@@ -16,14 +16,15 @@ import (
 	"github.com/lazysession/session/store/postgres"
 )
 
-// A network is what a pool that fails fast dials in these tests. Its hosts answer each write with one byte, unless told otherwise.
+// A network is what a pool that fails fast dials in these tests. Its hosts answer each write with one byte, unless one
+// of the fields says otherwise.
 type network struct {
 	mu sync.Mutex
 	// mu locks the remaining fields.
-	silent  bool // connections that were there before get no answer
+	silent  bool // existing connections get no answer
 	deaf    bool // new connections get no answer
-	dropped bool // new connections don't come about
-	refused bool
+	dropped bool // attempts to connect get no answer
+	refused bool // attempts to connect are refused
 	dialled int
 	open    []net.Conn
 }
@@ -85,13 +86,16 @@ func failFast(t *testing.T, n *network, url string) pgconn.DialFunc {
 	return cfg.ConnConfig.DialFunc
 }
 
-// left is how long it takes to leave a host that hangs.
+// left is the time until a host that hangs is left.
 const left = 750 * time.Millisecond
 
 const twoHosts = "postgres://a,b/x?connect_timeout=2"
 
-// inNetwork runs a test with a connection to a host, by a clock of its own.
-func inNetwork(t *testing.T, url string, test func(t *testing.T, n *network, dial func() (net.Conn, error), conn net.Conn)) {
+// A dialler connects to the host of a network.
+type dialler func() (net.Conn, error)
+
+// inNetwork runs a test with a connection to a host, with a fake clock.
+func inNetwork(t *testing.T, url string, test func(t *testing.T, n *network, dial dialler, conn net.Conn)) {
 	synctest.Test(t, func(t *testing.T) {
 		n := new(network)
 		quick := failFast(t, n, url)
@@ -109,13 +113,13 @@ func inNetwork(t *testing.T, url string, test func(t *testing.T, n *network, dia
 					c.Close()
 				}
 			})
-			time.Sleep(time.Second) // the last knock ends
+			time.Sleep(time.Second) // until the last knock ends
 		}()
 		test(t, n, dial, conn)
 	})
 }
 
-// ask sends something and waits for the answer, and returns how long that took.
+// ask sends a byte, waits for the answer, and returns how long that took.
 func ask(conn net.Conn) (took time.Duration, err error) {
 	began := time.Now()
 	if _, err := conn.Write([]byte("?")); err != nil {
@@ -126,14 +130,12 @@ func ask(conn net.Conn) (took time.Duration, err error) {
 }
 
 func TestHostThatHangsIsLeft(t *testing.T) {
-	inNetwork(t, twoHosts, func(t *testing.T, n *network, dial func() (net.Conn, error), conn net.Conn) {
+	inNetwork(t, twoHosts, func(t *testing.T, n *network, dial dialler, conn net.Conn) {
 		idle, err := dial()
 		check(t, err)
 		defer idle.Close()
-		if _, err := ask(conn); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(time.Minute) // nobody waits for an answer, so nobody is missed
+		check(t, errOf(ask(conn)))
+		time.Sleep(time.Minute) // no statement waits, so silence means nothing
 		n.hang()
 		took, err := ask(conn)
 		if want := "postgres: the server hangs"; err == nil || err.Error() != want || took != left {
@@ -151,10 +153,10 @@ func TestHostThatHangsIsLeft(t *testing.T) {
 }
 
 func TestHostThatAnswersAgainIsUsed(t *testing.T) {
-	inNetwork(t, twoHosts, func(t *testing.T, n *network, dial func() (net.Conn, error), conn net.Conn) {
+	inNetwork(t, twoHosts, func(t *testing.T, n *network, dial dialler, conn net.Conn) {
 		n.hang()
 		ask(conn)
-		for range 10 { // it hangs on, and all who come are told so
+		for range 10 { // while it hangs, all new connections are refused
 			if _, err := dial(); err == nil {
 				t.Fatal("a new connection to a host that hangs")
 			}
@@ -163,7 +165,7 @@ func TestHostThatAnswersAgainIsUsed(t *testing.T) {
 		time.Sleep(time.Second)
 		n.set(func(n *network) { n.silent, n.deaf = false, false })
 		if _, err := dial(); err == nil {
-			t.Fatal("a new connection before anybody knows that the host answers")
+			t.Fatal("a new connection before a knock was answered")
 		}
 		synctest.Wait()
 		again, err := dial()
@@ -179,7 +181,7 @@ func TestHostThatAnswersAgainIsUsed(t *testing.T) {
 	})
 }
 
-// A statement may be slow.
+// A slow statement is no reason to leave a host.
 func TestHostThatIsSlowIsNotLeft(t *testing.T) {
 	const slow = 10 * time.Second
 	for _, tt := range []struct {
@@ -193,7 +195,7 @@ func TestHostThatIsSlowIsNotLeft(t *testing.T) {
 		{"the other host is the same", "postgres://a,a/x", func(n *network) { n.silent, n.deaf = true, true }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			inNetwork(t, tt.url, func(t *testing.T, n *network, dial func() (net.Conn, error), conn net.Conn) {
+			inNetwork(t, tt.url, func(t *testing.T, n *network, dial dialler, conn net.Conn) {
 				n.set(tt.slow)
 				time.AfterFunc(slow, func() {
 					n.mu.Lock()
@@ -208,9 +210,9 @@ func TestHostThatIsSlowIsNotLeft(t *testing.T) {
 	}
 }
 
-// A host may come to hang while a statement waits that was only slow.
+// A host may begin to hang while a slow statement waits.
 func TestHostThatIsSlowAndThenHangsIsLeft(t *testing.T) {
-	inNetwork(t, twoHosts, func(t *testing.T, n *network, dial func() (net.Conn, error), conn net.Conn) {
+	inNetwork(t, twoHosts, func(t *testing.T, n *network, dial dialler, conn net.Conn) {
 		const slow = 10 * time.Second
 		n.set(func(n *network) { n.silent = true })
 		time.AfterFunc(slow, n.hang)
@@ -220,9 +222,9 @@ func TestHostThatIsSlowAndThenHangsIsLeft(t *testing.T) {
 	})
 }
 
-// Where only new connections hang, those that there are serve on.
+// If only new connections hang, the existing ones still work.
 func TestHostThatAnswersElsewhereIsNotLeft(t *testing.T) {
-	inNetwork(t, twoHosts, func(t *testing.T, n *network, dial func() (net.Conn, error), conn net.Conn) {
+	inNetwork(t, twoHosts, func(t *testing.T, n *network, dial dialler, conn net.Conn) {
 		n.set(func(n *network) { n.deaf = true })
 		stuck, err := dial()
 		check(t, err)
@@ -238,9 +240,9 @@ func TestHostThatAnswersElsewhereIsNotLeft(t *testing.T) {
 	})
 }
 
-// A connection that does not even come about says the same as one that is not answered.
+// An attempt to connect without an answer means the same as a connection without an answer.
 func TestHostThatDropsPacketsIsLeft(t *testing.T) {
-	inNetwork(t, twoHosts, func(t *testing.T, n *network, dial func() (net.Conn, error), conn net.Conn) {
+	inNetwork(t, twoHosts, func(t *testing.T, n *network, dial dialler, conn net.Conn) {
 		n.set(func(n *network) { n.silent, n.dropped = true, true })
 		began := time.Now()
 		if _, err := dial(); err == nil || time.Since(began) != left {
@@ -253,32 +255,28 @@ func TestHostThatDropsPacketsIsLeft(t *testing.T) {
 	})
 }
 
-// However many wait, one knocks.
+// There is one knock at a time, with any number of waiting statements.
 func TestOneKnockForAll(t *testing.T) {
-	inNetwork(t, twoHosts, func(t *testing.T, n *network, dial func() (net.Conn, error), conn net.Conn) {
+	inNetwork(t, twoHosts, func(t *testing.T, n *network, dial dialler, conn net.Conn) {
 		var all sync.WaitGroup
-		for range 20 {
-			conn, err := dial()
-			check(t, err)
-			all.Go(func() {
-				defer conn.Close()
-				ask(conn)
-			})
+		askOnNew := func(connections int) {
+			for range connections {
+				conn, err := dial()
+				check(t, err)
+				all.Go(func() {
+					defer conn.Close()
+					ask(conn)
+				})
+			}
 		}
+		askOnNew(20)
 		synctest.Wait()
 		n.set(func(n *network) { n.dialled = 0 })
 		n.hang()
-		for range 20 {
-			conn, err := dial()
-			check(t, err)
-			all.Go(func() {
-				defer conn.Close()
-				ask(conn)
-			})
-		}
+		askOnNew(20)
 		all.Wait()
 		n.set(func(n *network) {
-			if n.dialled > 20+2 { // one that comes at the very moment of the verdict may knock again
+			if n.dialled > 20+2 { // a connection that waits when the first knock ends may knock again
 				t.Errorf("dialled %d times, want 20 connections and one knock", n.dialled)
 			}
 		})

@@ -2,9 +2,7 @@ package postgres_test
 
 import (
 	"errors"
-	"fmt"
 	"net/url"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -16,60 +14,53 @@ import (
 	"github.com/lazysession/session/store/storetest"
 )
 
-// isolations are other defaults than PostgreSQL's own.
+// isolations are the isolation levels other than PostgreSQL's default.
 var isolations = []string{"repeatable read", "serializable"}
 
-// databaseWith returns a fresh database whose default isolation is another.
+// databaseWith returns a fresh database with another default isolation.
 func databaseWith(t *testing.T, isolation string) (address string) {
 	t.Helper()
 	address = pgtest.Shared(t).Database(t)
-	pool := pgtest.Connect(t, address)
-	exec(t, pool, fmt.Sprintf("ALTER DATABASE %s SET default_transaction_isolation = '%s'", pool.Config().ConnConfig.Database, isolation))
+	alterDatabase(t, pgtest.Connect(t, address), "SET default_transaction_isolation = '"+isolation+"'")
 	return address
 }
 
-// What a pooler's client sets stays with nobody, so the setting is the database's.
+// Behind a pooler a client's own settings are not kept, so the test sets the default of the database.
 func TestContractAtOtherIsolationThroughPgBouncer(t *testing.T) {
-	direct := databaseWith(t, "serializable")
-	pool := pgtest.Connect(t, pgtest.Shared(t).Bouncer(t, direct)+"?default_query_exec_mode=exec")
-	o := &postgres.Options{Listen: direct, Logger: silent.Logger}
+	pool, o := throughBouncer(t, databaseWith(t, "serializable"))
 	storetest.Run(t, func(t *testing.T) store.Store { return open(t, pool, o) })
 }
 
-// Each statement asks for read committed, in the one round trip that it takes anyway.
-func TestEachStatementAsksForReadCommitted(t *testing.T) {
+// Each statement sets read committed, in the same round trip.
+func TestEachStatementSetsReadCommitted(t *testing.T) {
 	for _, isolation := range isolations {
 		s, tr := tracedStoreOn(t, databaseWith(t, isolation))
 		r := create(t, s, creation())
 		load(t, s, r.Token)
 		commit(t, s, r.Token, &store.Change{Owner: new("ann"), NoRecord: true, Edits: []store.Edit{add("n", 1)}})
 		for _, f := range []store.Filter{{All: true}, {Owner: "ann"}} {
-			for _, err := range s.List(t.Context(), f) {
-				check(t, err)
-			}
+			listed(t, s, f)
 		}
 		check(t, s.End(t.Context(), r.ID, store.LoggedOut))
-		if _, err := s.Load(t.Context(), r.Token); !errors.Is(err, store.ErrNotFound) {
-			t.Errorf("after its end: got %v, want %v", err, store.ErrNotFound)
-		}
+		wantLoadError(t, s, r.Token, store.ErrNotFound)
 		sweepAll(t, s)
 		sent := tr.take()
 		for _, sql := range sent {
 			if !strings.HasPrefix(sql, "BEGIN ISOLATION LEVEL READ COMMITTED;\n") || !strings.HasSuffix(sql, ";\nCOMMIT") {
-				t.Errorf("at %s it sends by itself: %s", isolation, sql)
+				t.Errorf("at %s a statement doesn't set read committed: %s", isolation, sql)
 			}
 		}
-		const want = 10 // create, load, commit, two lists, end, load and why there is nothing, search, forget
+		const want = 10 // create, load, commit, two lists, end, load and its absence, search, forget
 		if len(sent) != want {
 			t.Errorf("got %d round trips, want %d:\n%s", len(sent), want, strings.Join(sent, "\n\n"))
 		}
 	}
 }
 
-// A statement that fails leaves its connection fit for the next.
+// After a failed statement its connection still works.
 func TestFailedStatementKeepsItsConnection(t *testing.T) {
 	pool := pgtest.Connect(t, databaseWith(t, "serializable")+"?pool_max_conns=1")
-	s := open(t, pool, &postgres.Options{NoListen: true})
+	s := open(t, pool, noListen)
 	r := create(t, s, creation(set("a", `"x"`)))
 	pid := value[int](t, pool, "SELECT pg_backend_pid()")
 	for _, limit := range []int{0, 1} {
@@ -79,18 +70,19 @@ func TestFailedStatementKeepsItsConnection(t *testing.T) {
 		}
 	}
 	if got := value[int](t, pool, "SELECT pg_backend_pid()"); got != pid {
-		t.Errorf("connection of backend %d, want still that of %d", got, pid)
+		t.Errorf("got the connection of process %d, want %d as before", got, pid)
 	}
 	load(t, s, r.Token)
 }
 
-// Servers whose statements have another default keep every promise, together.
+// Servers with another default isolation keep the same promises.
 func TestOtherIsolation(t *testing.T) {
 	for _, isolation := range isolations {
 		for _, mode := range []string{"cache_statement", "exec", "simple_protocol"} {
 			t.Run(isolation+"/"+mode, func(t *testing.T) {
 				direct := pgtest.Shared(t).Database(t)
-				address := direct + "?default_query_exec_mode=" + mode + "&default_transaction_isolation=" + url.PathEscape(isolation)
+				address := direct + "?default_query_exec_mode=" + mode +
+					"&default_transaction_isolation=" + url.PathEscape(isolation)
 				connect := func() *pgxpool.Pool { return pgtest.Connect(t, address) }
 				t.Run("migrations at once", func(t *testing.T) {
 					var all []func() error
@@ -104,73 +96,19 @@ func TestOtherIsolation(t *testing.T) {
 				for range 2 {
 					servers = append(servers, open(t, connect(), silent))
 				}
-				t.Run("hot additions", func(t *testing.T) { testHotAdditions(t, servers) })
-				t.Run("a limit", func(t *testing.T) { testExactLimit(t, servers) })
-				t.Run("all ends at once", func(t *testing.T) { testEndsAtOnce(t, servers) })
+				t.Run("counters", func(t *testing.T) { testCounters(t, servers) })
+				t.Run("limit", func(t *testing.T) { testLimit(t, servers) })
+				t.Run("ends at once", func(t *testing.T) { testEndsAtOnce(t, servers) })
 			})
 		}
 	}
 }
 
-func testHotAdditions(t *testing.T, servers []*postgres.Store) {
-	const workers, each = 4, 15
-	r := create(t, servers[0], creation())
-	var work []func() error
-	for _, s := range servers {
-		for range workers {
-			work = append(work, func() error {
-				for range each {
-					for _, c := range []*store.Change{{NoRecord: true}, {Touched: true}} { // without and with a row
-						c.Edits = []store.Edit{add("n", 1)}
-						if _, err := s.Commit(t.Context(), r.Token, c); err != nil {
-							return err
-						}
-					}
-					if _, err := s.Load(t.Context(), r.Token); err != nil {
-						return err
-					}
-				}
-				return nil
-			})
-		}
-	}
-	check(t, errors.Join(atOnce(work...)...))
-	if got, want := counted(t, servers[0], r.Token), strconv.Itoa(2*workers*each*len(servers)); got != want {
-		t.Errorf("counted %s, want %s", got, want)
-	}
-}
-
-func testExactLimit(t *testing.T, servers []*postgres.Store) {
-	const limit = 2
-	var work []func() error
-	for _, s := range servers {
-		for range 8 {
-			work = append(work, func() error {
-				c := creation()
-				c.Owner, c.MaxPerOwner = new("ann"), limit
-				_, err := s.Commit(t.Context(), newToken(), c)
-				return err
-			})
-		}
-	}
-	check(t, errors.Join(atOnce(work...)...))
-	n := 0
-	for _, err := range servers[0].List(t.Context(), store.Filter{Owner: "ann"}) {
-		check(t, err)
-		n++
-	}
-	if n != limit {
-		t.Errorf("got %d sessions, want %d", n, limit)
-	}
-}
-
-// testEndsAtOnce ends sessions while they are used, by each way that there is.
+// testEndsAtOnce ends sessions in each possible way at once, while they are used.
 func testEndsAtOnce(t *testing.T, servers []*postgres.Store) {
 	const sessions = 20
 	for range sessions {
-		c := creation()
-		c.Owner = new("bob")
-		r := create(t, servers[0], c)
+		r := create(t, servers[0], login("bob", 0))
 		use := func(s *postgres.Store) func() error {
 			return func() error {
 				_, err := s.Commit(t.Context(), r.Token, &store.Change{Edits: []store.Edit{add("n", 1)}})
@@ -183,11 +121,9 @@ func testEndsAtOnce(t *testing.T, servers []*postgres.Store) {
 		check(t, errors.Join(atOnce(
 			use(servers[0]), use(servers[1]),
 			func() error { return servers[0].End(t.Context(), r.ID, store.LoggedOut) },
-			func() error { _, err := servers[1].EndOwner(t.Context(), "bob", nil, store.Revoked); return err },
-			func() error { _, err := servers[1].Sweep(t.Context()); return err },
+			func() error { return errOf(servers[1].EndOwner(t.Context(), "bob", nil, store.Revoked)) },
+			func() error { return errOf(servers[1].Sweep(t.Context())) },
 		)...))
-		if _, err := servers[1].Load(t.Context(), r.Token); !errors.Is(err, store.ErrNotFound) {
-			t.Fatalf("after its end: got %v, want %v", err, store.ErrNotFound)
-		}
+		wantLoadError(t, servers[1], r.Token, store.ErrNotFound)
 	}
 }

@@ -12,15 +12,15 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// A list is read in pages, in the order of the ids. One long statement would hold a connection while the loop runs, so
-// that as many loops as there are connections would wait for each other for ever once they use the store; and it would
-// keep PostgreSQL from cleaning up what touches leave behind. A page holds as much as memory has to.
+// A list is read in pages, in the order of the ids. A single long statement would hold a connection while the loop
+// runs. As many loops as there are connections would then wait for each other for ever, if their bodies use the store.
+// And PostgreSQL couldn't remove the old versions of touched rows meanwhile. Only one page is in memory at a time.
 const listPage = 100
 
 var listSQL = `SELECT ` + namesOf(listed) + `
 FROM {{sessions}} s WHERE s.id > $1 AND ` + live + ` ORDER BY s.id LIMIT $2`
 
-// OFFSET 0 keeps the planner from walking through everybody's sessions in the order of their ids.
+// OFFSET 0 keeps the planner from reading the sessions of all owners in the order of their ids.
 var listOwnerSQL = `SELECT ` + namesOf(listed) + ` FROM (
 	SELECT * FROM {{sessions}} s WHERE s.id > $1 AND s.owner = $3 AND s.owner <> '' AND ` + live + ` OFFSET 0
 ) s ORDER BY s.id LIMIT $2`
@@ -48,7 +48,7 @@ func (s *Store) List(ctx context.Context, f store.Filter) iter.Seq2[*store.Recor
 	}
 }
 
-// page returns the sound records of a page, and the id of its last row, which is zero where there is no more.
+// page returns the sound records of a page, and the id of its last row. The id is zero if there are no more pages.
 func (s *Store) page(
 	ctx context.Context, f store.Filter, after store.ID,
 ) (page []*store.Record, last store.ID, err error) {
@@ -77,7 +77,7 @@ func (s *Store) page(
 	return page, last, err
 }
 
-// soundRecord returns a row as record does, but nil where it is damaged.
+// soundRecord returns a row as record does, but nil if it is damaged.
 func (s *Store) soundRecord(ctx context.Context, r *row, asked store.Instant) *store.Record {
 	rec, err := s.record(r, asked)
 	if err != nil {

@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -28,13 +29,16 @@ func check(t testing.TB, err error) {
 	}
 }
 
-// patience bounds what depends on nothing but a busy machine.
+// patience is the time limit for steps that only a busy machine can make slow.
 const patience = 20 * time.Second
 
-// silent is for stores whose warnings are expected.
+// silent discards the messages for operators.
 var silent = &postgres.Options{Logger: slog.New(slog.DiscardHandler)}
 
-// open returns a Store on tables that it makes, closed with the test.
+// noListen is silent without a connection for events.
+var noListen = &postgres.Options{NoListen: true, Logger: silent.Logger}
+
+// open creates the tables and returns a Store on them. The Store is closed at the end of the test.
 func open(t testing.TB, pool *pgxpool.Pool, o *postgres.Options) *postgres.Store {
 	t.Helper()
 	check(t, postgres.Migrate(t.Context(), pool, o))
@@ -49,6 +53,26 @@ func newStore(t testing.TB) (*postgres.Store, *pgxpool.Pool) {
 	t.Helper()
 	pool := pgtest.Pool(t)
 	return open(t, pool, silent), pool
+}
+
+// connectWith returns a pool on a connection string, after a change of its configuration.
+func connectWith(t testing.TB, url string, change func(cfg *pgxpool.Config)) *pgxpool.Pool {
+	t.Helper()
+	cfg, err := pgxpool.ParseConfig(url)
+	check(t, err)
+	change(cfg)
+	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
+	check(t, err)
+	t.Cleanup(pool.Close)
+	return pool
+}
+
+// throughBouncer returns a pool that reaches a database through PgBouncer, and Options for a Store on it. The settings
+// are those that the package's documentation names for PgBouncer in transaction mode.
+func throughBouncer(t testing.TB, direct string) (*pgxpool.Pool, *postgres.Options) {
+	t.Helper()
+	pool := pgtest.Connect(t, pgtest.Shared(t).Bouncer(t, direct)+"?default_query_exec_mode=exec")
+	return pool, &postgres.Options{Listen: direct, Logger: silent.Logger}
 }
 
 // twoServers returns two Stores on one fresh database, each with a pool of its own.
@@ -70,6 +94,13 @@ func creation(edits ...store.Edit) *store.Change {
 	return &store.Change{Created: true, ID: newID(), IdleTimeout: time.Hour, Lifetime: 24 * time.Hour, Edits: edits}
 }
 
+// login creates a session of an owner. A limit of 0 means none.
+func login(owner string, limit int, edits ...store.Edit) *store.Change {
+	c := creation(edits...)
+	c.Owner, c.MaxPerOwner = &owner, limit
+	return c
+}
+
 func create(t testing.TB, s store.Store, c *store.Change) *store.Record {
 	t.Helper()
 	return commit(t, s, newToken(), c)
@@ -89,7 +120,28 @@ func load(t testing.TB, s store.Store, token store.Token) *store.Record {
 	return r
 }
 
-// exec runs a statement; %s stands for the table of sessions.
+// wantLoadError tests that a load of a token returns an error.
+func wantLoadError(t testing.TB, s store.Store, token store.Token, want error) {
+	t.Helper()
+	if got, err := s.Load(t.Context(), token); !errors.Is(err, want) {
+		t.Errorf("Load: got %+v, %v, want %v", got, err, want)
+	}
+}
+
+// listed returns the number of sessions that a filter names.
+func listed(t testing.TB, s store.Lister, f store.Filter) (n int) {
+	t.Helper()
+	for _, err := range s.List(t.Context(), f) {
+		check(t, err)
+		n++
+	}
+	return n
+}
+
+// errOf returns the error of a call that also returns another result.
+func errOf(_ any, err error) error { return err }
+
+// exec runs a statement. %s stands for the table of sessions.
 func exec(t testing.TB, pool *pgxpool.Pool, sql string, args ...any) {
 	t.Helper()
 	if _, err := pool.Exec(t.Context(), strings.ReplaceAll(sql, "%s", "session_sessions"), args...); err != nil {
@@ -97,15 +149,31 @@ func exec(t testing.TB, pool *pgxpool.Pool, sql string, args ...any) {
 	}
 }
 
+// value returns the only value of a query. %s stands for the table of sessions.
 func value[T any](t testing.TB, pool *pgxpool.Pool, sql string, args ...any) (v T) {
 	t.Helper()
-	if err := pool.QueryRow(t.Context(), strings.ReplaceAll(sql, "%s", "session_sessions"), args...).Scan(&v); err != nil {
+	row := pool.QueryRow(t.Context(), strings.ReplaceAll(sql, "%s", "session_sessions"), args...)
+	if err := row.Scan(&v); err != nil {
 		t.Fatalf("%s: %v", sql, err)
 	}
 	return v
 }
 
-// eventually tries until there is no error, and fails with the last one.
+// wantRows tests how many sessions the table has.
+func wantRows(t testing.TB, pool *pgxpool.Pool, want int) {
+	t.Helper()
+	if got := value[int](t, pool, "SELECT count(*) FROM %s"); got != want {
+		t.Errorf("the table has %d sessions, want %d", got, want)
+	}
+}
+
+// alterDatabase changes a setting of a pool's database, for new connections.
+func alterDatabase(t testing.TB, pool *pgxpool.Pool, change string) {
+	t.Helper()
+	exec(t, pool, "ALTER DATABASE "+pool.Config().ConnConfig.Database+" "+change)
+}
+
+// eventually repeats try until it returns no error. The test fails with the last error when the time is up.
 func eventually(t testing.TB, within time.Duration, what string, try func(ctx context.Context) error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), within)
@@ -122,7 +190,7 @@ func eventually(t testing.TB, within time.Duration, what string, try func(ctx co
 	}
 }
 
-// A diary keeps what a watcher was told.
+// A diary records the events of a watcher.
 type diary struct {
 	mu     sync.Mutex
 	events []store.Event
@@ -144,7 +212,7 @@ func (d *diary) all() []store.Event {
 	return slices.Clone(d.events)
 }
 
-// missed returns how often it was told that events were missed.
+// missed returns the number of Missed events.
 func (d *diary) missed() int { return d.count(store.Missed) }
 
 func (d *diary) count(kind store.Kind) (n int) {
@@ -156,7 +224,7 @@ func (d *diary) count(kind store.Kind) (n int) {
 	return n
 }
 
-// wait waits until the diary holds the events, in this order, and nothing but them.
+// wait waits until the diary has exactly these events, in this order.
 func (d *diary) wait(t testing.TB, within time.Duration, want ...store.Event) {
 	t.Helper()
 	eventually(t, within, "events", func(context.Context) error {

@@ -25,10 +25,10 @@ type Options struct {
 	Listen string
 
 	// NoListen turns off the events of other servers, and the connection for them. This server's own events are then
-	// reported when its commits return. Two events of one session at the same moment may come in either order.
+	// reported when its commits return. Two simultaneous events of one session may come in either order.
 	NoListen bool
 
-	// Logger gets messages for operators. Defaults to slog.Default().
+	// Logger receives messages for operators. Defaults to slog.Default().
 	Logger *slog.Logger
 }
 

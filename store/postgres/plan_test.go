@@ -11,17 +11,16 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// The index on owners leaves out nobody's sessions. A plan for any owner can use it only where the statement says that it
-// leaves them out too, and PostgreSQL makes such a plan once a connection has used a statement a few times.
+// The index on owners doesn't contain the sessions of the empty owner. PostgreSQL makes a generic plan, for any owner,
+// after a connection has used a statement a few times. That plan can use the index only if the statement excludes the
+// empty owner.
 func TestGenericPlansUseTheIndexOnOwners(t *testing.T) {
 	address := pgtest.Shared(t).Database(t)
 	s, tr := tracedStoreOn(t, address)
-	pool := pgtest.Connect(t, address+"?pool_max_conns=1&default_query_exec_mode=simple_protocol&plan_cache_mode=force_generic_plan&enable_seqscan=off")
-	login := creation()
-	login.Owner, login.MaxPerOwner = new("ann"), 2
+	pool := genericPlans(t, address)
 	for name, do := range map[string]func() error{
-		"a login under a limit": func() error { _, err := s.Commit(t.Context(), newToken(), login); return err },
-		"the end of an owner":   func() error { _, err := s.EndOwner(t.Context(), "ann", nil, store.Revoked); return err },
+		"a login under a limit": func() error { return errOf(s.Commit(t.Context(), newToken(), login("ann", 2))) },
+		"EndOwner":              func() error { return errOf(s.EndOwner(t.Context(), "ann", nil, store.Revoked)) },
 		"a list of an owner": func() error {
 			for _, err := range s.List(t.Context(), store.Filter{Owner: "ann"}) {
 				return err
@@ -37,13 +36,20 @@ func TestGenericPlansUseTheIndexOnOwners(t *testing.T) {
 			}
 			plan := explain(t, pool, sql)
 			if !strings.Contains(plan, `"Index Name": "session_owner"`) || strings.Contains(plan, `"Seq Scan"`) {
-				t.Errorf("%s does without the index on owners:\n%s\n%s", name, sql, plan)
+				t.Errorf("%s doesn't use the index on owners:\n%s\n%s", name, sql, plan)
 			}
 		}
 	}
 }
 
-// explain returns the plan of a statement for any arguments.
+// genericPlans returns a pool whose plans don't depend on the arguments, and use an index if there is one.
+func genericPlans(t *testing.T, address string) *pgxpool.Pool {
+	t.Helper()
+	return pgtest.Connect(t, address+"?pool_max_conns=1&default_query_exec_mode=simple_protocol"+
+		"&plan_cache_mode=force_generic_plan&enable_seqscan=off")
+}
+
+// explain returns the generic plan of a statement.
 func explain(t *testing.T, pool *pgxpool.Pool, sql string) (plan string) {
 	t.Helper()
 	args := 0

@@ -24,13 +24,15 @@ type Store struct {
 	sql    texts
 
 	backlog   backlog
-	sweepTime time.Duration // sweepTime, but in tests
+	sweepTime time.Duration // the constant sweepTime; tests set another
 
 	stop    context.CancelFunc
 	closing sync.Once
 	running sync.WaitGroup
 }
 
+// Each ability of the store is one line here. Its method has a file of its own, unless it is short. A statement with a
+// fixed text is a field of texts.
 var (
 	_ store.Store      = (*Store)(nil)
 	_ store.Lister     = (*Store)(nil)
@@ -42,12 +44,13 @@ var (
 
 var errNoPool = errors.New("postgres: no pool")
 
-// Open returns a Store on the tables that Migrate made. A nil o means the defaults. The caller owns the pool, and closes
-// it after the Store.
+// Open returns a Store on the tables that Migrate created. A nil o means the defaults. The caller owns the pool, and
+// closes it after the Store.
 //
-// It returns ErrNoSchema, ErrOldSchema or ErrNewSchema where Migrate has to run or this program is too old, an error
-// that says so where the database does not keep UTF-8, and what PostgreSQL says where it can't be reached or a right is
-// missing. Unless Options.NoListen is set, it keeps one connection of its own to listen for other servers' events.
+// It returns ErrNoSchema or ErrOldSchema if Migrate has to run, and ErrNewSchema if this program is too old. It also
+// returns an error if the encoding of the database isn't UTF-8, if a right is missing, or if PostgreSQL can't be
+// reached. Unless Options.NoListen is set, the Store has one more connection, on which it listens for other servers'
+// events.
 func Open(ctx context.Context, pool *pgxpool.Pool, o *Options) (*Store, error) {
 	set, err := o.settings()
 	if err != nil {
@@ -60,7 +63,7 @@ func Open(ctx context.Context, pool *pgxpool.Pool, o *Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{settings: set, db: db{pool: pool}, sql: newTexts(set), sweepTime: sweepTime}
-	s.births.watchers, s.db.doubt = &s.Watchers, s.doubt
+	s.births.watchers, s.db.tellMissed = &s.Watchers, s.tellMissed
 	if err := s.readSettings(ctx); err != nil {
 		return nil, err
 	}
@@ -70,8 +73,8 @@ func Open(ctx context.Context, pool *pgxpool.Pool, o *Options) (*Store, error) {
 	return s, nil
 }
 
-// readSettings finds how the database's clock differs from this server's, so that a commit before the first load knows,
-// and what isolation statements have that ask for none.
+// readSettings finds how far the database's clock differs from this server's, since the first commit may come before
+// the first load. It also finds the isolation level of statements that don't set one.
 func (s *Store) readSettings(ctx context.Context) error {
 	asked := time.Now()
 	var now time.Time
@@ -92,10 +95,10 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// Ping asks the database.
+// Ping returns an error if the database doesn't answer.
 func (s *Store) Ping(ctx context.Context) error { return s.db.ping(ctx) }
 
-// texts are the SQL of statements that doesn't depend on what is changed. pgx prepares each once for a connection.
+// texts are the SQL of statements that are the same for all changes. pgx prepares each of them once per connection.
 type texts struct {
 	load, retired                  string
 	end, endOwner, list, listOwner string
@@ -106,43 +109,40 @@ type texts struct {
 // end is when a row ends if it is not used before.
 const end = `least(s.lapses, s.ends)`
 
-// live is the condition that a row has not ended. It is written out in commits and lists only: a load reads the row
-// by its token alone, and looks at its times afterwards.
+// live is the condition that a row has not ended. A load doesn't use it: it reads the row by its token alone, and
+// checks the times afterwards.
 const live = end + ` > now()`
 
-// toldOwner is an owner in an event. PostgreSQL refuses a notification of 8000 bytes, and with it the statement; a name
-// as long as that is left out.
+// toldOwner is an owner in an event. PostgreSQL refuses a notification of 8000 bytes, and with it the statement. So a
+// name of 7000 bytes or more is left out.
 const toldOwner = `CASE WHEN octet_length(s.owner) < 7000 THEN s.owner ELSE '' END AS owner`
 
 func newTexts(set *settings) texts {
-	st := texts{
-		load:    `SELECT ` + namesOf(loaded) + ` FROM {{sessions}} s WHERE s.token = $1`,
-		retired: `SELECT EXISTS (SELECT FROM {{retired}} WHERE token = $1 AND until > now())`,
-		end: `WITH gone AS (DELETE FROM {{sessions}} s WHERE s.id = $1 AND ` + live + ` RETURNING s.id, ` + toldOwner + `)
-SELECT gone.id, gone.owner, ` + notify("gone", "$2", "$3") + ` FROM gone`,
-		endOwner: `WITH theirs AS (
+	return texts{
+		load:    set.fill(`SELECT ` + namesOf(loaded) + ` FROM {{sessions}} s WHERE s.token = $1`),
+		retired: set.fill(`SELECT EXISTS (SELECT FROM {{retired}} WHERE token = $1 AND until > now())`),
+		end: set.fill(`WITH gone AS (DELETE FROM {{sessions}} s WHERE s.id = $1 AND ` + live +
+			` RETURNING s.id, ` + toldOwner + `)
+SELECT gone.id, gone.owner, ` + notify("gone", "$2", "$3") + ` FROM gone`),
+		endOwner: set.fill(`WITH theirs AS (
 	SELECT s.id FROM {{sessions}} s
 	WHERE s.owner = $1 AND s.owner <> '' AND s.id <> ALL ($4::uuid[]) AND ` + live + ` ORDER BY s.id FOR UPDATE
 ), gone AS (DELETE FROM {{sessions}} s USING theirs WHERE s.id = theirs.id RETURNING s.id, ` + toldOwner + `)
-SELECT gone.id, gone.owner, ` + notify("gone", "$2", "$3") + ` FROM gone`,
-		list:       listSQL,
-		listOwner:  listOwnerSQL,
-		lockOwners: lockOwnersSQL,
-		due:        dueSQL,
-		sweep:      sweepSQL,
-		check:      checkSQL,
-		lapse:      `DELETE FROM {{sessions}} s WHERE (s.token = ANY ($1::bytea[]) OR s.id = $2) AND NOT (` + live + `)`,
-		forget: `DELETE FROM {{retired}} WHERE token IN (
-	SELECT token FROM {{retired}} WHERE until < now() LIMIT 1000 FOR UPDATE SKIP LOCKED)`,
+SELECT gone.id, gone.owner, ` + notify("gone", "$2", "$3") + ` FROM gone`),
+		list:       set.fill(listSQL),
+		listOwner:  set.fill(listOwnerSQL),
+		lockOwners: set.fill(lockOwnersSQL),
+		due:        set.fill(dueSQL),
+		sweep:      set.fill(sweepSQL),
+		check:      set.fill(checkSQL),
+		lapse: set.fill(`DELETE FROM {{sessions}} s WHERE (s.token = ANY ($1::bytea[]) OR s.id = $2)` +
+			` AND NOT (` + live + `)`),
+		forget: set.fill(`DELETE FROM {{retired}} WHERE token IN (
+	SELECT token FROM {{retired}} WHERE until < now() LIMIT 1000 FOR UPDATE SKIP LOCKED)`),
 	}
-	for _, sql := range []*string{&st.load, &st.retired, &st.end, &st.endOwner, &st.list, &st.listOwner,
-		&st.lockOwners, &st.due, &st.sweep, &st.check, &st.lapse, &st.forget} {
-		*sql = set.fill(*sql)
-	}
-	return st
 }
 
-// Load returns the live record of a token. A connection that breaks is no reason to give up: reading twice harms nobody.
+// Load returns the live record of a token. If the connection breaks, it reads once more: a second read changes nothing.
 func (s *Store) Load(ctx context.Context, token store.Token) (*store.Record, error) {
 	sent := store.InstantOf(time.Now())
 	r, err := s.read(ctx, token)
@@ -174,8 +174,8 @@ func (s *Store) record(r *row, asked store.Instant) (*store.Record, error) {
 	return r.record(s.skew.by(r.now, asked, store.InstantOf(time.Now())))
 }
 
-// absence returns why there is no row with a token. Only what was not found costs this second statement: requests with
-// a retired token, and the few with a valid signature whose session has ended.
+// absence returns why there is no row with a token. This second statement is sent only for a token without a row: a
+// retired one, or a valid one of a session that has ended.
 func (s *Store) absence(ctx context.Context, token store.Token) error {
 	retired := false
 	err := s.db.query(ctx, statement{sql: s.sql.retired, args: []any{token[:]}}, func(rows pgx.Rows) (err error) {
@@ -198,7 +198,7 @@ func (s *Store) End(ctx context.Context, id store.ID, why store.Reason) error {
 	return err
 }
 
-// EndOwner ends the sessions of an owner but some. It has the owner's lock, so no login comes in between.
+// EndOwner ends the sessions of an owner, except those listed. It takes the owner's lock, so no login comes in between.
 func (s *Store) EndOwner(ctx context.Context, owner string, except []store.ID, why store.Reason) (n int, err error) {
 	if owner == "" {
 		return 0, nil
@@ -215,13 +215,13 @@ func (s *Store) EndOwner(ctx context.Context, owner string, except []store.ID, w
 	return len(gone), nil
 }
 
-// remove sends a statement that deletes sessions and notifies other servers, and returns what is gone. Its arguments
-// are which, the channel, the notification's head, and the rest. A nil lock means that it needs none.
+// remove sends a statement that deletes sessions and notifies other servers, and returns the events of these sessions.
+// Its arguments are which, the channel, the notification's head, and the rest. A nil lock means none.
 func (s *Store) remove(
 	ctx context.Context, lock *statement, sql string, why store.Reason, which any, rest ...any,
 ) ([]store.Event, error) {
 	args := append([]any{which, s.channel(), head(store.Ended, why)}, rest...)
-	st := statement{sql: sql, args: args, first: lock, tells: true}
+	st := statement{sql: sql, args: args, first: lock, events: true}
 	gone, err := collect(ctx, &s.db, st, func(row pgx.CollectableRow) (store.Event, error) {
 		e := store.Event{Kind: store.Ended, Reason: why}
 		var id [16]byte

@@ -14,12 +14,12 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// begin returns a transaction that goes with the test.
+// begin returns a transaction after some statements. It is rolled back at the end of the test.
 func begin(t *testing.T, pool *pgxpool.Pool, statements ...string) pgx.Tx {
 	t.Helper()
 	tx, err := pool.Begin(t.Context())
 	check(t, err)
-	t.Cleanup(func() { _ = tx.Rollback(context.Background()) }) // most have ended by then
+	t.Cleanup(func() { _ = tx.Rollback(context.Background()) }) // an error if it has ended before
 	for _, sql := range statements {
 		_, err := tx.Exec(t.Context(), sql)
 		check(t, err)
@@ -27,12 +27,13 @@ func begin(t *testing.T, pool *pgxpool.Pool, statements ...string) pgx.Tx {
 	return tx
 }
 
-// waitForWaiting returns when so many of the database's backends wait for a lock.
+// waitForWaiting waits until a number of the database's processes wait for a lock.
 func waitForWaiting(t *testing.T, pool *pgxpool.Pool, want int) {
 	t.Helper()
 	eventually(t, patience, fmt.Sprintf("%d wait for a lock", want), func(ctx context.Context) error {
 		var n int
-		err := pool.QueryRow(ctx, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'").Scan(&n)
+		err := pool.QueryRow(ctx, "SELECT count(*) FROM pg_stat_activity"+
+			" WHERE datname = current_database() AND wait_event_type = 'Lock'").Scan(&n)
 		if err == nil && n != want {
 			err = fmt.Errorf("%d wait", n)
 		}
@@ -40,17 +41,15 @@ func waitForWaiting(t *testing.T, pool *pgxpool.Pool, want int) {
 	})
 }
 
-// PostgreSQL resolves a deadlock by undoing one transaction. Where that is a commit's, the visitor sees nothing of it.
+// PostgreSQL resolves a deadlock by undoing one transaction. If that is the one of a commit, the store tries again.
 func TestCommitAgainAfterDeadlock(t *testing.T) {
 	address := pgtest.Shared(t).Database(t)
 	pool := pgtest.Connect(t, address)
-	// The first to look for a deadlock is undone: the store.
+	// PostgreSQL undoes the first transaction that looks for a deadlock. The timeouts make that the store's.
 	s, tr := tracedStoreOn(t, address+"?deadlock_timeout=10ms")
 	const patient = "SET LOCAL deadlock_timeout = '1h'"
 
-	old := creation()
-	old.Owner = new("ann")
-	oldest := create(t, s, old)
+	oldest := create(t, s, login("ann", 0))
 	r := create(t, s, creation())
 	lockRow := func(r *store.Record) string {
 		return fmt.Sprintf("SELECT FROM session_sessions WHERE id = '%v' FOR UPDATE", r.ID)
@@ -62,16 +61,16 @@ func TestCommitAgainAfterDeadlock(t *testing.T) {
 	next := newToken()
 	tr.take()
 	go func() { // it has ann's lock, and waits for the gate
-		_, err := s.Commit(t.Context(), r.Token, &store.Change{RenewTo: next, Owner: new("ann"), MaxPerOwner: 1, Edits: []store.Edit{add("n", 1)}})
-		done <- err
+		c := &store.Change{RenewTo: next, Owner: new("ann"), MaxPerOwner: 1, Edits: []store.Edit{add("n", 1)}}
+		done <- errOf(s.Commit(t.Context(), r.Token, c))
 	}()
 	waitForWaiting(t, pool, 1)
 	go func() { // it has the row of ann's oldest session, and waits for ann's lock
-		_, err := other.Exec(t.Context(), "SELECT pg_advisory_xact_lock(hashtextextended('public.session.events/owner/ann', 0))")
-		done <- errors.Join(err, other.Commit(t.Context()))
+		const lockAnn = "SELECT pg_advisory_xact_lock(hashtextextended('public.session.events/owner/ann', 0))"
+		done <- errors.Join(errOf(other.Exec(t.Context(), lockAnn)), other.Commit(t.Context()))
 	}()
 	waitForWaiting(t, pool, 2)
-	check(t, gate.Commit(t.Context())) // now the store wants the row of the oldest
+	check(t, gate.Commit(t.Context())) // now the store waits for the row of the oldest session
 	for range cap(done) {
 		check(t, <-done)
 	}
@@ -81,44 +80,44 @@ func TestCommitAgainAfterDeadlock(t *testing.T) {
 	if n := counted(t, s, next); n != "1" {
 		t.Errorf("counted %s times, want once", n)
 	}
-	if _, err := s.Load(t.Context(), oldest.Token); !errors.Is(err, store.ErrNotFound) {
-		t.Errorf("the oldest session: got %v, want %v", err, store.ErrNotFound)
-	}
+	wantLoadError(t, s, oldest.Token, store.ErrNotFound)
 }
 
-// The remains of an expired session stand in nobody's way.
-func TestCreateOverRemains(t *testing.T) {
+// The row of an expired session doesn't prevent a new session with its token or ID.
+func TestCreateOverExpiredRow(t *testing.T) {
 	s, pool := newStore(t)
 	const lapse = "UPDATE %s SET lapses = now() - interval '1 second' WHERE id = $1"
-	for name, over := range map[string]func(c *store.Change, remains *store.Record) store.Token{
-		"of its token":             func(_ *store.Change, remains *store.Record) store.Token { return remains.Token },
-		"of its id":                func(c *store.Change, remains *store.Record) store.Token { c.ID = remains.ID; return newToken() },
-		"of the token it gets":     func(c *store.Change, remains *store.Record) store.Token { c.RenewTo = remains.Token; return newToken() },
-		"of the token it gives up": func(c *store.Change, remains *store.Record) store.Token { c.RenewTo = newToken(); return remains.Token },
+	for name, change := range map[string]func(c *store.Change, token *store.Token, old *store.Record){
+		"its token":         func(_ *store.Change, token *store.Token, old *store.Record) { *token = old.Token },
+		"its id":            func(c *store.Change, _ *store.Token, old *store.Record) { c.ID = old.ID },
+		"the token it gets": func(c *store.Change, _ *store.Token, old *store.Record) { c.RenewTo = old.Token },
+		"the token it retires": func(c *store.Change, token *store.Token, old *store.Record) {
+			c.RenewTo, *token = newToken(), old.Token
+		},
 	} {
-		remains := create(t, s, creation(set("a", `"old"`)))
-		c := creation(set("b", `"new"`))
-		token := over(c, remains)
+		old := create(t, s, creation(set("a", `"old"`)))
+		c, token := creation(set("b", `"new"`)), newToken()
+		change(c, &token, old)
 		if _, err := s.Commit(t.Context(), token, c); !errors.Is(err, store.ErrConflict) {
-			t.Errorf("over a live session %s: got %v, want %v", name, err, store.ErrConflict)
+			t.Errorf("a live session has %s: got %v, want %v", name, err, store.ErrConflict)
 		}
-		load(t, s, remains.Token)
-		exec(t, pool, lapse, remains.ID.String())
+		load(t, s, old.Token)
+		exec(t, pool, lapse, old.ID.String())
 		r := commit(t, s, token, c)
 		if got := load(t, s, r.Token); got.ID != c.ID || got.Values != r.Values || got.Values.Len() != 1 {
-			t.Errorf("over remains %s: got %+v, want the new session alone", name, got)
+			t.Errorf("an expired row has %s: got %+v, want only the new session", name, got)
 		}
 	}
 }
 
-// A session may be renewed by the change that makes it.
+// A change may both create and renew a session.
 func TestCreateWithRenewal(t *testing.T) {
 	for _, limit := range []int{0, 2} {
 		s, _ := newStore(t)
 		d := keepDiary(t, s)
 		token := newToken()
-		c := creation(set("a", "1"))
-		c.RenewTo, c.Owner, c.MaxPerOwner = newToken(), new("ann"), limit
+		c := login("ann", limit, set("a", "1"))
+		c.RenewTo = newToken()
 		r := commit(t, s, token, c)
 		if r.Token != c.RenewTo || r.Version != 1 || r.Owner != "ann" {
 			t.Errorf("got %+v, want the new token, version 1 and ann as its owner", r)
@@ -126,10 +125,9 @@ func TestCreateWithRenewal(t *testing.T) {
 		if got := load(t, s, c.RenewTo); got.ID != c.ID || got.Values != r.Values {
 			t.Errorf("under the new token: got %+v, want %+v", got, r)
 		}
-		if _, err := s.Load(t.Context(), token); !errors.Is(err, store.ErrRetired) {
-			t.Errorf("under the old token: got %v, want %v", err, store.ErrRetired)
-		}
-		d.wait(t, patience, store.Event{Kind: store.Created, ID: c.ID, Owner: "ann"}, store.Event{Kind: store.Renewed, ID: c.ID, Owner: "ann"})
+		wantLoadError(t, s, token, store.ErrRetired)
+		d.wait(t, patience, store.Event{Kind: store.Created, ID: c.ID, Owner: "ann"},
+			store.Event{Kind: store.Renewed, ID: c.ID, Owner: "ann"})
 
 		same := creation()
 		same.RenewTo = newToken()
@@ -139,24 +137,23 @@ func TestCreateWithRenewal(t *testing.T) {
 	}
 }
 
-// A store that was opened when statements had read committed finds out when they no longer have.
+// If the default isolation changes after Open, the store finds out from an error and tries again.
 func TestCommitAgainAfterIsolationChanges(t *testing.T) {
 	address := pgtest.Shared(t).Database(t)
 	admin := pgtest.Connect(t, address)
 	pool := pgtest.Connect(t, address)
 	s := open(t, pool, silent)
 	r := create(t, s, creation())
-	exec(t, admin, "ALTER DATABASE "+admin.Config().ConnConfig.Database+" SET default_transaction_isolation = 'repeatable read'")
+	alterDatabase(t, admin, "SET default_transaction_isolation = 'repeatable read'")
 	pool.Reset()
 
 	gate := begin(t, admin, "UPDATE session_sessions SET version = version + 1")
 	done := make(chan error)
 	go func() {
-		_, err := s.Commit(t.Context(), r.Token, &store.Change{Edits: []store.Edit{add("n", 1)}})
-		done <- err
+		done <- errOf(s.Commit(t.Context(), r.Token, &store.Change{Edits: []store.Edit{add("n", 1)}}))
 	}()
 	waitForWaiting(t, admin, 1)
-	check(t, gate.Commit(t.Context())) // what the commit saw is old now, which repeatable read does not forgive
+	check(t, gate.Commit(t.Context())) // the row has changed, which is an error at repeatable read
 	check(t, <-done)
 	if n := counted(t, s, r.Token); n != "1" {
 		t.Errorf("counted %s times, want once", n)

@@ -14,6 +14,9 @@ import (
 )
 
 // A row is a session as it comes from the database. Its times are the database's.
+//
+// A new column needs a file in migrations, a field here, an entry in facts (column.go), a line in record below, and
+// an assignment in builder.insert and builder.assign (build.go).
 type row struct {
 	created, lapses, ends store.Instant
 	idle                  int64 // microseconds
@@ -29,7 +32,7 @@ type row struct {
 // binaryResults is a first argument that asks pgx for results in binary.
 var binaryResults any = pgx.QueryResultFormats{pgx.BinaryFormatCode}
 
-// row returns the one row of a statement, or pgx.ErrNoRows. What comes after its columns goes to more.
+// row returns the one row of a statement, or pgx.ErrNoRows. Columns after its own are read into more.
 func (d *db) row(ctx context.Context, st statement, more ...any) (r *row, err error) {
 	err = d.query(ctx, st, func(rows pgx.Rows) (err error) {
 		if rows.Next() {
@@ -52,12 +55,13 @@ func (d *db) changeOne(ctx context.Context, st statement) error {
 	return err
 }
 
-// uuid is an argument that says of what type it is, which counts behind a pooler: there nothing is prepared.
+// uuid returns an argument with its type. Behind a pooler no statement is prepared, so pgx needs the type.
 func uuid(id store.ID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: true} }
 
 const longest = math.MaxInt64 / int64(time.Microsecond) // as far as a time.Duration goes
 
-// duration returns so many microseconds, or the longest duration: PostgreSQL's sum can be one microsecond beyond it.
+// duration returns a number of microseconds, or the longest duration, since PostgreSQL's sum can exceed it by one
+// microsecond.
 func duration(microseconds int64) time.Duration {
 	return time.Duration(min(microseconds, longest)) * time.Microsecond
 }
@@ -96,7 +100,7 @@ func (r *row) record(ahead time.Duration) (*store.Record, error) {
 	}, nil
 }
 
-// check finds what no column's type rules out.
+// check returns an error for values that the columns' types allow, but the store never writes.
 func (r *row) check() error {
 	lifetime, seen := int64(r.ends-r.created), int64(r.lapses)-r.idle
 	switch {

@@ -25,7 +25,7 @@ var (
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
-// migrations returns the steps from nothing to the present tables; the version is how many were made.
+// migrations returns the steps from an empty schema to the present tables. A version is the number of applied steps.
 func migrations() []string {
 	files, err := fs.Glob(migrationFiles, "migrations/*.sql")
 	if err != nil {
@@ -48,7 +48,7 @@ const createMigrations = `CREATE TABLE IF NOT EXISTS {{migrations}} (
 );
 `
 
-// Schema returns the SQL that makes the tables, for those who run goose, tern, Atlas or psql instead of [Migrate]. It
+// Schema returns the SQL that creates the tables. Use it with goose, tern, Atlas or psql instead of [Migrate]. It
 // panics on options that Open would refuse.
 func Schema(o *Options) string {
 	s, err := o.settings()
@@ -63,9 +63,9 @@ func Schema(o *Options) string {
 	return b.String()
 }
 
-// Migrate makes the tables, or brings them to the version of this code. Several servers may call it at once: one works,
-// the others wait. It needs the right to create tables in the schema, and makes none of its own but the tables.
-// It returns ErrNewSchema where the tables are newer than the code.
+// Migrate creates the tables, or brings them to the version of this code. Several servers may call it at once: one
+// migrates, and the others wait. It needs the right to create tables in the schema, and creates nothing but the tables
+// and indexes. It returns ErrNewSchema if the tables are newer than the code.
 func Migrate(ctx context.Context, pool *pgxpool.Pool, o *Options) error {
 	s, err := o.settings()
 	if err != nil {
@@ -74,7 +74,9 @@ func Migrate(ctx context.Context, pool *pgxpool.Pool, o *Options) error {
 	if pool == nil {
 		return errNoPool
 	}
-	err = pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error { return s.migrate(ctx, tx) })
+	err = pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
+		return s.migrate(ctx, tx)
+	})
 	if err != nil {
 		return fmt.Errorf("postgres: migrating %s: %w", s.table("sessions"), err)
 	}
@@ -82,15 +84,15 @@ func Migrate(ctx context.Context, pool *pgxpool.Pool, o *Options) error {
 }
 
 func (s *settings) migrate(ctx context.Context, tx pgx.Tx) error {
-	// 1. Make nothing where Open would refuse it.
+	// 1. Create nothing in a database that Open would refuse.
 	if err := s.checkEncoding(ctx, tx); err != nil {
 		return err
 	}
-	// 2. Wait for others. The lock goes with the transaction.
+	// 2. Wait for other servers. The end of the transaction releases the lock.
 	if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock("+hashOf+")", s.lockName("migrate")); err != nil {
 		return err
 	}
-	// 3. See how far the tables are.
+	// 3. Find the version of the tables.
 	if _, err := tx.Exec(ctx, s.fill(createMigrations)); err != nil {
 		return err
 	}
@@ -98,7 +100,7 @@ func (s *settings) migrate(ctx context.Context, tx pgx.Tx) error {
 	if err != nil {
 		return err
 	}
-	// 4. Make the missing steps.
+	// 4. Apply the missing steps.
 	steps := migrations()
 	if version > len(steps) {
 		return versionError(ErrNewSchema, version)
@@ -150,10 +152,11 @@ func versionError(err error, version int) error {
 	return fmt.Errorf("%w (version %d, want %d)", err, version, len(migrations()))
 }
 
-// checkRights makes sure that a table is there and may be used, so that a mistake in setting up a server is found when it
-// starts, and not by its first visitor.
+// checkRights makes sure that a table exists and that the user may read and write it. So a mistake in the set-up is an
+// error of Open, and not of the first request.
 func (s *settings) checkRights(ctx context.Context, q querier, name string) error {
-	const sql = "SELECT bool_and(has_table_privilege($1::text, may)) FROM unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) AS may"
+	const sql = "SELECT bool_and(has_table_privilege($1::text, may))" +
+		" FROM unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) AS may"
 	var allowed bool
 	err := q.QueryRow(ctx, sql, s.table(name)).Scan(&allowed)
 	switch {
@@ -162,7 +165,8 @@ func (s *settings) checkRights(ctx context.Context, q querier, name string) erro
 	case err != nil:
 		return fmt.Errorf("postgres: reading rights on %s: %w", s.table(name), err)
 	case !allowed:
-		return fmt.Errorf("postgres: no right to all of SELECT, INSERT, UPDATE and DELETE on %s: grant them to this user", s.table(name))
+		return fmt.Errorf("postgres: no right to all of SELECT, INSERT, UPDATE and DELETE on %s: grant them to this user",
+			s.table(name))
 	}
 	return nil
 }

@@ -7,7 +7,6 @@ import (
 	osexec "os/exec"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -18,14 +17,17 @@ import (
 	"github.com/lazysession/session/store/postgres"
 )
 
-// tables describes all columns, constraints, indexes and settings of a schema, a line each.
+// tables describes the columns, constraints, indexes and settings of a schema, one line each.
 func tables(t *testing.T, pool *pgxpool.Pool, schema string) []string {
 	t.Helper()
 	rows, err := pool.Query(t.Context(), `
-SELECT format('%s.%s %s %s %s', table_name, column_name, ordinal_position, data_type, is_nullable) FROM information_schema.columns WHERE table_schema = $1
-UNION ALL SELECT conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = to_regnamespace(quote_ident($1))
+SELECT format('%s.%s %s %s %s', table_name, column_name, ordinal_position, data_type, is_nullable)
+	FROM information_schema.columns WHERE table_schema = $1
+UNION ALL SELECT conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid)
+	FROM pg_constraint WHERE connamespace = to_regnamespace(quote_ident($1))
 UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = $1
-UNION ALL SELECT relname || ' ' || reloptions::text FROM pg_class WHERE relnamespace = to_regnamespace(quote_ident($1)) AND reloptions IS NOT NULL
+UNION ALL SELECT relname || ' ' || reloptions::text
+	FROM pg_class WHERE relnamespace = to_regnamespace(quote_ident($1)) AND reloptions IS NOT NULL
 ORDER BY 1`, schema)
 	check(t, err)
 	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
@@ -48,38 +50,35 @@ func TestMigrateTwice(t *testing.T) {
 
 func TestMigrateAtOnce(t *testing.T) {
 	url := pgtest.Shared(t).Database(t)
-	var wg sync.WaitGroup
-	errs := make([]error, 8)
-	for i := range errs {
+	var all []func() error
+	for range 8 {
 		pool := pgtest.Connect(t, url) // each server has its own
-		wg.Go(func() { errs[i] = postgres.Migrate(t.Context(), pool, nil) })
+		all = append(all, func() error { return postgres.Migrate(t.Context(), pool, nil) })
 	}
-	wg.Wait()
-	check(t, errors.Join(errs...))
+	check(t, errors.Join(atOnce(all...)...))
 	s, err := postgres.Open(t.Context(), pgtest.Connect(t, url), nil)
 	check(t, err)
 	check(t, s.Close())
 }
 
-func TestSchemaMakesWhatMigrateMakes(t *testing.T) {
+func TestSchemaEqualsMigrate(t *testing.T) {
 	o := &postgres.Options{Schema: `my "own"`, Prefix: "visits"}
 	var got [2][]string
 	for i, migrate := range []func(*pgxpool.Pool) error{
 		func(pool *pgxpool.Pool) error { return postgres.Migrate(t.Context(), pool, o) },
 		func(pool *pgxpool.Pool) error {
-			_, err := pool.Exec(t.Context(), postgres.Schema(o))
-			return err
+			return errOf(pool.Exec(t.Context(), postgres.Schema(o)))
 		},
 	} {
 		pool := pgtest.Pool(t)
 		exec(t, pool, `CREATE SCHEMA "my ""own"""`)
 		check(t, migrate(pool))
 		got[i] = tables(t, pool, o.Schema)
-		s := open(t, pool, o) // which migrates again
+		s := open(t, pool, o) // migrates again
 		load(t, s, create(t, s, creation()).Token)
 	}
 	if !slices.Equal(got[0], got[1]) || len(got[0]) < 20 {
-		t.Errorf("Migrate makes\n%s\nSchema\n%s", strings.Join(got[0], "\n"), strings.Join(got[1], "\n"))
+		t.Errorf("Migrate creates\n%s\nSchema\n%s", strings.Join(got[0], "\n"), strings.Join(got[1], "\n"))
 	}
 }
 
@@ -103,7 +102,9 @@ func TestTablesSideBySide(t *testing.T) {
 	pool := pgtest.Pool(t)
 	exec(t, pool, "CREATE SCHEMA other")
 	stores := []*postgres.Store{
-		open(t, pool, nil), open(t, pool, &postgres.Options{Prefix: "admin"}), open(t, pool, &postgres.Options{Schema: "other"}),
+		open(t, pool, nil),
+		open(t, pool, &postgres.Options{Prefix: "admin"}),
+		open(t, pool, &postgres.Options{Schema: "other"}),
 	}
 	diaries := make([]*diary, len(stores))
 	for i, s := range stores {
@@ -111,22 +112,22 @@ func TestTablesSideBySide(t *testing.T) {
 	}
 	r := create(t, stores[0], creation())
 	for _, s := range stores[1:] {
-		if _, err := s.Load(t.Context(), r.Token); !errors.Is(err, store.ErrNotFound) {
-			t.Errorf("a session of other tables: got %v, want %v", err, store.ErrNotFound)
-		}
+		wantLoadError(t, s, r.Token, store.ErrNotFound)
 		check(t, s.End(t.Context(), r.ID, store.Revoked))
 	}
 	load(t, stores[0], r.Token)
-	// An event after it shows that no event of other tables came before.
+	// Events arrive in order, so an own event shows that none of other tables came before.
 	check(t, stores[0].End(t.Context(), r.ID, store.Revoked))
 	for i, s := range stores[1:] {
 		mine := create(t, s, creation())
 		check(t, s.End(t.Context(), mine.ID, store.LoggedOut))
-		diaries[i+1].wait(t, patience, store.Event{Kind: store.Created, ID: mine.ID}, store.Event{Kind: store.Ended, ID: mine.ID, Reason: store.LoggedOut})
+		diaries[i+1].wait(t, patience, store.Event{Kind: store.Created, ID: mine.ID},
+			store.Event{Kind: store.Ended, ID: mine.ID, Reason: store.LoggedOut})
 	}
 }
 
-// PostgreSQL's names have up to 63 bytes, and a notification's name is made of two.
+// A schema's name may have 63 bytes, which is also PostgreSQL's limit for a channel's name. The channel's name contains
+// the schema and the prefix.
 func TestLongNames(t *testing.T) {
 	address := pgtest.Shared(t).Database(t)
 	pool := pgtest.Connect(t, address)
@@ -137,16 +138,16 @@ func TestLongNames(t *testing.T) {
 	r := create(t, a, creation())
 	r = commit(t, a, r.Token, &store.Change{RenewTo: newToken()})
 	check(t, a.End(t.Context(), r.ID, store.LoggedOut))
-	d.wait(t, patience, store.Event{Kind: store.Renewed, ID: r.ID}, store.Event{Kind: store.Ended, ID: r.ID, Reason: store.LoggedOut})
+	d.wait(t, patience, store.Event{Kind: store.Renewed, ID: r.ID},
+		store.Event{Kind: store.Ended, ID: r.ID, Reason: store.LoggedOut})
 }
 
+// latin1 creates a database with another encoding.
+const latin1 = "ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
+
 func TestOpenRefuses(t *testing.T) {
-	admin := pgtest.Shared(t)
-	fresh := func(t *testing.T, options ...string) *pgxpool.Pool {
-		return pgtest.Connect(t, admin.Database(t, options...))
-	}
 	migrated := func(t *testing.T) *pgxpool.Pool {
-		pool := fresh(t)
+		pool := pgtest.Pool(t)
 		check(t, postgres.Migrate(t.Context(), pool, nil))
 		return pool
 	}
@@ -157,9 +158,12 @@ func TestOpenRefuses(t *testing.T) {
 		is   error
 		says string
 	}{
-		{"no tables", func(t *testing.T) *pgxpool.Pool { return fresh(t) }, nil, postgres.ErrNoSchema, "run postgres.Migrate"},
-		{"no schema", migrated, &postgres.Options{Schema: "nowhere"}, postgres.ErrNoSchema, `"nowhere"."session_sessions"`},
-		{"other prefix", migrated, &postgres.Options{Prefix: "other"}, postgres.ErrNoSchema, `"public"."other_sessions"`},
+		{"no tables", func(t *testing.T) *pgxpool.Pool { return pgtest.Pool(t) }, nil,
+			postgres.ErrNoSchema, "run postgres.Migrate"},
+		{"no schema", migrated, &postgres.Options{Schema: "nowhere"},
+			postgres.ErrNoSchema, `"nowhere"."session_sessions"`},
+		{"other prefix", migrated, &postgres.Options{Prefix: "other"},
+			postgres.ErrNoSchema, `"public"."other_sessions"`},
 		{"older tables", func(t *testing.T) *pgxpool.Pool {
 			pool := migrated(t)
 			exec(t, pool, "DELETE FROM session_migrations")
@@ -170,13 +174,13 @@ func TestOpenRefuses(t *testing.T) {
 			exec(t, pool, "INSERT INTO session_migrations VALUES (2)")
 			return pool
 		}, nil, postgres.ErrNewSchema, "version 2, want 1"},
-		{"tables that somebody dropped", func(t *testing.T) *pgxpool.Pool {
+		{"a dropped table", func(t *testing.T) *pgxpool.Pool {
 			pool := migrated(t)
 			exec(t, pool, "DROP TABLE session_retired")
 			return pool
 		}, nil, postgres.ErrNoSchema, "session_retired"},
 		{"another encoding", func(t *testing.T) *pgxpool.Pool {
-			pool := fresh(t, "ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
+			pool := pgtest.Connect(t, pgtest.Shared(t).Database(t, latin1))
 			exec(t, pool, postgres.Schema(nil))
 			return pool
 		}, nil, nil, "encoding is LATIN1: create one with ENCODING 'UTF8'"},
@@ -185,12 +189,13 @@ func TestOpenRefuses(t *testing.T) {
 			return as(t, migrated(t), "GRANT SELECT ON ALL TABLES IN SCHEMA public TO %u")
 		}, nil, nil, "no right to all of SELECT, INSERT, UPDATE and DELETE"},
 		{"rights on one table", func(t *testing.T) *pgxpool.Pool {
-			return as(t, migrated(t), "GRANT SELECT ON session_migrations TO %u; GRANT SELECT, INSERT, UPDATE, DELETE ON session_sessions TO %u")
+			return as(t, migrated(t), "GRANT SELECT ON session_migrations TO %u;"+
+				" GRANT SELECT, INSERT, UPDATE, DELETE ON session_sessions TO %u")
 		}, nil, nil, "session_retired"},
 		{"bad prefix", migrated, &postgres.Options{Prefix: `a"; DROP TABLE x`}, nil, "prefix"},
-		{"bad schema and prefix", migrated, &postgres.Options{Schema: strings.Repeat("s", 64), Prefix: "A"}, nil, "prefix \"A\""},
-		{"bad address to listen", migrated, &postgres.Options{Listen: "postgres://a:secret@:::/"}, nil, "listen"},
-		{"nothing to listen to", migrated, &postgres.Options{Listen: "postgres://127.0.0.1:1/x"}, nil, "listening for events"},
+		{"bad schema and prefix", migrated, &postgres.Options{Schema: strings.Repeat("s", 64), Prefix: "A"},
+			nil, `prefix "A"`},
+		{"bad Listen", migrated, &postgres.Options{Listen: "postgres://a:secret@:::/"}, nil, "listen"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s, err := postgres.Open(t.Context(), tt.pool(t), tt.o)
@@ -209,7 +214,7 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-// as returns a pool of a new user with no rights but those of a grant, in which %u stands for the user's name.
+// as returns a pool of a new user, who has only the rights of a grant. %u in it stands for the user's name.
 func as(t *testing.T, pool *pgxpool.Pool, grant string) *pgxpool.Pool {
 	t.Helper()
 	name := value[string](t, pool, "SELECT 'user_' || replace(gen_random_uuid()::text, '-', '')")
@@ -231,7 +236,7 @@ func as(t *testing.T, pool *pgxpool.Pool, grant string) *pgxpool.Pool {
 }
 
 func TestMigrateRefuses(t *testing.T) {
-	latin := pgtest.Connect(t, pgtest.Shared(t).Database(t, "ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"))
+	latin := pgtest.Connect(t, pgtest.Shared(t).Database(t, latin1))
 	newer := pgtest.Pool(t)
 	check(t, postgres.Migrate(t.Context(), newer, nil))
 	exec(t, newer, "INSERT INTO session_migrations VALUES (99)")

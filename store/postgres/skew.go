@@ -8,13 +8,14 @@ import (
 )
 
 // A skew is how far this server's clock is ahead of the database's, in whole seconds: times translated by it can be
-// compared with time.Now. It moves only when it is clearly off, so that a time reads the same whenever it is read.
+// compared with time.Now. It changes only if it is clearly wrong, so that each load of a record returns the
+// same times.
 type skew struct{ seconds atomic.Int64 }
 
 func (k *skew) last() time.Duration { return time.Duration(k.seconds.Load()) * time.Second }
 
-// by returns the skew, given that the database's clock showed now at some time between two of this server's. However
-// long a statement waited for a lock, or a loop over its rows took, that alone moves nothing.
+// by returns the skew, given that the database's clock showed now at some time between two of this server's. A long
+// wait for a lock, or a slow loop over the rows, doesn't change the skew.
 func (k *skew) by(now, sent, received store.Instant) time.Duration {
 	const grain = 1500 * time.Millisecond
 	kept := k.last()

@@ -20,11 +20,17 @@ func TestSkew(t *testing.T) {
 	}{
 		{"same clock", []reading{{0, time.Millisecond, 0}, {-time.Millisecond, 0, 0}}},
 		{"a little off", []reading{{time.Second, 0, 0}, {-time.Second, 0, 0}, {1400 * time.Millisecond, 0, 0}}},
-		{"ahead", []reading{{5*time.Minute + 300*time.Millisecond, 0, 5 * time.Minute}, {5*time.Minute - time.Second, 0, 5 * time.Minute}}},
+		{"ahead", []reading{
+			{5*time.Minute + 300*time.Millisecond, 0, 5 * time.Minute}, {5*time.Minute - time.Second, 0, 5 * time.Minute},
+		}},
 		{"behind", []reading{{-5 * time.Minute, 0, -5 * time.Minute}, {-5*time.Minute + time.Second, 0, -5 * time.Minute}}},
 		{"set right", []reading{{time.Hour, 0, time.Hour}, {0, 0, 0}}},
-		{"a slow statement says nothing", []reading{{1400 * time.Millisecond, 10 * time.Second, 0}, {-10 * time.Second, 10 * time.Second, 0}, {0, 0, 0}}},
-		{"a slow statement far off does", []reading{{time.Hour, 10 * time.Second, time.Hour}, {time.Hour, 0, time.Hour}}},
+		{"a slow statement changes nothing", []reading{
+			{1400 * time.Millisecond, 10 * time.Second, 0}, {-10 * time.Second, 10 * time.Second, 0}, {0, 0, 0},
+		}},
+		{"a slow statement far off changes it", []reading{
+			{time.Hour, 10 * time.Second, time.Hour}, {time.Hour, 0, time.Hour},
+		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var k postgres.Skew
@@ -38,8 +44,8 @@ func TestSkew(t *testing.T) {
 	}
 }
 
-// Times come translated to this server's clock, so that they can be compared with time.Now.
-func TestTimesAreThisServers(t *testing.T) {
+// The times of a record are translated to this server's clock, so that they can be compared with time.Now.
+func TestTimesOfThisServer(t *testing.T) {
 	s, _ := newStore(t)
 	before := time.Now()
 	r := create(t, s, creation())
@@ -48,6 +54,6 @@ func TestTimesAreThisServers(t *testing.T) {
 	}
 	again := load(t, s, r.Token)
 	if again.Created != r.Created || again.LastSeen != r.LastSeen {
-		t.Errorf("the same times read differently: %v, %v and %v, %v", r.Created, r.LastSeen, again.Created, again.LastSeen)
+		t.Errorf("the second load: got %v, %v, want %v, %v", again.Created, again.LastSeen, r.Created, r.LastSeen)
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/lazysession/session/store/postgres"
 )
 
-// A tracer keeps what a pool has sent. What goes at once is one entry, of several lines.
+// A tracer records the statements of a pool. Those that are sent at once are one entry.
 type tracer struct {
 	mu   sync.Mutex
 	sent []string
@@ -47,6 +47,7 @@ func (tr *tracer) TraceBatchStart(ctx context.Context, _ *pgx.Conn, b pgx.TraceB
 func (*tracer) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
 func (*tracer) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData)     {}
 
+// take returns the entries since the last call.
 func (tr *tracer) take() []string {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
@@ -54,7 +55,7 @@ func (tr *tracer) take() []string {
 	return slices.Clone(tr.sent)
 }
 
-// tracedStore returns a Store whose tracer sees all it sends, each entry being one round trip.
+// tracedStore returns a Store and the tracer of its pool. Each entry is one round trip.
 func tracedStore(t *testing.T) (*postgres.Store, *tracer) {
 	t.Helper()
 	return tracedStoreOn(t, pgtest.Shared(t).Database(t))
@@ -63,13 +64,8 @@ func tracedStore(t *testing.T) (*postgres.Store, *tracer) {
 func tracedStoreOn(t *testing.T, url string) (*postgres.Store, *tracer) {
 	t.Helper()
 	tr := new(tracer)
-	cfg, err := pgxpool.ParseConfig(url)
-	check(t, err)
-	cfg.ConnConfig.Tracer = tr
-	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
-	check(t, err)
-	t.Cleanup(pool.Close)
-	s := open(t, pool, &postgres.Options{NoListen: true})
+	pool := connectWith(t, url, func(cfg *pgxpool.Config) { cfg.ConnConfig.Tracer = tr })
+	s := open(t, pool, noListen)
 	tr.take()
 	return s, tr
 }
@@ -79,12 +75,9 @@ func TestRoundTrips(t *testing.T) {
 	owner, ctx := "ann", t.Context()
 	r := create(t, s, creation(set("a", "1")))
 	tr.take()
-	ok := func(_ any, err error) error { return err }
 	change := func(c *store.Change) func() error {
-		return func() error { return ok(s.Commit(ctx, r.Token, c)) }
+		return func() error { return errOf(s.Commit(ctx, r.Token, c)) }
 	}
-	limited := creation()
-	limited.Owner, limited.MaxPerOwner = &owner, 2
 	next := newToken()
 	for _, tt := range []struct {
 		name  string
@@ -92,34 +85,37 @@ func TestRoundTrips(t *testing.T) {
 		reads int
 		want  int
 	}{
-		{"load", func() error { return ok(s.Load(ctx, r.Token)) }, 1, 1},
-		{"load of what is not there, which may be retired", func() error {
-			if _, err := s.Load(ctx, newToken()); !errors.Is(err, store.ErrNotFound) {
-				return errors.New("found")
-			}
+		{"load", func() error { return errOf(s.Load(ctx, r.Token)) }, 1, 1},
+		{"load of a token without a row", func() error {
+			wantLoadError(t, s, newToken(), store.ErrNotFound)
 			return nil
 		}, 2, 2},
-		{"create", func() error { return ok(s.Commit(ctx, newToken(), creation(set("a", "1"), add("n", 2)))) }, 0, 1},
+		{"create", func() error {
+			return errOf(s.Commit(ctx, newToken(), creation(set("a", "1"), add("n", 2))))
+		}, 0, 1},
 		{"login", change(&store.Change{Owner: new("bob")}), 0, 1},
 		{"touch", change(&store.Change{Touched: true}), 0, 1},
 		{"set", change(&store.Change{Touched: true, Edits: []store.Edit{set("a", `{"x":1}`), set("b", "2")}}), 0, 1},
 		{"add", change(&store.Change{Edits: []store.Edit{add("n", 1)}}), 0, 1},
 		{"adds", change(&store.Change{Edits: []store.Edit{add("m", 1), add("n", 1)}}), 0, 1},
-		{"everything", change(&store.Change{Touched: true, Cleared: true, Owner: &owner, Persistent: new(true), IdleTimeout: 2e12, Lifetime: 3e12,
-			Labels: map[string]string{"a": "b", "c": ""}, Edits: []store.Edit{{Name: "a", Op: store.Delete}, set("b", "2"), add("n", 1)}}), 0, 1},
+		{"everything", change(&store.Change{
+			Touched: true, Cleared: true, Owner: &owner, Persistent: new(true), IdleTimeout: 2e12, Lifetime: 3e12,
+			Labels: map[string]string{"a": "b", "c": ""},
+			Edits:  []store.Edit{{Name: "a", Op: store.Delete}, set("b", "2"), add("n", 1)},
+		}), 0, 1},
 		{"nothing", change(&store.Change{}), 1, 1},
 		{"renew", change(&store.Change{RenewTo: next}), 0, 1},
 		{"end", func() error { return s.End(ctx, r.ID, store.LoggedOut) }, 0, 1},
-		{"create under a limit", func() error { return ok(s.Commit(ctx, newToken(), limited)) }, 0, 1},
-		{"end all", func() error { return ok(s.EndOwner(ctx, owner, nil, store.Revoked)) }, 0, 1},
-		{"end all of nobody", func() error { return ok(s.EndOwner(ctx, "", nil, store.Revoked)) }, 0, 0},
-		{"list of nobody", func() error {
+		{"create under a limit", func() error { return errOf(s.Commit(ctx, newToken(), login(owner, 2))) }, 0, 1},
+		{"end all", func() error { return errOf(s.EndOwner(ctx, owner, nil, store.Revoked)) }, 0, 1},
+		{"end all of the empty owner", func() error { return errOf(s.EndOwner(ctx, "", nil, store.Revoked)) }, 0, 0},
+		{"list of the empty owner", func() error {
 			for range s.List(ctx, store.Filter{}) {
 				return errors.New("found")
 			}
 			return nil
 		}, 0, 0},
-		{"sweep that finds nothing", func() error { return ok(s.Sweep(ctx)) }, 1, 2},
+		{"sweep that finds nothing", func() error { return errOf(s.Sweep(ctx)) }, 1, 2},
 	} {
 		check(t, tt.do())
 		sent := tr.take()
@@ -133,13 +129,13 @@ func TestRoundTrips(t *testing.T) {
 			}
 		}
 		if reads != tt.reads {
-			t.Errorf("%s: got %d that only read, want %d:\n%s", tt.name, reads, tt.reads, strings.Join(sent, "\n"))
+			t.Errorf("%s: got %d round trips that only read, want %d:\n%s", tt.name, reads, tt.reads, strings.Join(sent, "\n"))
 		}
 	}
 }
 
-// To bring back a row takes a tenth of a commit's time.
-func TestNoRowIsReturnedThatNobodyWants(t *testing.T) {
+// To return a row takes a tenth of a commit's time, so a commit returns one only if the store needs it.
+func TestCommitReturnsRowOnlyIfNeeded(t *testing.T) {
 	s, tr := tracedStore(t)
 	r := create(t, s, creation())
 	tr.take()
@@ -152,11 +148,10 @@ func TestNoRowIsReturnedThatNobodyWants(t *testing.T) {
 		{&store.Change{NoRecord: true, Edits: []store.Edit{set("a", "1")}}, false},
 		{&store.Change{NoRecord: true, Touched: true}, false},
 		{&store.Change{NoRecord: true, Owner: &owner}, false},
-		{&store.Change{NoRecord: true, Owner: &owner, MaxPerOwner: 2}, true}, // its ID says which is not to be evicted
+		{&store.Change{NoRecord: true, Owner: &owner, MaxPerOwner: 2}, true}, // eviction needs the ID
 		{&store.Change{NoRecord: true, RenewTo: newToken()}, true},
 	} {
-		_, err := s.Commit(t.Context(), r.Token, tt.change)
-		check(t, err)
+		check(t, errOf(s.Commit(t.Context(), r.Token, tt.change)))
 		sent := strings.Join(tr.take(), "\n")
 		if got := strings.Contains(sent, "RETURNING s.created"); got != tt.want {
 			t.Errorf("%+v: got a row: %v, want %v:\n%s", tt.change, got, tt.want, sent)
@@ -164,15 +159,16 @@ func TestNoRowIsReturnedThatNobodyWants(t *testing.T) {
 	}
 }
 
-// A notification takes a lock that all commits of a database share, so only what ends or renews a session sends one.
+// A notification takes a lock that all commits of a database share, so only ends and renewals send one.
 func TestFewStatementsNotify(t *testing.T) {
 	s, tr := tracedStore(t)
 	r := create(t, s, creation())
-	commit(t, s, r.Token, &store.Change{Touched: true, Owner: new("ann"), Edits: []store.Edit{set("a", "1"), add("n", 1)}})
+	edits := []store.Edit{set("a", "1"), add("n", 1)}
+	commit(t, s, r.Token, &store.Change{Touched: true, Owner: new("ann"), Edits: edits})
 	load(t, s, r.Token)
 	for _, sql := range tr.take() {
 		if strings.Contains(sql, "pg_notify") {
-			t.Errorf("it notifies: %s", sql)
+			t.Errorf("a statement notifies: %s", sql)
 		}
 	}
 }

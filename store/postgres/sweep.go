@@ -12,20 +12,21 @@ import (
 	"github.com/lazysession/session/store"
 )
 
-// The index on due finds expired rows. Due is the time before which the sweeper doesn't look at the row. It is set when
-// the session is created, and touches don't move it: an index on the exact end would make each touch write to every
-// index of the table, since no update of an indexed column can stay within its page (measured: no touch of 100 did, WAL
-// doubled, and the index grew by 33 bytes a touch). So the sweeper finds a few rows that are due but live, and moves
-// their due to their present end: one such write in each idle timeout, instead of one for each touch. Due is rounded up
-// to the second, so that the index keeps many rows under one key.
+// The index on due finds expired rows. The sweeper doesn't look at a row before its due. Due is set when the session is
+// created, and touches don't change it. An index on the exact end would make each touch write to every index of the
+// table, since an update of an indexed column can't be a HOT update (measured: of 100 touches none was HOT, WAL
+// doubled, and the index grew by 33 bytes per touch). So the sweeper finds a few rows that are due but live, and sets
+// their due to their present end. That is one write in each idle timeout, instead of one for each touch. Due is rounded
+// up to the second, so that the index has many rows under one key.
 //
-// Removed rows stay in the index until PostgreSQL cleans up, which it can't do while an older transaction is open. A
-// search from the beginning for each batch would read all of them each time. So one search finds many rows, and the
-// next one begins where it ended.
+// Removed rows stay in the index until a vacuum removes them, which can't happen while an older transaction is open. If
+// each batch had its own search from the beginning, each search would read all of these rows. So one search finds many
+// rows, and the next search begins where it ended.
 const dueSQL = `SELECT s.id, s.due FROM {{sessions}} s WHERE s.due < now() AND s.due >= $1 ORDER BY s.due LIMIT $2`
 
-// One statement does the rest. With SKIP LOCKED it doesn't wait for rows in use, and other statements wait for it only
-// if they use a row that it removes. The advisory lock lets one server sweep at a time; the others find nothing to do.
+// sweepSQL removes the expired rows of a batch and sets the due of the live ones. With SKIP LOCKED it doesn't wait for
+// rows in use, and other statements wait for it only if they use a row that it removes. The advisory lock lets one
+// server sweep at a time. Other servers do nothing.
 var sweepSQL = `WITH mine AS (SELECT pg_try_advisory_xact_lock(hashtextextended($4, 0)) AS ok),
 batch AS (
 	SELECT s.id, (` + live + `) AS alive FROM {{sessions}} s
@@ -38,17 +39,17 @@ batch AS (
 ), told AS (SELECT gone.id, gone.owner, pg_notify($2, $3 || gone.id || ' ' || gone.owner) FROM gone)
 SELECT (SELECT ok FROM mine), told.id, told.owner FROM (SELECT) AS once LEFT JOIN told ON true`
 
-// dueAt is when the sweeper looks at a row that ends at a time.
+// dueAt returns the expression for the due of a row with an end.
 func dueAt(end string) string { return "date_trunc('second', " + end + ") + interval '1 second'" }
 
 const (
 	sweepBatch = 1000 // rows: some milliseconds of work
 	sweepAhead = 50   // batches that one search finds
 	sweepPause = 5 * time.Second
-	// sweepAgain is how long searches begin where the last one ended. Then one begins anew, to find rows that were in use
-	// before, or whose due was moved to a time that had been searched.
+	// sweepAgain is how long searches begin where the last one ended. Then one begins at the beginning. It finds rows that
+	// were in use before, and rows whose due was set to a time that had been searched.
 	sweepAgain = time.Minute
-	// sweepTime limits a batch. Nothing else would end it where the network drops everything silently.
+	// sweepTime limits a batch. If the network drops everything silently, nothing else ends it.
 	sweepTime = 10 * time.Second
 )
 
@@ -114,7 +115,7 @@ func (s *Store) findDue(ctx context.Context) error {
 // sweepBatch removes those sessions of a batch that have expired, unless another server sweeps.
 func (s *Store) sweepBatch(ctx context.Context, ids []pgtype.UUID) (mine bool, gone []store.Event, err error) {
 	args := []any{ids, s.channel(), head(store.Ended, store.Expired), s.lockName("sweep")}
-	st := statement{sql: s.sql.sweep, args: args, tells: true}
+	st := statement{sql: s.sql.sweep, args: args, events: true}
 	gone, err = collect(ctx, &s.db, st, func(row pgx.CollectableRow) (store.Event, error) {
 		var id pgtype.UUID
 		var owner pgtype.Text

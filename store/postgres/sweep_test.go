@@ -7,23 +7,33 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/lazysession/session/internal/pgtest"
 	"github.com/lazysession/session/store"
-	"github.com/lazysession/session/store/postgres"
 )
 
-// fillSessions makes n sessions in the database, each last seen so long ago.
-func fillSessions(t *testing.T, s *postgres.Store, n int, seen time.Duration, exec func(sql string, args ...any)) {
+// fillExpired inserts n sessions of ann into the database, which expired an hour ago.
+func fillExpired(t *testing.T, pool *pgxpool.Pool, n int) {
 	t.Helper()
-	exec(`INSERT INTO session_sessions (created, lapses, ends, due, idle, id, version, persistent, token, owner, labels, data)
-SELECT seen, seen + interval '1 hour', seen + interval '1 day', seen + interval '1 hour', 3600000000, gen_random_uuid(), 1, false,
-	sha256(gen_random_uuid()::text::bytea), 'ann', '{}', '{}' FROM generate_series(1, $1), (SELECT now() - $2::interval AS seen) AS s`, n, seen)
+	exec(t, pool, `INSERT INTO %s
+	(created, lapses, ends, due, idle, id, version, persistent, token, owner, labels, data)
+SELECT seen, seen + interval '1 hour', seen + interval '1 day', seen + interval '1 hour', 3600000000, gen_random_uuid(),
+	1, false, sha256(gen_random_uuid()::text::bytea), 'ann', '{}', '{}'
+FROM generate_series(1, $1), (SELECT now() - interval '2 hours' AS seen) AS s`, n)
+}
+
+// lockSweep returns a transaction that has the lock of the sweepers, like a server that sweeps.
+func lockSweep(t *testing.T, pool *pgxpool.Pool) pgx.Tx {
+	t.Helper()
+	return begin(t, pool, "SELECT pg_advisory_xact_lock(hashtextextended('public.session.events/sweep', 0))")
 }
 
 func TestSweepRemovesInBatches(t *testing.T) {
 	s, pool := newStore(t)
 	alive := create(t, s, creation())
-	fillSessions(t, s, 2500, 2*time.Hour, func(sql string, args ...any) { exec(t, pool, sql, args...) })
+	fillExpired(t, pool, 2500)
 	d := keepDiary(t, s)
 	var left []int
 	for {
@@ -38,78 +48,61 @@ func TestSweepRemovesInBatches(t *testing.T) {
 		t.Errorf("left after each batch: got %v, want %v", left, want)
 	}
 	load(t, s, alive.Token)
-	eventually(t, patience, "all ends are told", func(context.Context) error {
+	eventually(t, patience, "all ends are reported", func(context.Context) error {
 		if n := d.count(store.Ended); n != 2500 {
-			return fmt.Errorf("%d are, want 2500", n)
+			return fmt.Errorf("got %d, want 2500", n)
 		}
 		return nil
 	})
-	told := d.all()
-	if len(told) != 2500 || told[0].Kind != store.Ended || told[0].Reason != store.Expired || told[0].Owner != "ann" {
-		t.Errorf("got %d events, the first %+v, want 2500 of sessions of ann that expired", len(told), told[:1])
+	all := d.all()
+	if len(all) != 2500 || all[0].Kind != store.Ended || all[0].Reason != store.Expired || all[0].Owner != "ann" {
+		t.Errorf("got %d events, the first %+v, want 2500 of expired sessions of ann", len(all), all[:1])
 	}
 }
 
-// A row that is due may have been used since: it is looked at again when it may end, and not in each pass.
-func TestSweepPutsOffWhatLives(t *testing.T) {
+// A session may have been used since it was due. The sweep sets its due to its end, and doesn't write it in each pass.
+func TestSweepDefersLiveSession(t *testing.T) {
 	s, pool := newStore(t)
 	r := create(t, s, creation())
 	exec(t, pool, "UPDATE %s SET due = now() - interval '1 minute'")
-	_, err := s.Sweep(t.Context())
-	check(t, err)
+	check(t, errOf(s.Sweep(t.Context())))
 	off := value[float64](t, pool, "SELECT extract(epoch FROM due - lapses)::float8 FROM %s")
 	if off < 0 || off > 1 {
 		t.Errorf("due %v s after the session's end, want 0 to 1", off)
 	}
 	before := value[string](t, pool, "SELECT ctid::text FROM %s")
-	_, err = s.Sweep(t.Context())
-	check(t, err)
+	check(t, errOf(s.Sweep(t.Context())))
 	if got := value[string](t, pool, "SELECT ctid::text FROM %s"); got != before {
 		t.Error("a second pass wrote the row again")
 	}
 	load(t, s, r.Token)
 }
 
-// Of two servers one sweeps; the other finds nothing to do and waits for nobody.
+// One of two servers sweeps. The other does nothing, and doesn't wait.
 func TestSweepByOneServer(t *testing.T) {
-	address := pgtest.Shared(t).Database(t)
-	pool := pgtest.Connect(t, address)
-	s := open(t, pool, silent)
-	fillSessions(t, s, 10, 2*time.Hour, func(sql string, args ...any) { exec(t, pool, sql, args...) })
-
-	// The other server is in the middle of its batch.
-	other, err := pgtest.Connect(t, address).Begin(t.Context())
-	check(t, err)
-	defer other.Rollback(t.Context())
-	_, err = other.Exec(t.Context(), "SELECT pg_advisory_xact_lock(hashtextextended('public.session.events/sweep', 0))")
-	check(t, err)
-
+	s, pool := newStore(t)
+	fillExpired(t, pool, 10)
+	other := lockSweep(t, pool)
 	next, err := s.Sweep(t.Context())
-	if n := value[int](t, pool, "SELECT count(*) FROM %s"); err != nil || next == 0 || n != 10 {
-		t.Errorf("while the other sweeps: got %v, %v and %d sessions, want a pause, no error and 10", next, err, n)
+	if err != nil || next == 0 {
+		t.Errorf("while the other sweeps: got %v, %v, want a pause and no error", next, err)
 	}
+	wantRows(t, pool, 10)
 	check(t, other.Rollback(t.Context()))
-	_, err = s.Sweep(t.Context())
-	if n := value[int](t, pool, "SELECT count(*) FROM %s"); err != nil || n != 0 {
-		t.Errorf("afterwards: got %v and %d sessions, want none", err, n)
-	}
+	check(t, errOf(s.Sweep(t.Context())))
+	wantRows(t, pool, 0)
 }
 
-// A sweep waits for no row that is in use.
+// A sweep doesn't wait for rows that are in use.
 func TestSweepSkipsLockedRows(t *testing.T) {
 	s, pool := newStore(t)
-	fillSessions(t, s, 3, 2*time.Hour, func(sql string, args ...any) { exec(t, pool, sql, args...) })
-	tx, err := pool.Begin(t.Context())
-	check(t, err)
-	defer tx.Rollback(t.Context())
-	_, err = tx.Exec(t.Context(), "SELECT FROM session_sessions LIMIT 1 FOR UPDATE")
-	check(t, err)
+	fillExpired(t, pool, 3)
+	tx := begin(t, pool, "SELECT FROM session_sessions LIMIT 1 FOR UPDATE")
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	_, err = s.Sweep(ctx)
-	if n := value[int](t, pool, "SELECT count(*) FROM %s"); err != nil || n != 1 {
-		t.Errorf("got %v and %d sessions left, want the locked one", err, n)
-	}
+	check(t, errOf(s.Sweep(ctx)))
+	wantRows(t, pool, 1)
+	check(t, tx.Rollback(t.Context()))
 }
 
 func TestSweepForgetsRetiredTokens(t *testing.T) {
@@ -125,12 +118,12 @@ func TestSweepForgetsRetiredTokens(t *testing.T) {
 	}
 }
 
-// Touches stay on their page and leave every index alone (HOT), which is what makes extending a session cheap.
+// Touches are HOT updates: they stay on their page and write to no index. That makes them cheap.
 func TestTouchesAreHOT(t *testing.T) {
-	// A transaction that other tests have left open in another database would keep pages from being pruned, and so would
-	// this store's own check of its listening connection.
+	// Open transactions keep pages from being pruned: those of other tests in other databases, and the check of a
+	// connection for events.
 	pool := pgtest.Connect(t, pgtest.New(t).Database(t))
-	s := open(t, pool, &postgres.Options{NoListen: true, Logger: silent.Logger})
+	s := open(t, pool, noListen)
 	exec(t, pool, "ALTER TABLE %s SET (autovacuum_enabled = off)")
 	var tokens []store.Token
 	for i := range 200 {
@@ -142,10 +135,11 @@ func TestTouchesAreHOT(t *testing.T) {
 		}
 	}
 	const want = 20 * 200
-	pool.Reset() // a backend that ends reports its figures
+	pool.Reset() // a backend reports its statistics when it ends
 	eventually(t, patience, "statistics", func(ctx context.Context) error {
 		var all, hot int
-		err := pool.QueryRow(ctx, "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'session_sessions'").Scan(&all, &hot)
+		err := pool.QueryRow(ctx, "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables"+
+			" WHERE relname = 'session_sessions'").Scan(&all, &hot)
 		if err == nil && (all != want || hot != want) {
 			err = fmt.Errorf("%d of %d updates were HOT, want all of %d", hot, all, want)
 		}
@@ -156,7 +150,7 @@ func TestTouchesAreHOT(t *testing.T) {
 func TestLastSeenNeverMovesBack(t *testing.T) {
 	s, pool := newStore(t)
 	r := create(t, s, creation())
-	// As if the row came from a database whose clock was ahead, before a failover.
+	// A row may come from a database whose clock was ahead, before a failover.
 	exec(t, pool, "UPDATE %s SET lapses = lapses + interval '1 minute'")
 	before := value[time.Time](t, pool, "SELECT lapses FROM %s")
 	commit(t, s, r.Token, &store.Change{Touched: true})

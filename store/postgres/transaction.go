@@ -8,8 +8,7 @@ import (
 )
 
 // sendInTransaction sends BEGIN, perhaps a first statement, the statement, and COMMIT, all at once. So it takes one
-// round trip, and the server has all it needs to finish: a client that stops, or whose network does, holds no lock that
-// others wait for.
+// round trip, and the server needs nothing more to finish. If the client or the network stops, no lock stays held.
 func sendInTransaction(ctx context.Context, conn *pgx.Conn, st statement, read reader) (pgconn.CommandTag, error) {
 	batch := st.batch()
 	results := conn.SendBatch(ctx, batch)
@@ -43,7 +42,8 @@ func withoutFormats(args []any) []any {
 	return args
 }
 
-// readResults has the rows of the statement read. What comes before it has none, and COMMIT is the last of the queue.
+// readResults calls read with the rows of the statement. The statements before it have none, and COMMIT is the last
+// one.
 func readResults(results pgx.BatchResults, queued int, read reader) (done pgconn.CommandTag, err error) {
 	const own = 2 // the statement, and COMMIT
 	for range queued - own {
@@ -58,10 +58,10 @@ func readResults(results pgx.BatchResults, queued int, read reader) (done pgconn
 	return readAll(rows, err, read)
 }
 
-// rollBack ends a transaction that failed. The pool would throw its connection away.
+// rollBack ends a transaction that failed. Otherwise the pool would close the connection.
 func rollBack(ctx context.Context, conn *pgx.Conn) {
 	const failed = 'E'
 	if conn.PgConn().TxStatus() == failed {
-		_, _ = conn.Exec(ctx, "ROLLBACK") // if that fails, the pool does throw it away
+		_, _ = conn.Exec(ctx, "ROLLBACK") // if that fails, the pool closes the connection
 	}
 }

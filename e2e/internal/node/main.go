@@ -1,5 +1,5 @@
-// Node is one of several servers on a database, for fault tests: each operation is one request, and says in JSON what it
-// did. It prints its address.
+// Node is one of several servers on a database, for fault tests. Each operation is one request, and its response is
+// JSON. Node prints its address.
 package main
 
 import (
@@ -253,7 +253,11 @@ func show(w http.ResponseWriter, r *http.Request) {
 }
 
 func (n *node) stats(w http.ResponseWriter, _ *http.Request) {
-	answer(w, map[string]any{"Goroutines": runtime.NumGoroutine(), "Acquired": n.pool.Stat().AcquiredConns(), "Files": openFiles()})
+	answer(w, map[string]any{
+		"Goroutines": runtime.NumGoroutine(),
+		"Acquired":   n.pool.Stat().AcquiredConns(),
+		"Files":      openFiles(),
+	})
 }
 
 // openFiles returns how many files and connections are open; 0 where the system doesn't say.

@@ -1,6 +1,6 @@
--- Each session is one row. The row has the times at which the session ends instead of the time when it was last seen. So
--- every statement can check whether it has ended without a computation, from columns that can't overflow. The eight-byte
--- columns come first, and none is null, so that no byte is used for padding or for a bitmap of nulls.
+-- Each session is one row. The row has the times at which the session ends instead of the time when it was last seen.
+-- So every statement can check whether it has ended without a computation, from columns that can't overflow. The
+-- eight-byte columns come first, and none is null, so that no byte is used for padding or for a bitmap of nulls.
 CREATE TABLE {{sessions}} (
 	created    timestamptz NOT NULL,
 	lapses     timestamptz NOT NULL,             -- when it ends if it is not used before; last-seen is lapses - idle
