@@ -49,13 +49,13 @@
 //
 //   - Each message of a stream reaches a client once, in order, over any number of connections; or the client is told
 //     of a gap, and why there is one.
-//   - A message that was acknowledged was handled. What its handler sent, and what it changed in the states of channels,
-//     is committed with its number, all of it once. Of a handler that fails or panics nothing of this is, and the
-//     client's promise rejects. Joins and leaves happen at once, and can be repeated without harm.
+//   - A message that was acknowledged was handled. What its handler sent, and what it changed in the states of
+//     channels, is committed with its number, all of it once. Of a handler that fails or panics nothing of this is, and
+//     the client's promise rejects. Joins and leaves happen at once, and can be repeated without harm.
 //   - A node that has lost a socket to another one can commit nothing for it any more.
 //   - A socket is closed when its session ends, expires or is renewed, by whichever request and on whichever node.
-//     After a renewal the client comes back with the new cookie. To resume a socket takes its ID and a live token of the
-//     same session.
+//     After a renewal the client comes back with the new cookie. To resume a socket takes its ID and a live token of
+//     the same session.
 //   - A client's messages count as use of the session, and so does each connection. An open connection does not.
 //   - Pages of other origins open no sockets, unless Config.Origins lists them.
 //   - A seat has one socket. While its connection is broken, the socket keeps the seat for Config.Window.
