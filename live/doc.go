@@ -69,6 +69,8 @@
 //     dies between the two, the message is handled again. Effects elsewhere (mail, another database) happen at least
 //     once, too: the socket's ID and the message's number tell a repetition.
 //   - Between two streams there is no order.
+//   - A client that comes back with a position above the top of a channel that it is in makes all members be told of a
+//     gap, and load again what they show. So members of a channel can disturb each other.
 //   - A stream is kept as long as its [Retention] says: 1,000 messages, 1 MiB and 5 minutes unless set. A client that
 //     comes back later is told of a gap.
 //

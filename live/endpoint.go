@@ -16,7 +16,8 @@ import (
 // What a function must remember is in the session, in the state of a channel, or in a database: what is in variables
 // ends with the server, and the client goes on with another one.
 //
-// A panic in a function is logged; the socket stays.
+// A panic in a function is logged, and the socket stays; after one in Open the connection is closed with 1011, and the
+// client comes back.
 type Endpoint struct {
 	// Open is called each time a node takes the socket: the first time, and when the client has come back.
 	// Socket.Resumed tells them apart. An error closes the connection: a Refuse with StatusRefused, which is final, any

@@ -27,24 +27,26 @@ func Example_notifications() {
 		return notifications(name).Send(ctx, []byte(`{"text":"Your export is ready."}`))
 	}
 
-	phone, laptop := site.connect("ann"), site.connect("ann")
+	ctx := context.Background()
+	phone := site.connect("ann")
 	defer phone.Close()
-	defer laptop.Close()
-	for range 2 { // both have joined
-		phone.Receive(context.Background())
-	}
-	fmt.Println(job(context.Background(), "ann"))
-	fmt.Println(job(context.Background(), "bob")) // is on no page
 	printNext("phone", phone)
-	for m, err := laptop.Receive(context.Background()); ; m, err = laptop.Receive(context.Background()) {
-		if err != nil || m.Member == nil {
-			fmt.Printf("laptop: %s %v\n", m.Data, err)
-			break
-		}
+	laptop := site.connect("ann")
+	defer laptop.Close()
+	printNext("laptop", laptop)
+
+	fmt.Println(job(ctx, "ann"))
+	fmt.Println(job(ctx, "bob")) // is on no page
+	for range 2 {
+		printNext("phone", phone)
 	}
+	printNext("laptop", laptop)
 	// Output:
+	// phone: 1 somebody joined user/ann
+	// laptop: 2 somebody joined user/ann
 	// <nil>
 	// <nil>
+	// phone: 2 somebody joined user/ann
 	// phone: 3 {"text":"Your export is ready."}
-	// laptop: {"text":"Your export is ready."} <nil>
+	// laptop: 3 {"text":"Your export is ready."}
 }

@@ -65,9 +65,8 @@ type messageEntry struct {
 func archivedSocket(s *socket) *socketEntry {
 	e := &socketEntry{
 		ID: s.info.ID, Incarnation: s.info.Incarnation, Session: s.info.Session, Owner: []byte(s.info.Owner),
-		Node: []byte(s.info.Node), Endpoint: []byte(s.info.Endpoint),
-		Created: s.info.Created, Welcomed: s.info.Welcomed, In: s.info.In,
-		Own: archivedLine(&s.line),
+		Node: []byte(s.info.Node), Endpoint: []byte(s.info.Endpoint), Created: s.info.Created,
+		Welcomed: s.info.Welcomed, In: s.info.In, Own: archivedLine(&s.line),
 	}
 	for _, name := range s.info.Channels {
 		e.Channels = append(e.Channels, []byte(name))

@@ -109,8 +109,8 @@ type Log interface {
 	// Watch calls f with each stream that has grown, and how far, until cancel is called. Hints may come late or in
 	// another order, and several may come as one, but after the last growth of a stream a hint comes in the end. Take is
 	// told as a hint of the socket's own stream, so that the node that had it can ask for its lease, by an empty batch.
-	// After cancel has returned, f may still be called for what was committed before. f must return soon and must not call
-	// the log.
+	// After cancel has returned, f may still be called for what was committed before. f must return soon and must not
+	// call the log.
 	Watch(f func(s Name, top Position)) (cancel func())
 
 	// Warm prepares the log for messages of up to size bytes, so that the first one is not slower than others.

@@ -563,8 +563,10 @@ var listingMutants = []mutant{
 		b.sockets = func(f stream.Filter, all lister) iter.Seq2[*stream.Socket, error] {
 			return func(yield func(*stream.Socket, error) bool) {
 				for s, err := range all(f) {
-					if !yield(s, err) || !yield(s, err) {
-						return
+					for range 2 {
+						if !yield(s, err) {
+							return
+						}
 					}
 				}
 			}
