@@ -1,12 +1,15 @@
 # Every target is one script, so that each runs by hand as well; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help test lint fuzz e2e farm faults bench ci
+.PHONY: help test client lint fuzz e2e farm faults bench ci
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST)
 
 test: ## vet and test the library under the race detector; installs what is missing
 	@scripts/test.sh
+
+client: ## test the browser module of live sockets with Node; installs what is missing
+	@scripts/node.sh
 
 lint: ## gofmt, the length of lines, vet, staticcheck and tidy go.mod files, in every module
 	@scripts/lint.sh

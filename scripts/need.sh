@@ -25,11 +25,17 @@ compiles() {
 # need_modules makes sure that the tests' modules are there. Cached ones need no network. To download others, Go needs
 # the root certificates, which a minimal Debian lacks.
 need_modules() {
-	local certificates=/etc/ssl/certs/ca-certificates.crt
-	[ -s "$certificates" ] && return
+	certificates_there && return
 	go list -deps -test ./... >/dev/null 2>&1 && return
-	install_packages "root certificates" ca-certificates
+	need_certificates
 }
+
+# need_certificates makes sure that programs can check whom they download from.
+need_certificates() {
+	certificates_there || install_packages "root certificates" ca-certificates
+}
+
+certificates_there() { [ -s /etc/ssl/certs/ca-certificates.crt ]; }
 
 # need_postgres makes sure that tests can start PostgreSQL and PgBouncer, unless they use the user's own server.
 need_postgres() {

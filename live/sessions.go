@@ -1,0 +1,229 @@
+package live
+
+import (
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/lazysession/session"
+)
+
+// An attachment is a session that has sockets on this node.
+type attachment struct {
+	id      session.ID
+	sockets map[*Socket]struct{} // guarded by the hub's mu
+
+	mu sync.Mutex
+	// mu locks the remaining fields.
+	info  session.Info // as it was last read
+	touch time.Time    // when a message next counts as use
+}
+
+func (a *attachment) owner() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.info.Owner
+}
+
+// expired reports whether the session has expired, as far as this node knows.
+func (a *attachment) expired(now time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return !now.Before(a.info.Expires)
+}
+
+// attach counts a socket for its session and makes sure that the session lives: from then on the hub hears of its end.
+func (h *Hub) attach(s *Socket) *departure {
+	id := s.handle.ID()
+	h.mu.Lock()
+	a := h.sessions[id]
+	if a == nil {
+		a = &attachment{id: id, sockets: make(map[*Socket]struct{})}
+		h.sessions[id] = a
+	}
+	if len(a.sockets) >= h.cfg.MaxPerSession {
+		h.mu.Unlock()
+		return &departure{code: StatusTooMuch, reason: "too many sockets of this session", why: Closed}
+	}
+	a.sockets[s] = struct{}{}
+	s.session = a
+	h.mu.Unlock()
+	return h.look(s)
+}
+
+// detach takes a socket from its session.
+func (h *Hub) detach(s *Socket) {
+	if s.session == nil {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(s.session.sockets, s)
+	if len(s.session.sockets) == 0 && h.sessions[s.session.id] == s.session {
+		delete(h.sessions, s.session.id)
+	}
+}
+
+// look reads the session anew, and has the store note that it was used where that is due. It returns why the socket has
+// to close, if it has to.
+func (h *Hub) look(s *Socket) *departure {
+	sess := s.handle.Session(s.ctx)
+	info, err := sess.Info()
+	if err == nil {
+		err = sess.Commit(s.ctx)
+	}
+	if err == nil {
+		info, err = sess.Info()
+	}
+	switch {
+	case errors.Is(err, session.ErrEnded), err == nil && info.ID.IsZero():
+		return &departure{code: StatusSessionEnded, reason: "session ended", why: SessionEnded}
+	case err != nil:
+		h.logError(s, "the session store failed", err)
+		return &departure{code: 1013, reason: "try again later"}
+	}
+	a := s.session
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.info = info
+	a.touch = time.Now().Add(info.IdleTimeout / touchesPerTimeout)
+	return nil
+}
+
+// touchesPerTimeout is how often within a session's idle timeout the use of its sockets is stored, as that of requests.
+const touchesPerTimeout = 10
+
+// used notes that the client has sent something, and reports whether the session still lives.
+func (s *Socket) used() bool {
+	a := s.session
+	a.mu.Lock()
+	due := time.Now().After(a.touch)
+	a.mu.Unlock()
+	if !due {
+		return true
+	}
+	if d := s.hub.look(s); d != nil {
+		s.end(*d)
+		return false
+	}
+	return true
+}
+
+// sessionEvent is told what happened to sessions.
+func (h *Hub) sessionEvent(e session.Event) {
+	switch e.Kind {
+	case session.EventEnded:
+		d := departure{code: StatusSessionEnded, reason: "session ended", why: SessionEnded}
+		if e.Reason == session.Expired {
+			d.why = SessionExpired
+		}
+		h.endSession(e.ID, d)
+	case session.EventRenewed:
+		h.endSession(e.ID, departure{code: StatusRenewed, reason: "session renewed"})
+	case session.EventMissed:
+		h.working.Go(h.recheck)
+	}
+}
+
+// endSession ends the sockets of a session.
+func (h *Hub) endSession(id session.ID, d departure) {
+	for _, s := range h.socketsOf(id) {
+		s.end(d)
+	}
+}
+
+func (h *Hub) socketsOf(id session.ID) []*Socket {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	a := h.sessions[id]
+	if a == nil {
+		return nil
+	}
+	sockets := make([]*Socket, 0, len(a.sockets))
+	for s := range a.sockets {
+		sockets = append(sockets, s)
+	}
+	return sockets
+}
+
+// attachedSessions returns the sessions that have sockets here.
+func (h *Hub) attachedSessions() []*attachment {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	all := make([]*attachment, 0, len(h.sessions))
+	for _, a := range h.sessions {
+		all = append(all, a)
+	}
+	return all
+}
+
+// recheck asks the store which sessions still live, after events may have been lost. A node that gets no answer for
+// blindFor could not hear of a logout: it closes its sockets.
+func (h *Hub) recheck() {
+	const (
+		blindFor = 5 * time.Second
+		pause    = 500 * time.Millisecond
+	)
+	for began := time.Now(); h.ctx.Err() == nil; {
+		err := h.endThoseGone()
+		if err == nil {
+			return
+		}
+		if time.Since(began) > blindFor {
+			h.cfg.Logger.LogAttrs(h.ctx, slog.LevelError, "live: no word of the sessions: closing all sockets",
+				slog.Any("error", err))
+			for _, s := range h.all() {
+				s.end(departure{code: 1013, reason: "try again later"})
+			}
+			return
+		}
+		select {
+		case <-time.After(pause):
+		case <-h.ctx.Done():
+		}
+	}
+}
+
+// endThoseGone ends the sockets whose sessions are gone.
+func (h *Hub) endThoseGone() error {
+	attached := h.attachedSessions()
+	if len(attached) == 0 {
+		return nil
+	}
+	ids := make([]session.ID, len(attached))
+	for i, a := range attached {
+		ids[i] = a.id
+	}
+	live, err := h.m.Live(h.ctx, ids...)
+	if errors.Is(err, errors.ErrUnsupported) {
+		return h.lookAtAll(attached)
+	}
+	if err != nil {
+		return err
+	}
+	lives := make(map[session.ID]bool, len(live))
+	for _, id := range live {
+		lives[id] = true
+	}
+	for _, id := range ids {
+		if !lives[id] {
+			h.endSession(id, departure{code: StatusSessionEnded, reason: "session ended", why: SessionEnded})
+		}
+	}
+	return nil
+}
+
+// lookAtAll is for stores that can't be asked for many sessions at once.
+func (h *Hub) lookAtAll(attached []*attachment) error {
+	for _, a := range attached {
+		for _, s := range h.socketsOf(a.id) {
+			if d := h.look(s); d != nil && d.code == StatusSessionEnded {
+				s.end(*d)
+			} else if d != nil {
+				return session.ErrUnavailable
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,126 @@
+package live
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/lazysession/session/live/stream"
+)
+
+// tick looks once a second at all sockets, sessions and those who did not come back. So deadlines need no timers of
+// their own.
+func (h *Hub) tick() {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-h.ctx.Done():
+			return
+		case now := <-ticker.C:
+			for _, s := range h.all() {
+				s.tick(now)
+			}
+			h.tickSessions(now)
+			h.reap()
+		}
+	}
+}
+
+// tick beats, and ends a connection that is dead, or a client that takes nothing.
+func (s *Socket) tick(now time.Time) {
+	cfg := &s.hub.cfg
+	if s.inbox.takeOver(now.Add(-time.Second)) {
+		s.hub.working.Go(s.read)
+		s.outbox.uncorkNow()
+	}
+	silence := now.Sub(time.Unix(0, s.heard.Load()))
+	stall := now.Add(-cfg.StallTimeout)
+	switch {
+	case s.link.conn.stalled(stall), s.outbox.stalled(stall):
+		s.end(departure{code: 1013, reason: "no progress"})
+	case silence > cfg.Beat*5/2:
+		s.end(departure{code: 1001, reason: "no sign of life"})
+	case now.Sub(time.Unix(0, s.beaten.Load())) >= cfg.Beat:
+		s.beaten.Store(now.UnixNano())
+		s.outbox.say(appendBeat)
+	}
+}
+
+// tickSessions looks at the sessions that have expired as far as this node knows: a request may have extended them.
+func (h *Hub) tickSessions(now time.Time) {
+	for _, a := range h.attachedSessions() {
+		if !a.expired(now) {
+			continue
+		}
+		for _, s := range h.socketsOf(a.id) {
+			h.working.Go(s.checkSession)
+		}
+	}
+}
+
+// checkSession ends the socket if its session has expired.
+func (s *Socket) checkSession() {
+	d := s.hub.look(s)
+	if d == nil {
+		return
+	}
+	if d.why == SessionEnded {
+		d.why = SessionExpired
+	}
+	s.end(*d)
+}
+
+// checkLease ends the socket if another node has taken it.
+func (s *Socket) checkLease() {
+	ctx, cancel := s.hub.call()
+	defer cancel()
+	if _, err := s.hub.log.Commit(ctx, &stream.Batch{Lease: s.lease}); err != nil {
+		s.failed(err)
+	}
+}
+
+// reap ends sockets that did not come back in time, of this node and of dead ones.
+func (h *Hub) reap() {
+	const some = 100
+	ctx, cancel := h.call()
+	defer cancel()
+	overdue, err := h.log.Overdue(ctx, some)
+	if err != nil {
+		h.cfg.Logger.LogAttrs(ctx, slog.LevelError, "live: looking for overdue sockets", slog.Any("error", err))
+		return
+	}
+	for _, record := range overdue {
+		taken, err := h.log.Take(ctx, &stream.Claim{ID: record.ID, Node: h.cfg.Node, Overdue: true})
+		if err != nil {
+			continue // another node was faster, or it is back
+		}
+		h.endOverdue(ctx, taken)
+	}
+}
+
+// endOverdue ends a socket that did not come back.
+func (h *Hub) endOverdue(ctx context.Context, record *stream.Socket) {
+	_, err := h.log.Commit(ctx, &stream.Batch{Lease: record.Lease(), Ops: []stream.Op{{Kind: stream.End}}})
+	e := h.endpoint(record.Endpoint)
+	if err != nil || e == nil {
+		return
+	}
+	s := &Socket{hub: h, endpoint: e, id: record.ID, lease: record.Lease(), resumed: true}
+	s.outbox.s = s
+	s.ctx, s.cancel = context.WithCancelCause(h.ctx)
+	defer s.cancel(nil)
+	s.inbox.run(func() { s.leave(NotBack) })
+}
+
+// endpoint returns the endpoint of a name; nil where this node has none of it.
+func (h *Hub) endpoint(name string) *served {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	for _, e := range h.endpoints {
+		if e.name == name {
+			return e
+		}
+	}
+	return nil
+}

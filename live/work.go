@@ -1,0 +1,231 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"github.com/lazysession/session"
+	"github.com/lazysession/session/live/stream"
+)
+
+type socketKey struct{}
+
+// FromContext returns the socket whose endpoint's function has this context; nil elsewhere.
+func FromContext(ctx context.Context) *Socket {
+	s, _ := ctx.Value(socketKey{}).(*Socket)
+	return s
+}
+
+var errPanicked = errors.New("live: an endpoint's function panicked")
+
+// call runs a function of the endpoint: with the socket and its session on the context, whose changes are committed
+// when the function returns nil. A panic is logged, and an error.
+func (s *Socket) call(ctx context.Context, f func(ctx context.Context) error) (err error) {
+	sess := s.sessionFor(ctx)
+	ctx = session.NewContext(context.WithValue(ctx, socketKey{}, s), sess)
+	defer func() {
+		if p := recover(); p != nil {
+			err = errPanicked
+			s.hub.cfg.Logger.LogAttrs(ctx, slog.LevelError, "live: an endpoint's function panicked",
+				slog.String("socket", s.id.String()), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+		}
+	}()
+	if err := f(ctx); err != nil {
+		return err
+	}
+	if s.handle == nil {
+		return nil
+	}
+	return sess.Commit(ctx)
+}
+
+// open opens the slots and calls Endpoint.Open.
+func (s *Socket) open() {
+	s.slots.KeepContext(s.ctx)
+	if s.hub.cfg.Slots != nil {
+		if err := s.slots.Open(context.WithValue(s.ctx, socketKey{}, s), s.hub.cfg.Slots); err != nil {
+			s.hub.logError(s, "opening the slots", err)
+		}
+	}
+	if s.endpoint.Open == nil {
+		return
+	}
+	err := s.call(s.ctx, func(ctx context.Context) error { return s.endpoint.Open(ctx, s) })
+	if err == nil {
+		return
+	}
+	if code, text, told := asRefusal(err); told {
+		s.end(departure{code: StatusRefused, reason: shorten(code + ": " + text), why: Closed})
+		return
+	}
+	s.hub.logError(s, "opening a socket", err)
+	s.end(departure{code: 1011, reason: "internal error"})
+}
+
+// handleMessage handles one message: its number moves in the same commit as the effects of the handler, and only then
+// is it acknowledged.
+func (s *Socket) handleMessage(m Message) {
+	s.outbox.cork()
+	defer s.outbox.uncork()
+	if s.ctx.Err() != nil || !s.used() {
+		return
+	}
+	var no *refusal
+	err := s.hub.retry(s.ctx, func(u *unit) (err error) {
+		no, err = s.judge(m, s.attempt(u, m))
+		switch {
+		case err != nil:
+			return err
+		case no != nil:
+			u = &unit{hub: s.hub} // with nothing of what the handler did
+		}
+		return u.commit(s.ctx, &stream.Batch{Lease: s.lease, In: m.Number, Received: m.Data})
+	})
+	if err != nil {
+		s.unhandled(err)
+		return
+	}
+	s.in.Store(m.Number)
+	s.outbox.say(func(buf []byte) []byte {
+		if no != nil {
+			return appendJSON(buf, no)
+		}
+		return appendAck(buf, m.Number)
+	})
+}
+
+func (s *Socket) attempt(u *unit, m Message) error {
+	if s.endpoint.Message == nil {
+		return Refuse("unexpected", "this endpoint takes no messages")
+	}
+	ctx := context.WithValue(s.ctx, unitKey{}, u)
+	return s.call(ctx, func(ctx context.Context) error { return s.endpoint.Message(ctx, s, m) })
+}
+
+// judge returns what the client is told of a handler's error, or an error where the message is not to be counted as
+// handled: the client sends it again, here or to another node.
+func (s *Socket) judge(m Message, err error) (*refusal, error) {
+	switch {
+	case err == nil:
+		return nil, nil
+	case s.ctx.Err() != nil, errors.Is(err, stream.ErrDeadlock), errors.Is(err, session.ErrEnded),
+		errors.Is(err, session.ErrUnavailable):
+		return nil, err
+	}
+	code, text, told := asRefusal(err)
+	if !told && err != errPanicked {
+		s.hub.logError(s, "handling a message", err)
+	}
+	return &refusal{T: "no", N: m.Number, Code: code, Text: text}, nil
+}
+
+// unhandled ends the socket after a message that could not be handled.
+func (s *Socket) unhandled(err error) {
+	switch {
+	case s.ctx.Err() != nil: // it has ended already
+	case errors.Is(err, session.ErrEnded):
+		s.end(departure{code: StatusSessionEnded, reason: "session ended", why: SessionEnded})
+	default:
+		s.failed(err)
+	}
+}
+
+// happened queues a member event for the endpoint.
+func (s *Socket) happened(sub *subscription, e stream.MemberEvent) {
+	if s.endpoint.Member == nil {
+		return
+	}
+	channel := s.hub.Channel(sub.channelName(), nil)
+	mb := &Member{channel: channel, socket: e.Socket, seat: e.Seat, local: s.hub.socket(e.Socket)}
+	s.inbox.push(func() {
+		err := s.call(s.ctx, func(ctx context.Context) error {
+			s.endpoint.Member(ctx, mb, e.Event)
+			return nil
+		})
+		if err != nil && err != errPanicked {
+			s.hub.logError(s, "committing the session", err)
+		}
+	})
+}
+
+// waits lets another goroutine read and write for the socket while one of its handlers waits.
+func (s *Socket) waits() {
+	if s.inbox.takeOver(time.Now()) {
+		s.hub.working.Go(s.read)
+	}
+	s.outbox.uncorkNow()
+}
+
+// sessionFor returns a session for one call; one that answers every operation with an error where this node has no
+// handle.
+func (s *Socket) sessionFor(ctx context.Context) *session.Session {
+	if s.handle == nil {
+		return session.FromContext(context.Background())
+	}
+	return s.handle.Session(ctx)
+}
+
+// part ends what this node has of a socket: its channels see it away or gone. It is the socket's last task.
+func (h *Hub) part(s *Socket, d departure) {
+	defer h.handlers.Done()
+	defer h.detach(s)
+	if s.lease.Incarnation == 0 {
+		h.forget(s)
+		return // it never entered
+	}
+	left := !d.fenced && h.commitPart(s, d)
+	for _, sub := range s.outbox.close() {
+		h.unsubscribe(sub)
+	}
+	h.forget(s)
+	if left {
+		s.leave(d.why)
+	}
+	s.slots.Release()
+}
+
+func (h *Hub) forget(s *Socket) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.here, s)
+	if h.sockets[s.id] == s {
+		delete(h.sockets, s.id)
+	}
+}
+
+// commitPart commits that the socket is away, or has left, and reports whether it has left.
+func (h *Hub) commitPart(s *Socket, d departure) (left bool) {
+	ops := []stream.Op{{Kind: stream.Away, Window: h.cfg.Window}}
+	switch {
+	case d.final():
+		ops[0].Kind = stream.End
+	case s.welcomed.Load():
+		ops = append(ops, stream.Op{Kind: stream.Welcome})
+	}
+	ctx, cancel := h.call()
+	defer cancel()
+	_, err := h.log.Commit(ctx, &stream.Batch{Lease: s.lease, Ops: ops})
+	if err != nil && !errors.Is(err, stream.ErrFenced) && !isNotFound(err) {
+		h.logError(s, "parting from a socket", err)
+	}
+	return d.final() && err == nil
+}
+
+func isNotFound(err error) bool { return errors.Is(err, stream.ErrNotFound) }
+
+// leave calls Endpoint.Leave.
+func (s *Socket) leave(why Reason) {
+	if s.endpoint.Leave == nil {
+		return
+	}
+	err := s.call(context.WithoutCancel(s.ctx), func(ctx context.Context) error {
+		s.endpoint.Leave(ctx, s, why)
+		return nil
+	})
+	if err != nil && err != errPanicked && !errors.Is(err, session.ErrEnded) {
+		s.hub.logError(s, "committing the session", err)
+	}
+}
