@@ -307,6 +307,10 @@ func (o *outbox) deliver(buf []byte, r reading, entries []entry, err error) []by
 	sub.resuming = false
 	sub.grown = sub.grown || len(entries) == r.max
 	for _, e := range entries {
+		if o.quotaLocked() <= 0 { // the rest is read again after an acknowledgement
+			sub.grown = true
+			break
+		}
 		buf = append(buf, e.frame...)
 		sub.at.Number = e.number
 		o.noteLocked(sent{sub: sub, number: e.number, size: e.size})
