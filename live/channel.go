@@ -126,7 +126,8 @@ func (c *Channel) Members(ctx context.Context) ([]MemberInfo, error) {
 // Do runs f on the state that the members share: session keys and counters work on f's ctx. While it runs, no other Do
 // of this channel does, on any node, so what f reads stays true until it is done. What f changes and sends is committed
 // when it returns nil; within Endpoint.Message, with the message, which holds the channel until then. Where it returns
-// an error, its changes are dropped. The state ends with the last member. The session of the socket is not on f's ctx:
+// an error, its changes are dropped. A Do within a Do of the same channel is an error. The state ends with the last
+// member. The session of the socket is not on f's ctx:
 // what f needs of it is read before.
 //
 // Where two calls wait for each other's channels, one of them runs f again, with nothing left of its first try.
@@ -148,10 +149,10 @@ func (c *Channel) do(ctx context.Context, u *unit, f func(ctx context.Context) e
 	if err != nil {
 		return err
 	}
-	sent := len(u.ops)
+	sent := u.sent()
 	err = held.do(ctx, c.hub.states, f)
 	if err != nil {
-		u.ops = u.ops[:sent]
+		u.undo(sent)
 	}
 	return err
 }
