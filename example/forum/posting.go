@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/lazysession/session"
+	"github.com/lazysession/session/service"
 )
 
 // drafts keeps what somebody wrote before being logged in, or after the session had expired, until it is posted: what
@@ -56,6 +57,10 @@ func addPost(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	live, err := service.Query[*liveSite](ctx)
+	if err != nil {
+		return err
+	}
 	if err := parseForm(r); err != nil {
 		return err
 	}
@@ -73,9 +78,11 @@ func addPost(w http.ResponseWriter, r *http.Request) error {
 		}
 		return redirect(w, r, pathOfLogin(forum))
 	}
-	if _, err := repo.AddPost(ctx, forum.ID, Post{Author: name, Text: text, Time: time.Now()}); err != nil {
+	added, err := repo.AddPost(ctx, forum.ID, Post{Author: name, Text: text, Time: time.Now()})
+	if err != nil {
 		return err
 	}
+	live.tellOfPost(ctx, forum.ID, added)
 	if err := dropDraft(ctx, forum); err != nil {
 		// The post is up, whatever has become of the session. To say otherwise would be a reason to post it again.
 		session.FromContext(ctx).Degrade()
