@@ -40,7 +40,7 @@ func TestLivePost(t *testing.T) {
 	reader := newPerson(t, browser, "http://"+network.address())
 	reader.open(lobby)
 	reader.wantSoon("1 person here")
-	reader.do("marking the page", chromedp.Evaluate[bool](`window.sameDocument = true`).Void())
+	evaluate[bool](reader, `window.sameDocument = true`)
 
 	ada.post("the first <b>live</b> post")
 	reader.wantSoon("the first <b>live</b> post")
