@@ -15,9 +15,14 @@ live.on("state", ({ state }) => {
 live.on("message", ({ number, data }) => {
   part("own-in").textContent = data.in + 1; // with the one that asked
   part("own-out").textContent = number;
-  part("own-resumes").textContent = data.resumes === 1 ? "once in this session" : `${data.resumes} times in this session`;
+  part("own-resumes").textContent = times(data.resumes);
 });
 part("ask").addEventListener("click", ask);
+
+function times(n) {
+  if (n === 0) return "never in this session";
+  return n === 1 ? "once in this session" : `${n} times in this session`;
+}
 
 function ask() {
   live.send({}).catch(() => {}); // the next one shows the numbers as well

@@ -20,11 +20,6 @@ part("say").addEventListener("submit", (event) => {
   event.preventDefault();
   say();
 });
-part("text").addEventListener("keydown", (event) => {
-  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-  event.preventDefault();
-  part("say").requestSubmit();
-});
 
 live.on("message", ({ data }) => {
   part("identity").textContent = data.identity;
@@ -77,7 +72,7 @@ function alone(text) {
   part("say").hidden = true;
 }
 
-// refuse ends the page's socket: there is nothing for it here.
+// refuse says why there is no place here, and where there is one.
 function refuse(text) {
   alone(text);
   part("status").classList.add("warning");
