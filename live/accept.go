@@ -183,8 +183,6 @@ func (h *Hub) claim(s *Socket, id ID) (*stream.Socket, error) {
 // resume makes the socket's subscriptions, and returns how far the client has got in each stream as far as this node
 // knows.
 func (h *Hub) resume(s *Socket, record *stream.Socket, at map[string]stream.Position) (map[string]stream.Position, error) {
-	ctx, cancel := h.call()
-	defer cancel()
 	own := &subscription{out: &s.outbox, grown: true, resuming: true, top: record.Out.Number}
 	own.at = stream.Position{Epoch: record.Out.Epoch}
 	if s.resumed {
@@ -192,24 +190,14 @@ func (h *Hub) resume(s *Socket, record *stream.Socket, at map[string]stream.Posi
 	}
 	subs := []*subscription{own}
 	for _, channel := range record.Channels {
-		sub := h.subscribe(s, channel)
-		c, err := h.log.Channel(ctx, channel)
+		sub, err := h.resubscribe(s, channel, at)
 		if err != nil {
+			h.unsubscribeAll(subs)
 			return nil, err
 		}
-		if c == nil {
-			continue
+		if sub != nil {
+			subs = append(subs, sub)
 		}
-		member, ok := c.Member(s.id)
-		if !ok {
-			continue
-		}
-		sub.seat, sub.grown, sub.resuming = member.Seat, true, true
-		sub.at, ok = at[channel]
-		if !ok { // the client has not heard of the join
-			sub.at, sub.announce = stream.Position{Epoch: c.Top.Epoch, Number: member.Since - 1}, true
-		}
-		subs = append(subs, sub)
 	}
 	s.outbox.mu.Lock()
 	defer s.outbox.mu.Unlock()
@@ -226,6 +214,29 @@ func (h *Hub) resume(s *Socket, record *stream.Socket, at map[string]stream.Posi
 		}
 	}
 	return positions, nil
+}
+
+// resubscribe makes the subscription of a channel that the socket was in; nil where it is in it no more.
+func (h *Hub) resubscribe(s *Socket, channel string, at map[string]stream.Position) (*subscription, error) {
+	ctx, cancel := h.call()
+	defer cancel()
+	sub := h.subscribe(s, channel)
+	c, err := h.log.Channel(ctx, channel)
+	if err != nil || c == nil {
+		h.unsubscribe(sub)
+		return nil, err
+	}
+	member, ok := c.Member(s.id)
+	if !ok {
+		h.unsubscribe(sub)
+		return nil, nil
+	}
+	sub.seat, sub.grown, sub.resuming = member.Seat, true, true
+	sub.at, ok = at[channel]
+	if !ok { // the client has not heard of the join
+		sub.at, sub.announce = stream.Position{Epoch: c.Top.Epoch, Number: member.Since - 1}, true
+	}
+	return sub, nil
 }
 
 // register makes the socket known to the hub. An older connection of the same socket is closed.

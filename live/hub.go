@@ -245,6 +245,12 @@ func (h *Hub) unsubscribe(sub *subscription) {
 	}
 }
 
+func (h *Hub) unsubscribeAll(subs []*subscription) {
+	for _, sub := range subs {
+		h.unsubscribe(sub)
+	}
+}
+
 // growth returns a channel that is closed when the stream of a channel grows; nil where the socket doesn't get it.
 func (h *Hub) growth(s *Socket, channel string) <-chan struct{} {
 	sub := s.outbox.find(channel)

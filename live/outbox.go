@@ -28,6 +28,7 @@ type outbox struct {
 	pumping bool
 	corked  bool // a worker is about to pump by itself
 	ended   bool // nothing is written any more
+	closed  bool // there are no subscriptions any more
 }
 
 // A subscription is a stream that a socket gets.
@@ -229,7 +230,7 @@ func (o *outbox) close() []*subscription {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	subs := o.subs
-	o.subs = o.subs[:1]
+	o.subs, o.closed = subs[:min(len(subs), 1)], true
 	return subs
 }
 
@@ -267,16 +268,16 @@ func (sub *subscription) read(at stream.Position, max int) ([]entry, error) {
 
 // deliver appends what was read of a stream, and notes it as sent.
 func (o *outbox) deliver(buf []byte, r reading, entries []entry, err error) []byte {
+	gap, isGap := errors.AsType[*stream.GapError](err)
+	if err != nil && !isGap {
+		o.s.failed(err)
+		return buf
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	sub := r.sub
-	if gap, ok := errors.AsType[*stream.GapError](err); ok {
+	if isGap {
 		return o.skipLocked(buf, sub, gap)
-	}
-	if err != nil {
-		o.ended = true
-		o.s.failed(err)
-		return buf
 	}
 	sub.resuming = false
 	sub.grown = sub.grown || len(entries) == r.max

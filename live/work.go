@@ -176,9 +176,7 @@ func (h *Hub) part(s *Socket, d departure) {
 		return // it never entered
 	}
 	left := !d.fenced && h.commitPart(s, d)
-	for _, sub := range s.outbox.close() {
-		h.unsubscribe(sub)
-	}
+	h.unsubscribeAll(s.outbox.close())
 	h.mu.Lock()
 	if h.sockets[s.id] == s {
 		delete(h.sockets, s.id)
