@@ -61,9 +61,21 @@ func (h *Hub) serve(w http.ResponseWriter, r *http.Request, e *served) {
 		return
 	}
 	s := &Socket{hub: h, endpoint: e, handle: handle, link: l}
-	s.outbox.s = s
+	s.outbox.s, s.outbox.corked = s, true // until the welcome
 	s.ctx, s.cancel = context.WithCancelCause(service.NewContext(h.ctx, service.FromContext(r.Context())))
+	h.expect(s)
 	h.working.Go(s.greet)
+}
+
+// expect makes a connection known to the hub that has not said hello yet, so that Close finds it.
+func (h *Hub) expect(s *Socket) {
+	h.mu.Lock()
+	h.coming[s] = struct{}{}
+	closed := h.closed
+	h.mu.Unlock()
+	if closed {
+		s.end(restart)
+	}
 }
 
 // admit counts a new socket, unless the hub is about to stop.
@@ -118,7 +130,9 @@ func (h *Hub) mayCome(r *http.Request) bool {
 
 // greet waits for the client's hello, enters the socket, and goes on to read.
 func (s *Socket) greet() {
-	late := time.AfterFunc(s.hub.cfg.HelloTimeout, func() { s.protocolError("no hello") })
+	late := time.AfterFunc(s.hub.cfg.HelloTimeout, func() {
+		s.end(departure{code: StatusProtocol, reason: "no hello", why: Closed})
+	})
 	f, text, err := s.readFrame()
 	putBuf(text)
 	late.Stop()
@@ -127,23 +141,27 @@ func (s *Socket) greet() {
 		s.unreadable(err)
 	case f.kind != helloFrame:
 		s.protocolError("hello comes first")
-	case s.hub.enter(s, f):
+	case s.inbox.run(func() { s.hub.enter(s, f) }):
 		s.read()
 	}
 }
 
-// enter takes the socket for this node and welcomes the client. It reports whether this goroutine goes on reading.
-func (h *Hub) enter(s *Socket, f frame) bool {
+// enter takes the socket for this node and welcomes the client. It is the first of the socket's tasks: where the
+// socket is to end meanwhile, the end comes behind it.
+func (h *Hub) enter(s *Socket, f frame) {
+	if s.ctx.Err() != nil {
+		return
+	}
 	s.heard.Store(time.Now().UnixNano())
 	s.beaten.Store(time.Now().UnixNano())
-	if d := h.attach(s); d != nil {
+	if d := h.attach(s, f.id); d != nil {
 		s.end(*d)
-		return false
+		return
 	}
 	record, err := h.claim(s, f.id)
 	if err != nil {
 		s.failed(err)
-		return false
+		return
 	}
 	s.id, s.lease, s.resumed = record.ID, record.Lease(), !f.id.IsZero() && f.id == record.ID
 	s.in.Store(record.In)
@@ -151,16 +169,23 @@ func (h *Hub) enter(s *Socket, f frame) bool {
 	at, err := h.resume(s, record, f.at)
 	if err != nil {
 		s.failed(err)
-		return false
+		return
 	}
-	h.register(s)
 	s.outbox.say(func(buf []byte) []byte {
-		return appendJSON(buf, welcome{
+		buf = appendJSON(buf, welcome{
 			T: "welcome", ID: s.id, Resumed: s.resumed, In: record.In, At: at,
 			Win: h.cfg.MaxUp, Max: h.cfg.MaxMessage, Beat: int(h.cfg.Beat / time.Second),
 		})
+		return s.appendParts(buf, f.at)
 	})
-	return s.inbox.run(s.open)
+	h.register(s)
+	s.outbox.uncorkNow()
+	if s.resumed {
+		h.background(s.checkLease) // another node may have taken it before this one could hear of that
+	}
+	if s.ctx.Err() == nil {
+		s.open()
+	}
 }
 
 // claim takes the socket that the client comes back with, or a new one where that is not there or is not of this session.
@@ -208,12 +233,17 @@ func (h *Hub) resume(s *Socket, record *stream.Socket, at map[string]stream.Posi
 			positions[sub.channelName()] = sub.at
 		}
 	}
+	return positions, nil
+}
+
+// appendParts appends a frame for each channel that the client believes to be in and is not. The outbox is locked.
+func (s *Socket) appendParts(buf []byte, at map[string]stream.Position) []byte {
 	for channel := range at {
 		if channel != "" && s.outbox.findLocked(channel) == nil && s.resumed {
-			s.outbox.control = appendJSON(s.outbox.control, place{T: "part", S: channel})
+			buf = appendJSON(buf, place{T: "part", S: channel})
 		}
 	}
-	return positions, nil
+	return buf
 }
 
 // resubscribe makes the subscription of a channel that the socket was in; nil where it is in it no more.
@@ -231,6 +261,8 @@ func (h *Hub) resubscribe(s *Socket, channel string, at map[string]stream.Positi
 		h.unsubscribe(sub)
 		return nil, nil
 	}
+	s.outbox.mu.Lock() // the channel's feed knows the subscription already
+	defer s.outbox.mu.Unlock()
 	sub.seat, sub.grown, sub.resuming = member.Seat, true, true
 	sub.at, ok = at[channel]
 	if !ok { // the client has not heard of the join
@@ -239,13 +271,23 @@ func (h *Hub) resubscribe(s *Socket, channel string, at map[string]stream.Positi
 	return sub, nil
 }
 
-// register makes the socket known to the hub. An older connection of the same socket is closed.
+// register makes the socket known to the hub. Of two connections of the same socket the one that has taken it earlier is
+// closed.
 func (h *Hub) register(s *Socket) {
 	h.mu.Lock()
-	old := h.sockets[s.id]
-	h.sockets[s.id] = s
+	delete(h.coming, s)
+	older := h.sockets[s.id]
+	if older != nil && older.lease.Incarnation > s.lease.Incarnation {
+		older = s
+	} else {
+		h.sockets[s.id] = s
+	}
+	draining, over := h.stopping, h.over
 	h.mu.Unlock()
-	if old != nil {
-		old.failed(stream.ErrFenced)
+	if older != nil {
+		older.failed(stream.ErrFenced)
+	}
+	if draining {
+		s.bye(over)
 	}
 }

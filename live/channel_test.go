@@ -102,6 +102,10 @@ func TestWaitForTheOther(t *testing.T) {
 	ada.want(fmt.Sprintf(`{"t":"member","s":"pair","n":1,"e":"joined","who":%q,"seat":"left"}`, w.ID))
 	ada.send(`{"t":"end"}`) // is read although the handler waits
 	ada.wantClose(1000)
+	eventually(t, "the seat is free", func() bool {
+		members, err := s.hub.Channel("pair", nil).Members(t.Context())
+		return err == nil && len(members) == 0
+	})
 
 	ada, w = s.open(cookie, hello)
 	ada.send(`[1,"left"]`)

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -35,7 +37,10 @@ type Hub struct {
 	sockets   map[ID]*Socket
 	feeds     map[string]*feed
 	sessions  map[session.ID]*attachment
-	stopping  bool // no new sockets
+	coming    map[*Socket]struct{} // connections that are not in sockets yet
+	stopping  bool                 // no new sockets
+	over      time.Duration        // that Drain was given
+	closed    bool                 // no new goroutines
 }
 
 // New returns a Hub for the sessions of m that keeps its sockets in l. A nil cfg means the defaults; all mistakes in cfg
@@ -57,6 +62,7 @@ func New(m *session.Manager, l stream.Log, cfg *Config) (*Hub, error) {
 		sockets:  make(map[ID]*Socket),
 		feeds:    make(map[string]*feed),
 		sessions: make(map[session.ID]*attachment),
+		coming:   make(map[*Socket]struct{}),
 	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	if err := l.Warm(h.ctx, c.MaxMessage); err != nil {
@@ -136,12 +142,11 @@ func (h *Hub) Disconnect(ctx context.Context, socket ID, code StatusCode, reason
 // gone, or that time is over, or ctx is done.
 func (h *Hub) Drain(ctx context.Context, over time.Duration) error {
 	h.mu.Lock()
-	h.stopping = true
+	h.stopping, h.over = true, over
+	all := h.allLocked() // the others are told when they enter
 	h.mu.Unlock()
-	for _, s := range h.all() {
-		s.outbox.say(func(buf []byte) []byte {
-			return appendJSON(buf, bye{T: "bye", After: [2]int64{0, over.Milliseconds()}})
-		})
+	for _, s := range all {
+		s.bye(over)
 	}
 	gone := make(chan struct{})
 	go func() {
@@ -161,10 +166,11 @@ func (h *Hub) Drain(ctx context.Context, over time.Duration) error {
 // and the log. It may be called more than once.
 func (h *Hub) Close() error {
 	h.mu.Lock()
-	h.stopping = true
+	h.stopping, h.closed = true, true
+	all := slices.AppendSeq(h.allLocked(), maps.Keys(h.coming))
 	h.mu.Unlock()
-	for _, s := range h.all() {
-		s.end(departure{code: 1012, reason: "restart"})
+	for _, s := range all {
+		s.end(restart)
 	}
 	h.handlers.Wait()
 	h.closing.Wait()
@@ -177,15 +183,27 @@ func (h *Hub) Close() error {
 	return h.states.Close()
 }
 
+// restart is what Close does to sockets: their clients come back.
+var restart = departure{code: 1012, reason: "restart"}
+
 // all returns the sockets of this node.
 func (h *Hub) all() []*Socket {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	all := make([]*Socket, 0, len(h.sockets))
-	for _, s := range h.sockets {
-		all = append(all, s)
+	return h.allLocked()
+}
+
+func (h *Hub) allLocked() []*Socket {
+	return slices.AppendSeq(make([]*Socket, 0, len(h.sockets)), maps.Values(h.sockets))
+}
+
+// background runs f in a goroutine that Close waits for, unless the hub is closed.
+func (h *Hub) background(f func()) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	if !h.closed {
+		h.working.Go(f)
 	}
-	return all
 }
 
 func (h *Hub) socket(id ID) *Socket {
@@ -212,7 +230,7 @@ func (h *Hub) grown(name stream.Name, top stream.Position) {
 		h.mail.wake()
 	default:
 		if s := h.socket(id); s != nil && !s.outbox.ownGrown(top.Number) {
-			h.working.Go(s.checkLease)
+			h.background(s.checkLease)
 		}
 	}
 }

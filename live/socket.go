@@ -36,6 +36,7 @@ type Socket struct {
 	heard    atomic.Int64  // when the client was last heard, in nanoseconds since 1970
 	beaten   atomic.Int64  // when the last sign of life was sent
 	slots    slot.Data
+	opened   bool // Endpoint.Open was called; of the inbox's tasks
 	inbox    inbox
 	outbox   outbox
 
@@ -108,6 +109,13 @@ func (s *Socket) end(d departure) {
 		}
 		s.link.close(code, d.reason, s.hub.closing.Done)
 		s.inbox.push(func() { s.hub.part(s, d) })
+	})
+}
+
+// bye asks the client to come back within a time.
+func (s *Socket) bye(over time.Duration) {
+	s.outbox.say(func(buf []byte) []byte {
+		return appendJSON(buf, bye{T: "bye", After: [2]int64{0, over.Milliseconds()}})
 	})
 }
 

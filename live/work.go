@@ -44,6 +44,7 @@ func (s *Socket) call(ctx context.Context, f func(ctx context.Context) error) (e
 
 // open opens the slots and calls Endpoint.Open.
 func (s *Socket) open() {
+	s.opened = true
 	s.slots.KeepContext(s.ctx)
 	if s.hub.cfg.Slots != nil {
 		if err := s.slots.Open(context.WithValue(s.ctx, socketKey{}, s), s.hub.cfg.Slots); err != nil {
@@ -172,6 +173,9 @@ func (s *Socket) sessionFor(ctx context.Context) *session.Session {
 func (h *Hub) part(s *Socket, d departure) {
 	defer h.handlers.Done()
 	defer h.detach(s)
+	h.mu.Lock()
+	delete(h.coming, s)
+	h.mu.Unlock()
 	if s.lease.Incarnation == 0 {
 		return // it never entered
 	}
@@ -182,7 +186,7 @@ func (h *Hub) part(s *Socket, d departure) {
 		delete(h.sockets, s.id)
 	}
 	h.mu.Unlock()
-	if left {
+	if left && (s.opened || s.resumed) {
 		s.leave(d.why)
 	}
 	s.slots.Release()
