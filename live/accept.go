@@ -264,9 +264,10 @@ func (h *Hub) resubscribe(s *Socket, channel string, at map[string]stream.Positi
 	s.outbox.mu.Lock() // the channel's feed knows the subscription already
 	defer s.outbox.mu.Unlock()
 	sub.seat, sub.grown, sub.resuming = member.Seat, true, true
+	joined := stream.Position{Epoch: c.Top.Epoch, Number: member.Since - 1}
 	sub.at, ok = at[channel]
-	if !ok { // the client has not heard of the join
-		sub.at, sub.announce = stream.Position{Epoch: c.Top.Epoch, Number: member.Since - 1}, true
+	if !ok || sub.at.Epoch == joined.Epoch && sub.at.Number < joined.Number { // the client has not heard of the join
+		sub.at, sub.announce = joined, true
 	}
 	return sub, nil
 }

@@ -68,18 +68,24 @@ func (c *Channel) Join(ctx context.Context, s *Socket, seat string) (*Member, er
 		return nil, err
 	}
 	mb := &Member{channel: c, socket: s.id, seat: seat, local: s}
-	if member, err := s.outbox.mayJoin(c.name, seat); member || err != nil {
+	if s.ctx.Err() != nil {
+		return mb, context.Cause(s.ctx)
+	}
+	if err := s.outbox.mayJoin(c.name, seat); err != nil {
 		return mb, err
 	}
 	sub := s.hub.subscribe(s, c.name)
 	at, err := c.hub.log.Commit(ctx, &stream.Batch{Lease: s.lease, Ops: []stream.Op{
 		{Kind: stream.Join, Channel: c.name, Seat: seat, Rules: c.inner, Keep: c.rules.Keep},
 	}})
-	if err != nil || at[0].Number == 0 { // an error, or another goroutine was faster
+	if err != nil || at[0].Number == 0 { // an error, or it is there already
 		s.hub.unsubscribe(sub)
 		return mb, err
 	}
-	s.outbox.begin(sub, stream.Position{Epoch: at[0].Epoch, Number: at[0].Number - 1}, seat)
+	if !s.outbox.begin(sub, stream.Position{Epoch: at[0].Epoch, Number: at[0].Number - 1}, seat) {
+		s.hub.unsubscribe(sub) // the client is told of the join when it comes back
+		return mb, context.Cause(s.ctx)
+	}
 	return mb, nil
 }
 

@@ -253,7 +253,11 @@ func (sub *subscription) read(at stream.Position, max int) ([]entry, error) {
 	ctx, cancel := hub.call()
 	defer cancel()
 	if sub.feed != nil {
-		return sub.feed.after(ctx, at, max)
+		entries, err := sub.feed.after(ctx, at, max)
+		if errors.Is(err, stream.ErrGap) {
+			err = sub.checkMember(ctx, err)
+		}
+		return entries, err
 	}
 	messages, err := hub.log.Read(ctx, stream.Own(sub.out.s.id), at, max)
 	if len(messages) == 0 {
@@ -266,17 +270,39 @@ func (sub *subscription) read(at stream.Position, max int) ([]entry, error) {
 	return entries, nil
 }
 
+// checkMember returns ErrNotMember in the place of a gap where the socket is in the channel no more: what has told of that
+// is in the gap, too.
+func (sub *subscription) checkMember(ctx context.Context, gap error) error {
+	s := sub.out.s
+	c, err := s.hub.log.Channel(ctx, sub.channelName())
+	if err != nil {
+		return err
+	}
+	if c != nil {
+		if _, ok := c.Member(s.id); ok {
+			return gap
+		}
+	}
+	return stream.ErrNotMember
+}
+
 // deliver appends what was read of a stream, and notes it as sent.
 func (o *outbox) deliver(buf []byte, r reading, entries []entry, err error) []byte {
 	gap, isGap := errors.AsType[*stream.GapError](err)
-	if err != nil && !isGap {
+	parted := errors.Is(err, stream.ErrNotMember)
+	if err != nil && !isGap && !parted {
 		o.s.failed(err)
 		return buf
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	sub := r.sub
-	if isGap {
+	switch {
+	case !slices.Contains(o.subs, sub): // it ended while it was read
+		return buf
+	case parted:
+		return o.partLocked(buf, sub)
+	case isGap:
 		return o.skipLocked(buf, sub, gap)
 	}
 	sub.resuming = false
@@ -375,27 +401,35 @@ func (o *outbox) find(channel string) *subscription {
 	return o.findLocked(channel)
 }
 
-// mayJoin reports whether the socket is in the channel already, on this seat, or why it can't join.
-func (o *outbox) mayJoin(channel, seat string) (member bool, err error) {
+// mayJoin returns why the socket can't join a channel.
+func (o *outbox) mayJoin(channel, seat string) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	sub, channels := o.findLocked(channel), len(o.subs)-1
 	switch {
 	case sub != nil && sub.seat != seat:
-		return false, fmt.Errorf("live: the socket has the seat %q in channel %q already", sub.seat, channel)
+		return fmt.Errorf("live: the socket has the seat %q in channel %q already", sub.seat, channel)
 	case sub == nil && channels >= o.s.hub.cfg.MaxChannels:
-		return false, fmt.Errorf("live: the socket is in %d channels already", channels)
+		return fmt.Errorf("live: the socket is in %d channels already", channels)
 	}
-	return sub != nil, nil
+	return nil
 }
 
-// begin starts the subscription of a channel that the socket has joined.
-func (o *outbox) begin(sub *subscription, at stream.Position, seat string) {
+// begin starts the subscription of a channel that the socket has joined, in the place of an older one: the socket has lost
+// its seat meanwhile, and the client was not told yet. It reports false where the connection has ended.
+func (o *outbox) begin(sub *subscription, at stream.Position, seat string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.closed {
+		return false
+	}
+	if older := o.findLocked(sub.channelName()); older != nil {
+		o.control = o.partLocked(o.control, older)
+	}
 	sub.at, sub.seat, sub.announce, sub.grown = at, seat, true, true
 	o.subs = append(o.subs, sub)
 	o.wakeLocked()
+	return true
 }
 
 // leave ends the subscription of a channel that the socket has left.

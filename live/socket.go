@@ -208,7 +208,7 @@ func (s *Socket) takeMessage(f frame) bool {
 	case f.number > s.received+1:
 		s.protocolError(fmt.Sprintf("message %d after %d", f.number, s.received))
 		return false
-	case s.inbox.pending() >= s.hub.cfg.MaxUp:
+	case f.number-s.in.Load() > uint64(s.hub.cfg.MaxUp):
 		s.end(departure{code: StatusTooMuch, reason: "too many messages at a time", why: Closed})
 		return false
 	}
