@@ -103,7 +103,7 @@ func TestWaitForTheOther(t *testing.T) {
 	ada.send(`{"t":"end"}`) // is read although the handler waits
 	ada.wantClose(1000)
 	eventually(t, "the seat is free", func() bool {
-		members, err := s.hub.Channel("pair", rules).Members(t.Context())
+		members, err := s.hub.Channel("pair", nil).Members(t.Context())
 		return err == nil && len(members) == 0
 	})
 
@@ -396,54 +396,5 @@ func TestSeatsAreRefused(t *testing.T) {
 	}
 	if err := join(""); !errors.Is(err, live.ErrFull) {
 		t.Errorf("one more than Capacity: %v", err)
-	}
-}
-
-// The goroutines of a handler may send at the same time; what they send later is sent at once.
-func TestSendsOfAHandlersGoroutines(t *testing.T) {
-	late := make(chan error, 1)
-	release := make(chan struct{})
-	site := newSite(t, live.Endpoint{
-		Message: func(ctx context.Context, s *live.Socket, m live.Message) error {
-			var all sync.WaitGroup
-			for range 20 {
-				all.Go(func() {
-					if err := s.Send(ctx, []byte(`"in time"`)); err != nil {
-						t.Error(err)
-					}
-				})
-			}
-			all.Wait()
-			go func() {
-				<-release
-				late <- s.Send(ctx, []byte(`"late"`))
-			}()
-			return nil
-		},
-	}, nil)
-	c, _ := site.open(site.login("ada"), hello)
-	c.send(`[1,1]`)
-	c.want(`{"t":"ack","in":1}`)
-	for n := range 20 {
-		c.want(fmt.Sprintf(`[%d,"in time"]`, n+1))
-	}
-	close(release)
-	if err := <-late; err != nil {
-		t.Error(err)
-	}
-	c.want(`[21,"late"]`)
-}
-
-func TestDoWithinDo(t *testing.T) {
-	site := newObeying(t, nil, nil)
-	one, other := site.hub.Channel("one", nil), site.hub.Channel("other", nil)
-	var same, another error
-	err := one.Do(t.Context(), func(ctx context.Context) error {
-		same = one.Do(ctx, func(context.Context) error { return nil })
-		another = other.Do(ctx, func(context.Context) error { return nil })
-		return nil
-	})
-	if err != nil || another != nil || same == nil {
-		t.Errorf("got %v, within it %v of another channel and %v of the same", err, another, same)
 	}
 }

@@ -77,14 +77,3 @@ func (in *inbox) takeOver(before time.Time) bool {
 	in.reader = false
 	return true
 }
-
-// pending returns how many tasks are queued or at work.
-func (in *inbox) pending() int {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	n := len(in.queue)
-	if in.working {
-		n++
-	}
-	return n
-}

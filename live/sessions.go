@@ -34,15 +34,21 @@ func (a *attachment) expired(now time.Time) bool {
 }
 
 // attach counts a socket for its session and makes sure that the session lives: from then on the hub hears of its end.
-func (h *Hub) attach(s *Socket) *departure {
-	id := s.handle.ID()
+// id is the socket that the client comes back with: its older connection, which may not be known to be broken, is not
+// counted.
+func (h *Hub) attach(s *Socket, id ID) *departure {
+	of := s.handle.ID()
 	h.mu.Lock()
-	a := h.sessions[id]
+	a := h.sessions[of]
 	if a == nil {
-		a = &attachment{id: id, sockets: make(map[*Socket]struct{})}
-		h.sessions[id] = a
+		a = &attachment{id: of, sockets: make(map[*Socket]struct{})}
+		h.sessions[of] = a
 	}
-	if len(a.sockets) >= h.cfg.MaxPerSession {
+	others := len(a.sockets)
+	if older := h.sockets[id]; older != nil && older.session == a {
+		others--
+	}
+	if others >= h.cfg.MaxPerSession {
 		h.mu.Unlock()
 		return &departure{code: StatusTooMuch, reason: "too many sockets of this session", why: Closed}
 	}
@@ -80,7 +86,8 @@ func (h *Hub) look(s *Socket) *departure {
 	case errors.Is(err, session.ErrEnded), err == nil && info.ID.IsZero():
 		return &departure{code: StatusSessionEnded, reason: "session ended", why: SessionEnded}
 	case err != nil:
-		h.logError(s, "the session store failed", err)
+		h.cfg.Logger.LogAttrs(s.ctx, slog.LevelError, "live: the session store failed",
+			slog.String("session", s.handle.ID().String()), slog.Any("error", err))
 		return &departure{code: 1013, reason: "try again later"}
 	}
 	a := s.session
@@ -122,7 +129,7 @@ func (h *Hub) sessionEvent(e session.Event) {
 	case session.EventRenewed:
 		h.endSession(e.ID, departure{code: StatusRenewed, reason: "session renewed"})
 	case session.EventMissed:
-		h.working.Go(h.recheck)
+		h.background(h.recheck)
 	}
 }
 

@@ -36,6 +36,7 @@ type Socket struct {
 	heard    atomic.Int64  // when the client was last heard, in nanoseconds since 1970
 	beaten   atomic.Int64  // when the last sign of life was sent
 	slots    slot.Data
+	opened   bool // Endpoint.Open was called; of the inbox's tasks
 	inbox    inbox
 	outbox   outbox
 
@@ -104,6 +105,13 @@ func (s *Socket) end(d departure) {
 		s.hub.closing.Add(1)
 		s.link.close(d, s.hub.closing.Done)
 		s.inbox.push(func() { s.hub.part(s, d) })
+	})
+}
+
+// bye asks the client to come back within a time.
+func (s *Socket) bye(over time.Duration) {
+	s.outbox.say(func(buf []byte) []byte {
+		return appendJSON(buf, bye{T: "bye", After: [2]int64{0, over.Milliseconds()}})
 	})
 }
 
@@ -196,7 +204,7 @@ func (s *Socket) takeMessage(f frame) bool {
 	case f.number > s.received.Load()+1:
 		s.protocolError(fmt.Sprintf("message %d after %d", f.number, s.received.Load()))
 		return false
-	case s.inbox.pending() >= s.hub.cfg.MaxUp:
+	case f.number-s.in.Load() > uint64(s.hub.cfg.MaxUp):
 		s.end(departure{code: StatusTooMuch, reason: "too many messages at a time", why: Closed})
 		return false
 	}

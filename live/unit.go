@@ -143,11 +143,13 @@ func (h *Hub) retry(ctx context.Context, f func(u *unit) error) error {
 			err = f(u)
 		}
 		u.end()
-		hold, ok := errors.AsType[*holdError](err)
-		if try == maxTries || !ok || !errors.Is(err, stream.ErrDeadlock) {
+		if try == maxTries || !errors.Is(err, stream.ErrDeadlock) {
 			return err
 		}
-		wanted = append(slices.AppendSeq(wanted, maps.Keys(u.held)), hold.channel)
+		wanted = slices.AppendSeq(wanted, maps.Keys(u.held))
+		if hold, ok := errors.AsType[*holdError](err); ok {
+			wanted = append(wanted, hold.channel)
+		}
 		slices.Sort(wanted)
 		wanted = slices.Compact(wanted)
 	}

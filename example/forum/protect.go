@@ -17,8 +17,8 @@ func securityHeaders(next http.Handler) http.Handler {
 	})
 }
 
-// sameSiteOnly refuses forms that other sites send in a visitor's name (CSRF). The cookie's SameSite=Lax refuses most of
-// them as well; this also protects the login, where there is no cookie yet.
+// sameSiteOnly refuses forms that other sites send in a visitor's name (CSRF). The cookie's SameSite=Lax refuses most
+// of them as well; this also protects the login, where there is no cookie yet.
 func sameSiteOnly(next http.Handler) http.Handler {
 	protection := http.NewCrossOriginProtection()
 	protection.SetDenyHandler(page(crossSite))
