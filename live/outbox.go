@@ -229,7 +229,7 @@ func (o *outbox) close() []*subscription {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	subs := o.subs
-	o.subs = o.subs[:1]
+	o.subs = o.subs[:min(1, len(o.subs))] // none where the socket did not enter
 	return subs
 }
 
@@ -270,17 +270,24 @@ func (o *outbox) deliver(buf []byte, r reading, entries []entry, err error) []by
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	sub := r.sub
+	if o.ended || !slices.Contains(o.subs, sub) {
+		return buf // meanwhile the socket has ended, or has left the channel
+	}
 	if gap, ok := errors.AsType[*stream.GapError](err); ok {
 		return o.skipLocked(buf, sub, gap)
 	}
 	if err != nil {
-		o.ended = true
-		o.s.failed(err)
+		o.ended, o.pumping = true, false
+		go o.s.failed(err) // which takes the outbox's lock
 		return buf
 	}
 	sub.resuming = false
 	sub.grown = sub.grown || len(entries) == r.max
 	for _, e := range entries {
+		if o.bytes >= o.s.hub.cfg.MaxDownBytes {
+			sub.grown = true
+			break
+		}
 		buf = append(buf, e.frame...)
 		sub.at.Number = e.number
 		o.noteLocked(sent{sub: sub, number: e.number, size: e.size})
