@@ -64,7 +64,11 @@ func (h *Hub) serve(w http.ResponseWriter, r *http.Request, e *served) {
 	s := &Socket{hub: h, endpoint: e, handle: handle, link: l}
 	s.outbox.s = s
 	s.ctx, s.cancel = context.WithCancelCause(service.NewContext(h.ctx, service.FromContext(r.Context())))
-	h.working.Go(s.greet)
+	if h.present(s) {
+		h.working.Go(s.greet)
+		return
+	}
+	s.end(restart)
 }
 
 // admit counts a new socket, unless the hub is about to stop.
@@ -76,6 +80,15 @@ func (h *Hub) admit() bool {
 	}
 	h.handlers.Add(1)
 	return true
+}
+
+// present notes a connection, so that Close finds it also before it has entered. It reports false where the hub is about
+// to stop.
+func (h *Hub) present(s *Socket) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.connected[s] = struct{}{}
+	return !h.stopping
 }
 
 // examine returns a handle on the session of a request, or why the request is refused.
@@ -128,23 +141,27 @@ func (s *Socket) greet() {
 		s.unreadable(err)
 	case f.kind != helloFrame:
 		s.protocolError("hello comes first")
-	case s.hub.enter(s, f):
+	case s.inbox.run(func() { s.hub.enter(s, f) }):
 		s.read()
 	}
 }
 
-// enter takes the socket for this node and welcomes the client. It reports whether this goroutine goes on reading.
-func (h *Hub) enter(s *Socket, f frame) bool {
+// enter takes the socket for this node, welcomes the client and opens the socket. It is the socket's first task, so that
+// its last one, part, finds all that is to be freed, also where the socket ends meanwhile.
+func (h *Hub) enter(s *Socket, f frame) {
+	if s.ctx.Err() != nil {
+		return // it has ended already, and perhaps parted
+	}
 	s.heard.Store(time.Now().UnixNano())
 	s.beaten.Store(time.Now().UnixNano())
 	if d := h.attach(s); d != nil {
 		s.end(*d)
-		return false
+		return
 	}
 	record, err := h.claim(s, f.id)
 	if err != nil {
 		s.failed(err)
-		return false
+		return
 	}
 	s.id, s.lease, s.resumed = record.ID, record.Lease(), !f.id.IsZero() && f.id == record.ID
 	s.in.Store(record.In)
@@ -152,16 +169,19 @@ func (h *Hub) enter(s *Socket, f frame) bool {
 	at, err := h.resume(s, record, f.at)
 	if err != nil {
 		s.failed(err)
-		return false
+		return
 	}
-	h.register(s)
+	if d := h.register(s); d != nil {
+		s.end(*d)
+		return
+	}
 	s.outbox.say(func(buf []byte) []byte {
 		return appendJSON(buf, welcome{
 			T: "welcome", ID: s.id, Resumed: s.resumed, In: record.In, At: at,
 			Win: h.cfg.MaxUp, Max: h.cfg.MaxMessage, Beat: int(h.cfg.Beat / time.Second),
 		})
 	})
-	return s.inbox.run(s.open)
+	s.open()
 }
 
 // claim takes the socket that the client comes back with, or a new one where that is not there or is not of this session.
@@ -196,18 +216,18 @@ func (h *Hub) resume(s *Socket, record *stream.Socket, at map[string]stream.Posi
 		sub := h.subscribe(s, channel)
 		c, err := h.log.Channel(ctx, channel)
 		if err != nil {
+			h.unsubscribeAll(append(subs, sub))
 			return nil, err
 		}
-		if c == nil {
-			continue
-		}
-		member, ok := c.Member(s.id)
+		member, ok := memberOf(c, s.id)
 		if !ok {
+			h.unsubscribe(sub)
 			continue
 		}
 		sub.seat, sub.grown, sub.resuming = member.Seat, true, true
 		sub.at, ok = at[channel]
-		if !ok { // the client has not heard of the join
+		before := sub.at.Epoch == c.Top.Epoch && sub.at.Number+1 < member.Since
+		if !ok || before { // the client has not heard of the join: it is new, or the socket had left and joined again
 			sub.at, sub.announce = stream.Position{Epoch: c.Top.Epoch, Number: member.Since - 1}, true
 		}
 		subs = append(subs, sub)
@@ -229,13 +249,33 @@ func (h *Hub) resume(s *Socket, record *stream.Socket, at map[string]stream.Posi
 	return positions, nil
 }
 
-// register makes the socket known to the hub. An older connection of the same socket is closed.
-func (h *Hub) register(s *Socket) {
-	h.mu.Lock()
-	old := h.sockets[s.id]
-	h.sockets[s.id] = s
-	h.mu.Unlock()
-	if old != nil {
-		old.failed(stream.ErrFenced)
+// memberOf returns the place of a socket in a channel, and whether there is one.
+func memberOf(c *stream.Channel, id ID) (m stream.Member, ok bool) {
+	if c == nil {
+		return stream.Member{}, false
 	}
+	return c.Member(id)
+}
+
+// register makes the socket known to the hub, and returns why it has to close, if it has to. An older connection of the
+// same socket is closed: the one with the older lease, since two may enter at the same time.
+func (h *Hub) register(s *Socket) *departure {
+	h.mu.Lock()
+	if h.stopping {
+		h.mu.Unlock()
+		return &restart
+	}
+	old := h.sockets[s.id]
+	newer := old == nil || old.lease.Incarnation < s.lease.Incarnation
+	if newer {
+		h.sockets[s.id] = s
+	}
+	h.mu.Unlock()
+	switch {
+	case !newer:
+		return &takenOver
+	case old != nil:
+		old.end(takenOver)
+	}
+	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,6 +35,7 @@ type Hub struct {
 	// mu locks the remaining fields.
 	endpoints []*served
 	sockets   map[ID]*Socket
+	connected map[*Socket]struct{} // those with a connection, also before they have entered
 	feeds     map[string]*feed
 	sessions  map[session.ID]*attachment
 	stopping  bool // no new sockets
@@ -54,9 +57,10 @@ func New(m *session.Manager, l stream.Log, cfg *Config) (*Hub, error) {
 	}
 	h := &Hub{
 		m: m, log: l, cfg: c, states: states,
-		sockets:  make(map[ID]*Socket),
-		feeds:    make(map[string]*feed),
-		sessions: make(map[session.ID]*attachment),
+		sockets:   make(map[ID]*Socket),
+		connected: make(map[*Socket]struct{}),
+		feeds:     make(map[string]*feed),
+		sessions:  make(map[session.ID]*attachment),
 	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	if err := l.Warm(h.ctx, c.MaxMessage); err != nil {
@@ -162,17 +166,18 @@ func (h *Hub) Drain(ctx context.Context, over time.Duration) error {
 func (h *Hub) Close() error {
 	h.mu.Lock()
 	h.stopping = true
+	connected := slices.Collect(maps.Keys(h.connected))
 	h.mu.Unlock()
-	for _, s := range h.all() {
-		s.end(departure{code: 1012, reason: "restart"})
+	for _, s := range connected {
+		s.end(restart)
 	}
 	h.handlers.Wait()
 	h.closing.Wait()
-	h.cancel()
-	h.working.Wait()
-	for _, stop := range h.stops {
+	for _, stop := range h.stops { // first, since what they tell may start a goroutine
 		stop()
 	}
+	h.cancel()
+	h.working.Wait()
 	h.mail.close()
 	return h.states.Close()
 }
@@ -242,6 +247,12 @@ func (h *Hub) unsubscribe(sub *subscription) {
 	sub.feed.list = nil
 	if channel, _ := sub.feed.name.Channel(); len(sub.feed.subs) == 0 && h.feeds[channel] == sub.feed {
 		delete(h.feeds, channel)
+	}
+}
+
+func (h *Hub) unsubscribeAll(subs []*subscription) {
+	for _, sub := range subs {
+		h.unsubscribe(sub)
 	}
 }
 

@@ -42,6 +42,7 @@ type subscription struct {
 	announce bool            // the client is to be told of the channel first
 	seat     string          // for the announcement
 	resuming bool            // nothing was read yet since the connection was made
+	parted   bool            // the socket has left the channel
 }
 
 // A sent is a message that the client has not acknowledged.
@@ -115,7 +116,7 @@ func (sub *subscription) offer(epoch string, e entry) {
 	o := sub.out
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if sub.at.Epoch == epoch && sub.at.Number >= e.number {
+	if sub.parted || sub.at.Epoch == epoch && sub.at.Number >= e.number {
 		return
 	}
 	next := sub.at.Epoch == epoch && sub.at.Number+1 == e.number
@@ -270,7 +271,7 @@ func (o *outbox) deliver(buf []byte, r reading, entries []entry, err error) []by
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	sub := r.sub
-	if o.ended || !slices.Contains(o.subs, sub) {
+	if o.ended || sub.parted {
 		return buf // meanwhile the socket has ended, or has left the channel
 	}
 	if gap, ok := errors.AsType[*stream.GapError](err); ok {
@@ -323,6 +324,7 @@ func (o *outbox) skipLocked(buf []byte, sub *subscription, gap *stream.GapError)
 
 // partLocked ends a subscription.
 func (o *outbox) partLocked(buf []byte, sub *subscription) []byte {
+	sub.parted = true
 	o.subs = slices.DeleteFunc(o.subs, func(other *subscription) bool { return other == sub })
 	o.forgetLocked(func(m sent) bool { return m.sub == sub })
 	go o.s.hub.unsubscribe(sub) // which takes the hub's lock

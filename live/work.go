@@ -171,14 +171,13 @@ func (s *Socket) sessionFor(ctx context.Context) *session.Session {
 // part ends what this node has of a socket: its channels see it away or gone. It is the socket's last task.
 func (h *Hub) part(s *Socket, d departure) {
 	defer h.handlers.Done()
+	defer h.disconnected(s)
 	defer h.detach(s)
 	if s.lease.Incarnation == 0 {
 		return // it never entered
 	}
 	left := !d.fenced && h.commitPart(s, d)
-	for _, sub := range s.outbox.close() {
-		h.unsubscribe(sub)
-	}
+	h.unsubscribeAll(s.outbox.close())
 	h.mu.Lock()
 	if h.sockets[s.id] == s {
 		delete(h.sockets, s.id)
@@ -188,6 +187,12 @@ func (h *Hub) part(s *Socket, d departure) {
 		s.leave(d.why)
 	}
 	s.slots.Release()
+}
+
+func (h *Hub) disconnected(s *Socket) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.connected, s)
 }
 
 // commitPart commits that the socket is away, or has left, and reports whether it has left.
