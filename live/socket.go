@@ -109,7 +109,7 @@ func (s *Socket) end(d departure) {
 		s.hub.closing.Add(1)
 		code := d.code
 		if code == 0 {
-			code = 1001
+			code = 1002 // only a peer with invalid frames still reads it (RFC 6455, section 5.1)
 		}
 		s.link.close(code, d.reason, s.hub.closing.Done)
 		s.inbox.push(func() { s.hub.part(s, d) })
