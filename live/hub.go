@@ -183,9 +183,6 @@ func (h *Hub) Close() error {
 	return h.states.Close()
 }
 
-// restart is what Close does to sockets: their clients come back.
-var restart = departure{code: 1012, reason: "restart"}
-
 // all returns the sockets of this node.
 func (h *Hub) all() []*Socket {
 	h.mu.RLock()

@@ -76,6 +76,7 @@ type sharedConn struct {
 	attempt func(fd uintptr) bool // writes rest at once, and notes in wrote how much the kernel took
 	rest    []byte
 	wrote   int
+	owed    []byte // of a frame that was written in part: it goes before anything else
 }
 
 func newSharedConn(conn net.Conn, early []byte) *sharedConn {
@@ -95,18 +96,45 @@ func newSharedConn(conn net.Conn, early []byte) *sharedConn {
 }
 
 // tryWrite writes what the kernel takes at once, and returns how much that is. It waits for nothing and allocates
-// nothing. The caller sees to it that the rest of a frame is written before anything else.
+// nothing. The next Write begins with the rest of the frame, which is not copied.
 func (c *sharedConn) tryWrite(frame []byte) int {
 	if c.raw == nil || !c.mu.TryLock() {
 		return 0
 	}
 	defer c.mu.Unlock()
+	if len(c.owed) > 0 {
+		return 0
+	}
 	c.rest, c.wrote = frame, 0
 	if err := c.raw.Write(c.attempt); err != nil {
 		return 0
 	}
 	c.rest = nil
+	if c.wrote > 0 {
+		c.owed = frame[c.wrote:]
+	}
 	return c.wrote
+}
+
+// flush writes the rest of a frame that was written in part, if there is one.
+func (c *sharedConn) flush() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.owed) == 0 {
+		return nil
+	}
+	c.writingSince.Store(time.Now().UnixNano())
+	defer c.writingSince.Store(0)
+	return c.flushLocked()
+}
+
+func (c *sharedConn) flushLocked() error {
+	if len(c.owed) == 0 {
+		return nil
+	}
+	_, err := c.Conn.Write(c.owed)
+	c.owed = nil
+	return err
 }
 
 func (c *sharedConn) Read(p []byte) (int, error) {
@@ -125,6 +153,9 @@ func (c *sharedConn) Write(frames []byte) (int, error) {
 	defer c.mu.Unlock()
 	c.writingSince.Store(time.Now().UnixNano())
 	defer c.writingSince.Store(0)
+	if err := c.flushLocked(); err != nil {
+		return 0, err
+	}
 	return c.Conn.Write(frames)
 }
 
@@ -167,14 +198,16 @@ func (l *link) read(buf []byte) ([]byte, error) {
 	return buf, nil
 }
 
-// close closes the connection in the background. The peer gets some seconds for its own close frame, unless the
-// connection is broken already. done is called in the end.
+// close closes the connection in the background. The peer gets some seconds for its own close frame. done is called in
+// the end.
 func (l *link) close(d departure, done func()) {
 	go func() {
 		defer done()
-		if d.code != 0 {
-			l.ws.Close(d.code, d.reason)
+		code := d.code
+		if code == 0 {
+			code = websocket.StatusProtocolError // only a peer with invalid frames still reads it (RFC 6455, section 5.1)
 		}
+		l.ws.Close(code, d.reason)
 		l.ws.CloseNow()
 	}()
 }

@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 
 	"github.com/lazysession/session/live/stream"
@@ -67,6 +68,10 @@ func (m *mailbox) readAll() {
 		ctx, cancel := m.hub.call()
 		messages, err := m.hub.log.Read(ctx, stream.Own(m.id()), m.at, some)
 		cancel()
+		if gap, ok := errors.AsType[*stream.GapError](err); ok {
+			m.at = gap.At // what is missing can't be obeyed any more, but what follows can
+			continue
+		}
 		if err != nil {
 			m.hub.cfg.Logger.LogAttrs(m.hub.ctx, slog.LevelError, "live: reading the mailbox", slog.Any("error", err))
 		}

@@ -135,8 +135,7 @@ func (sub *subscription) offer(epoch string, e entry) {
 	sub.at.Number, sub.grown = e.number, false
 	o.noteLocked(sent{sub: sub, number: e.number, size: e.size})
 	if written < len(e.frame) {
-		o.control = append(o.control, e.frame[written:]...)
-		o.wakeLocked()
+		o.wakeLocked() // which writes the rest
 	}
 }
 
@@ -164,17 +163,25 @@ func (o *outbox) quotaLocked() int {
 func (o *outbox) pump() {
 	buf := getBuf()
 	defer func() { putBuf(buf) }()
+	if err := o.s.link.conn.flush(); err != nil {
+		o.unwritable(err)
+		return
+	}
 	for {
 		buf = o.fill(buf[:0])
 		if len(buf) == 0 {
 			return
 		}
 		if _, err := o.s.link.conn.Write(buf); err != nil {
-			o.stop()
-			o.s.broken(err)
+			o.unwritable(err)
 			return
 		}
 	}
+}
+
+func (o *outbox) unwritable(err error) {
+	o.stop()
+	o.s.broken(err)
 }
 
 // fill appends what is to be written next. Where there is nothing, pumping has ended.

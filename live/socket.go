@@ -97,6 +97,11 @@ type departure struct {
 
 func (d departure) final() bool { return d.left || isFinal(d.code) }
 
+var (
+	takenOver = departure{code: StatusTakenOver, reason: "taken over", fenced: true}
+	restart   = departure{code: 1012, reason: "restart"}
+)
+
 // end ends this node's hold on the socket. Only the first call counts.
 func (s *Socket) end(d departure) {
 	s.ending.Do(func() {
@@ -121,7 +126,7 @@ func (s *Socket) broken(error) { s.end(departure{}) }
 // failed ends the socket after the log has failed. The client comes back, here or to another node.
 func (s *Socket) failed(err error) {
 	if errors.Is(err, stream.ErrFenced) || errors.Is(err, stream.ErrNotFound) {
-		s.end(departure{code: StatusTakenOver, reason: "taken over", fenced: true})
+		s.end(takenOver)
 		return
 	}
 	s.hub.logError(s, "the log failed", err)

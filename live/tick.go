@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -109,9 +110,12 @@ func (h *Hub) endOverdue(ctx context.Context, record *stream.Socket) {
 	s := &Socket{hub: h, endpoint: e, id: record.ID, lease: record.Lease(), resumed: true}
 	s.outbox.s = s
 	s.ctx, s.cancel = context.WithCancelCause(h.ctx)
-	defer s.cancel(nil)
-	s.inbox.run(func() { s.leave(NotBack) })
+	s.cancel(errNotBack) // it has no connection that could be closed or written to
+	s.outbox.stop()
+	s.leave(NotBack)
 }
+
+var errNotBack = errors.New("live: the socket did not come back")
 
 // endpoint returns the endpoint of a name; nil where this node has none of it.
 func (h *Hub) endpoint(name string) *served {
