@@ -14,7 +14,7 @@ import (
 
 // A liveSite is the part of the forum that pages follow over a live socket: new posts, private rooms, and how many
 // people are there. It is of this server alone: on several servers a page hears only of what happens on the one that it
-// is connected to, and of the rest when it is loaded again.
+// is connected to, and of the rest when it is loaded again, and a room is another one on each server.
 type liveSite struct {
 	hub   *live.Hub
 	log   *memlog.Log

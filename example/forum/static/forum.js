@@ -50,4 +50,5 @@ function show({ id, author, initial, hue, text, time, exact, ago }) {
   const older = [...posts.querySelectorAll("[data-post]")].find((other) => idOf(other) < id);
   posts.insertBefore(post, older ?? null);
   posts.querySelector(".empty")?.remove();
+  document.getElementById("news").textContent = `New post by ${author}`; // for those who only hear the page
 }
