@@ -9,3 +9,10 @@ func (h *Hub) Feeds() int {
 	defer h.mu.RUnlock()
 	return len(h.feeds)
 }
+
+// Count returns how many sockets the hub has, and connections that may become some.
+func (h *Hub) Count() int {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return len(h.sockets) + len(h.coming)
+}

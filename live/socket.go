@@ -108,7 +108,7 @@ func (s *Socket) end(d departure) {
 			code = 1001
 		}
 		s.link.close(code, d.reason, s.hub.closing.Done)
-		s.inbox.push(func() { s.hub.part(s, d) })
+		s.inbox.pushLast(func() { s.hub.part(s, d) })
 	})
 }
 

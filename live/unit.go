@@ -144,12 +144,18 @@ type heldChannel struct {
 	id     store.ID // of the session that works on it
 	values store.Values
 	change store.Change // what was changed so far
+	busy   bool         // a Do works on it
 }
 
 type heldKey struct{}
 
 // do runs f on the state of the channel, and keeps what it changed if f returns nil.
 func (h *heldChannel) do(ctx context.Context, states *session.Manager, f func(ctx context.Context) error) error {
+	if h.busy {
+		return errors.New("live: a Do of a channel within its Do")
+	}
+	h.busy = true
+	defer func() { h.busy = false }()
 	work := &heldChannel{values: h.values, change: h.change}
 	work.change.Edits = slices.Clone(h.change.Edits)
 	ctx = context.WithValue(ctx, heldKey{}, work)
