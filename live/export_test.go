@@ -27,3 +27,10 @@ func (h *Hub) Unacked(id ID) int {
 	defer o.mu.Unlock()
 	return len(o.unacked)
 }
+
+// Count returns how many sockets the hub has, and connections that may become some.
+func (h *Hub) Count() int {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return len(h.sockets) + len(h.coming)
+}

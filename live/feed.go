@@ -138,8 +138,7 @@ func (f *feed) grown(top stream.Position) {
 	}
 	f.top.Number = max(f.top.Number, top.Number)
 	if !f.telling {
-		f.telling = true
-		go f.tell()
+		f.telling = f.hub.background(f.tell)
 	}
 }
 

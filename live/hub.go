@@ -28,7 +28,7 @@ type Hub struct {
 	cancel   context.CancelFunc
 	stops    []func()
 	working  sync.WaitGroup // goroutines of the hub
-	closing  sync.WaitGroup // connections that are being closed
+	closing  sync.WaitGroup // goroutines that write to connections or close them
 	handlers sync.WaitGroup // sockets that this node has
 
 	mu sync.RWMutex
@@ -72,7 +72,8 @@ func New(m *session.Manager, l stream.Log, cfg *Config) (*Hub, error) {
 		return nil, err
 	}
 	h.stops = append(h.stops, l.Watch(h.grown), m.Subscribe(h.sessionEvent))
-	h.working.Go(h.tick)
+	h.working.Go(func() { h.eachSecond(h.tick) })
+	h.working.Go(func() { h.eachSecond(h.reap) })
 	return h, nil
 }
 
@@ -194,13 +195,14 @@ func (h *Hub) allLocked() []*Socket {
 	return slices.AppendSeq(make([]*Socket, 0, len(h.sockets)), maps.Values(h.sockets))
 }
 
-// background runs f in a goroutine that Close waits for, unless the hub is closed.
-func (h *Hub) background(f func()) {
+// background runs f in a goroutine that Close waits for. It reports false where the hub is closed, and f was not run.
+func (h *Hub) background(f func()) bool {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	if !h.closed {
 		h.working.Go(f)
 	}
+	return !h.closed
 }
 
 func (h *Hub) socket(id ID) *Socket {

@@ -68,7 +68,7 @@ func (o *outbox) wakeLocked() {
 		return
 	}
 	o.pumping = true
-	go o.pump()
+	o.s.hub.closing.Go(o.pump)
 }
 
 // cork keeps the outbox from being pumped by others while a handler works. uncork pumps what has come meanwhile.
@@ -356,7 +356,7 @@ func (o *outbox) skipLocked(buf []byte, sub *subscription, gap *stream.GapError)
 func (o *outbox) partLocked(buf []byte, sub *subscription) []byte {
 	o.subs = slices.DeleteFunc(o.subs, func(other *subscription) bool { return other == sub })
 	o.forgetLocked(func(m sent) bool { return m.sub == sub })
-	go o.s.hub.unsubscribe(sub) // which takes the hub's lock
+	o.s.hub.closing.Go(func() { o.s.hub.unsubscribe(sub) }) // which takes the hub's lock
 	return appendJSON(buf, place{T: "part", S: sub.channelName()})
 }
 

@@ -55,7 +55,7 @@ func (h *Hub) attach(s *Socket, id ID) *departure {
 	a.sockets[s] = struct{}{}
 	s.session = a
 	h.mu.Unlock()
-	return h.look(s)
+	return h.look(s, true)
 }
 
 // detach takes a socket from its session.
@@ -71,16 +71,15 @@ func (h *Hub) detach(s *Socket) {
 	}
 }
 
-// look reads the session anew, and has the store note that it was used where that is due. It returns why the socket has
-// to close, if it has to.
-func (h *Hub) look(s *Socket) *departure {
+// look reads the session anew. Where the client has used it, it has the store note that, if it is due. It returns why the
+// socket has to close, if it has to.
+func (h *Hub) look(s *Socket, used bool) *departure {
 	sess := s.handle.Session(s.ctx)
 	info, err := sess.Info()
-	if err == nil {
-		err = sess.Commit(s.ctx)
-	}
-	if err == nil {
-		info, err = sess.Info()
+	if err == nil && used {
+		if err = sess.Commit(s.ctx); err == nil {
+			info, err = sess.Info()
+		}
 	}
 	switch {
 	case errors.Is(err, session.ErrEnded), err == nil && info.ID.IsZero():
@@ -94,6 +93,9 @@ func (h *Hub) look(s *Socket) *departure {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.info = info
+	if !used {
+		return nil
+	}
 	a.touch = time.Now().Add(info.IdleTimeout / touchesPerTimeout)
 	return nil
 }
@@ -110,7 +112,7 @@ func (s *Socket) used() bool {
 	if !due {
 		return true
 	}
-	if d := s.hub.look(s); d != nil {
+	if d := s.hub.look(s, true); d != nil {
 		s.end(*d)
 		return false
 	}
@@ -225,7 +227,7 @@ func (h *Hub) endThoseGone() error {
 func (h *Hub) lookAtAll(attached []*attachment) error {
 	for _, a := range attached {
 		for _, s := range h.socketsOf(a.id) {
-			if d := h.look(s); d != nil && d.code == StatusSessionEnded {
+			if d := h.look(s, false); d != nil && d.code == StatusSessionEnded {
 				s.end(*d)
 			} else if d != nil {
 				return session.ErrUnavailable

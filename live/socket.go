@@ -109,7 +109,7 @@ func (s *Socket) end(d departure) {
 		s.outbox.stop()
 		s.hub.closing.Add(1)
 		s.link.close(d, s.hub.closing.Done)
-		s.inbox.push(func() { s.hub.part(s, d) })
+		s.inbox.pushLast(func() { s.hub.part(s, d) })
 	})
 }
 

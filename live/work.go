@@ -83,6 +83,9 @@ func (s *Socket) handleMessage(m Message) {
 		case no != nil:
 			u = &unit{hub: s.hub} // with nothing of what the handler did
 		}
+		if s.ctx.Err() != nil {
+			return context.Cause(s.ctx) // the session may have ended
+		}
 		return u.commit(s.ctx, &stream.Batch{Lease: s.lease, In: m.Number, Received: m.Data})
 	})
 	if err != nil {
