@@ -43,7 +43,9 @@ const (
 // handlers returns what serves the sockets, by path.
 func (l *liveSite) handlers() map[string]http.Handler {
 	return map[string]http.Handler{
-		liveForumPath:  l.hub.Handler(live.Endpoint{Open: countResume, Message: live.On(l.watchForum), Member: l.countPeople}),
+		liveForumPath: l.hub.Handler(live.Endpoint{
+			Open: countResume, Message: live.On(l.watchForum), Member: l.countPeople,
+		}),
 		liveRoomPath:   l.hub.Handler(live.Endpoint{Open: countResume, Message: live.On(l.useRoom)}),
 		liveInsidePath: l.hub.Handler(live.Endpoint{Open: countResume, Message: live.On(l.tellNumbers)}),
 	}

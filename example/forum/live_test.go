@@ -152,7 +152,8 @@ func TestPagesFollowTheirForum(t *testing.T) {
 func TestPageThatIsTooOldIsLoadedAgain(t *testing.T) {
 	posts := newMemoryRepo()
 	for i := range postsPerPage {
-		if _, err := posts.AddPost(t.Context(), "books", Post{Author: "Ann", Text: fmt.Sprint(i), Time: time.Now()}); err != nil {
+		p := Post{Author: "Ann", Text: fmt.Sprint(i), Time: time.Now()}
+		if _, err := posts.AddPost(t.Context(), "books", p); err != nil {
 			t.Fatal(err)
 		}
 	}
