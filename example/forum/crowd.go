@@ -57,7 +57,8 @@ func (c *crowd) tell(ch *live.Channel) {
 		return ch.Send(ctx, data)
 	})
 	c.begin(ch.Name())
-	if err != nil && !errors.Is(err, stream.ErrNotFound) { // without members nobody is to be told
+	// The channel may have lost its last member meanwhile. The next to join is counted again.
+	if err != nil && !errors.Is(err, stream.ErrDeadlock) {
 		slog.Error("forum: counting people", "channel", ch.Name(), "error", err)
 	}
 }

@@ -119,6 +119,17 @@ func (f *follower) ended() live.StatusCode {
 	}
 }
 
+// eventually waits until something is true.
+func eventually(t *testing.T, is func() bool) {
+	t.Helper()
+	for began := time.Now(); time.Since(began) < within; time.Sleep(10 * time.Millisecond) {
+		if is() {
+			return
+		}
+	}
+	t.Fatalf("not true after %v", within)
+}
+
 func TestPagesFollowTheirForum(t *testing.T) {
 	b := openBrowser(t, startForum(t))
 	b.logIn("Ann")
@@ -141,8 +152,8 @@ func TestPagesFollowTheirForum(t *testing.T) {
 func TestPageThatIsTooOldIsLoadedAgain(t *testing.T) {
 	posts := newMemoryRepo()
 	for i := range postsPerPage {
-		post := Post{Author: "Ann", Text: fmt.Sprint(i), Time: time.Now()}
-		if _, err := posts.AddPost(t.Context(), "books", post); err != nil {
+		p := Post{Author: "Ann", Text: fmt.Sprint(i), Time: time.Now()}
+		if _, err := posts.AddPost(t.Context(), "books", p); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -222,7 +233,8 @@ func TestSocketsOutliveALoginAndEndWithTheSession(t *testing.T) {
 	if got := page.nextPost(); got != "after the login" || page.conn.ID() != id {
 		t.Errorf("got the post %q on the socket %v, want it on %v still", got, page.conn.ID(), id)
 	}
-	b.get("/inside").wants(t, http.StatusOK, "resumes</code></th><td><code>1<", id.String(), "in <code>forum/go</code>")
+	eventually(t, func() bool { return strings.Contains(b.get("/inside").body, "resumes</code></th><td><code>1<") })
+	b.get("/inside").wants(t, http.StatusOK, id.String(), "in <code>forum/go</code>")
 	b.post("/logout")
 	if code := page.ended(); code != live.StatusSessionEnded {
 		t.Errorf("after the logout: got the code %d, want %d", code, live.StatusSessionEnded)
@@ -296,13 +308,7 @@ func TestSocketsAreCountedAsConnections(t *testing.T) {
 	page := b.follow(liveForumPath)
 	b.get("/connection").wants(t, http.StatusOK, "Open now</dt><dd>2<")
 	page.conn.Close()
-	for range 1000 {
-		if strings.Contains(b.get("/connection").body, "Open now</dt><dd>1<") {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Error("the closed socket's connection is still counted")
+	eventually(t, func() bool { return strings.Contains(b.get("/connection").body, "Open now</dt><dd>1<") })
 }
 
 func TestRooms(t *testing.T) {

@@ -89,7 +89,7 @@ func takeSeat(ctx context.Context, s *live.Socket, room *live.Channel, before st
 			return member, err
 		}
 	}
-	return nil, live.Refuse("taken", "There are two people in this room already.")
+	return nil, live.Refuse("taken", "There are two people in this room already, and there is no place for a third.")
 }
 
 // seatOf returns the socket's seat, empty where it has none, and how many seats are taken.

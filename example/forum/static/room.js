@@ -52,7 +52,7 @@ function enter() {
   live.send({ room, seat }).then(together, ({ code, message }) => {
     if (code === "unknown" || code === "closed") return; // a gap follows, or the page says that it has ended
     if (code === "internal") setTimeout(enter, 5000);
-    else refuse(code === "taken" ? "There are two people in this room already, and there is no place for a third." : message);
+    else refuse(message);
   });
 }
 
@@ -89,7 +89,8 @@ function say() {
     () => sending(-1),
     ({ code, message }) => {
       sending(-1);
-      note(code === "unknown" ? `It is not known whether this has arrived: ${text}` : `This was not sent, ${message}: ${text}`);
+      const what = code === "unknown" ? "It is not known whether this has arrived" : `This was not sent (${message})`;
+      note(`${what}: ${text}`);
     },
   );
 }
