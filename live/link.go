@@ -68,6 +68,8 @@ type sharedConn struct {
 	net.Conn
 	early []byte // what the HTTP server has read beyond the request
 
+	framing framing // of the goroutine that reads
+
 	writingSince atomic.Int64 // in nanoseconds since 1970; 0 while nothing is written
 
 	mu sync.Mutex
@@ -113,9 +115,16 @@ func (c *sharedConn) Read(p []byte) (int, error) {
 	if len(c.early) > 0 {
 		n := copy(p, c.early)
 		c.early = c.early[n:]
+		if err := c.framing.follow(p[:n]); err != nil {
+			return 0, err
+		}
 		return n, nil
 	}
-	return c.Conn.Read(p)
+	n, err := c.Conn.Read(p)
+	if broken := c.framing.follow(p[:n]); broken != nil {
+		return 0, broken
+	}
+	return n, err
 }
 
 // Write writes frames. It is called with whole ones only: coder/websocket flushes a control frame at once, and writes no
