@@ -78,6 +78,7 @@ type sharedConn struct {
 	attempt func(fd uintptr) bool // writes rest at once, and notes in wrote how much the kernel took
 	rest    []byte
 	wrote   int
+	cut     []byte // what of a frame comes before anything else; shared
 }
 
 func newSharedConn(conn net.Conn, early []byte) *sharedConn {
@@ -97,17 +98,23 @@ func newSharedConn(conn net.Conn, early []byte) *sharedConn {
 }
 
 // tryWrite writes what the kernel takes at once, and returns how much that is. It waits for nothing and allocates
-// nothing. The caller sees to it that the rest of a frame is written before anything else.
+// nothing. The rest of a frame is kept, which must not change: the next Write or flush begins with it.
 func (c *sharedConn) tryWrite(frame []byte) int {
 	if c.raw == nil || !c.mu.TryLock() {
 		return 0
 	}
 	defer c.mu.Unlock()
+	if len(c.cut) > 0 {
+		return 0
+	}
 	c.rest, c.wrote = frame, 0
 	if err := c.raw.Write(c.attempt); err != nil {
 		return 0
 	}
 	c.rest = nil
+	if c.wrote > 0 {
+		c.cut = frame[c.wrote:]
+	}
 	return c.wrote
 }
 
@@ -134,7 +141,28 @@ func (c *sharedConn) Write(frames []byte) (int, error) {
 	defer c.mu.Unlock()
 	c.writingSince.Store(time.Now().UnixNano())
 	defer c.writingSince.Store(0)
+	if len(c.cut) > 0 {
+		if _, err := c.Conn.Write(c.cut); err != nil {
+			return 0, err
+		}
+		c.cut = nil
+	}
+	if len(frames) == 0 {
+		return 0, nil
+	}
 	return c.Conn.Write(frames)
+}
+
+// flush writes the rest of a frame that tryWrite has begun.
+func (c *sharedConn) flush() error {
+	c.mu.Lock()
+	whole := len(c.cut) == 0
+	c.mu.Unlock()
+	if whole {
+		return nil
+	}
+	_, err := c.Write(nil)
+	return err
 }
 
 // stalled reports whether a write has made no progress since a time.

@@ -135,8 +135,7 @@ func (sub *subscription) offer(epoch string, e entry) {
 	sub.at.Number, sub.grown = e.number, false
 	o.noteLocked(sent{sub: sub, number: e.number, size: e.size})
 	if written < len(e.frame) {
-		o.control = append(o.control, e.frame[written:]...)
-		o.wakeLocked()
+		o.wakeLocked() // pumping begins with the rest
 	}
 }
 
@@ -164,17 +163,16 @@ func (o *outbox) quotaLocked() int {
 func (o *outbox) pump() {
 	buf := getBuf()
 	defer func() { putBuf(buf) }()
-	for {
+	err := o.s.link.conn.flush()
+	for err == nil {
 		buf = o.fill(buf[:0])
 		if len(buf) == 0 {
 			return
 		}
-		if _, err := o.s.link.conn.Write(buf); err != nil {
-			o.stop()
-			o.s.broken(err)
-			return
-		}
+		_, err = o.s.link.conn.Write(buf)
 	}
+	o.stop()
+	o.s.broken(err)
 }
 
 // fill appends what is to be written next. Where there is nothing, pumping has ended.
