@@ -68,6 +68,8 @@ type sharedConn struct {
 	net.Conn
 	early []byte // what the HTTP server has read beyond the request
 
+	framing framing // of the goroutine that reads
+
 	writingSince atomic.Int64 // in nanoseconds since 1970; 0 while nothing is written
 
 	mu sync.Mutex
@@ -76,7 +78,7 @@ type sharedConn struct {
 	attempt func(fd uintptr) bool // writes rest at once, and notes in wrote how much the kernel took
 	rest    []byte
 	wrote   int
-	owed    []byte // of a frame that was written in part: it goes before anything else
+	cut     []byte // what of a frame comes before anything else; shared
 }
 
 func newSharedConn(conn net.Conn, early []byte) *sharedConn {
@@ -96,13 +98,13 @@ func newSharedConn(conn net.Conn, early []byte) *sharedConn {
 }
 
 // tryWrite writes what the kernel takes at once, and returns how much that is. It waits for nothing and allocates
-// nothing. The next Write begins with the rest of the frame, which is not copied.
+// nothing. The rest of a frame is kept, which must not change: the next Write or flush begins with it.
 func (c *sharedConn) tryWrite(frame []byte) int {
 	if c.raw == nil || !c.mu.TryLock() {
 		return 0
 	}
 	defer c.mu.Unlock()
-	if len(c.owed) > 0 {
+	if len(c.cut) > 0 {
 		return 0
 	}
 	c.rest, c.wrote = frame, 0
@@ -111,39 +113,25 @@ func (c *sharedConn) tryWrite(frame []byte) int {
 	}
 	c.rest = nil
 	if c.wrote > 0 {
-		c.owed = frame[c.wrote:]
+		c.cut = frame[c.wrote:]
 	}
 	return c.wrote
-}
-
-// flush writes the rest of a frame that was written in part, if there is one.
-func (c *sharedConn) flush() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.owed) == 0 {
-		return nil
-	}
-	c.writingSince.Store(time.Now().UnixNano())
-	defer c.writingSince.Store(0)
-	return c.flushLocked()
-}
-
-func (c *sharedConn) flushLocked() error {
-	if len(c.owed) == 0 {
-		return nil
-	}
-	_, err := c.Conn.Write(c.owed)
-	c.owed = nil
-	return err
 }
 
 func (c *sharedConn) Read(p []byte) (int, error) {
 	if len(c.early) > 0 {
 		n := copy(p, c.early)
 		c.early = c.early[n:]
+		if err := c.framing.follow(p[:n]); err != nil {
+			return 0, err
+		}
 		return n, nil
 	}
-	return c.Conn.Read(p)
+	n, err := c.Conn.Read(p)
+	if broken := c.framing.follow(p[:n]); broken != nil {
+		return 0, broken
+	}
+	return n, err
 }
 
 // Write writes frames. It is called with whole ones only: coder/websocket flushes a control frame at once, and writes
@@ -153,10 +141,28 @@ func (c *sharedConn) Write(frames []byte) (int, error) {
 	defer c.mu.Unlock()
 	c.writingSince.Store(time.Now().UnixNano())
 	defer c.writingSince.Store(0)
-	if err := c.flushLocked(); err != nil {
-		return 0, err
+	if len(c.cut) > 0 {
+		if _, err := c.Conn.Write(c.cut); err != nil {
+			return 0, err
+		}
+		c.cut = nil
+	}
+	if len(frames) == 0 {
+		return 0, nil
 	}
 	return c.Conn.Write(frames)
+}
+
+// flush writes the rest of a frame that tryWrite has begun.
+func (c *sharedConn) flush() error {
+	c.mu.Lock()
+	whole := len(c.cut) == 0
+	c.mu.Unlock()
+	if whole {
+		return nil
+	}
+	_, err := c.Write(nil)
+	return err
 }
 
 // stalled reports whether a write has made no progress since a time.

@@ -135,7 +135,7 @@ func (sub *subscription) offer(epoch string, e entry) {
 	sub.at.Number, sub.grown = e.number, false
 	o.noteLocked(sent{sub: sub, number: e.number, size: e.size})
 	if written < len(e.frame) {
-		o.wakeLocked() // which writes the rest
+		o.wakeLocked() // pumping begins with the rest
 	}
 }
 
@@ -163,23 +163,14 @@ func (o *outbox) quotaLocked() int {
 func (o *outbox) pump() {
 	buf := getBuf()
 	defer func() { putBuf(buf) }()
-	if err := o.s.link.conn.flush(); err != nil {
-		o.unwritable(err)
-		return
-	}
-	for {
+	err := o.s.link.conn.flush()
+	for err == nil {
 		buf = o.fill(buf[:0])
 		if len(buf) == 0 {
 			return
 		}
-		if _, err := o.s.link.conn.Write(buf); err != nil {
-			o.unwritable(err)
-			return
-		}
+		_, err = o.s.link.conn.Write(buf)
 	}
-}
-
-func (o *outbox) unwritable(err error) {
 	o.stop()
 	o.s.broken(err)
 }

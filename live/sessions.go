@@ -71,8 +71,8 @@ func (h *Hub) detach(s *Socket) {
 	}
 }
 
-// look reads the session anew. Where the client has used it, it has the store note that, if it is due. It returns why the
-// socket has to close, if it has to.
+// look reads the session anew. Where the client has used it, it has the store note that, if it is due. It returns why
+// the socket has to close, if it has to.
 func (h *Hub) look(s *Socket, used bool) *departure {
 	sess := s.handle.Session(s.ctx)
 	info, err := sess.Info()

@@ -162,6 +162,8 @@ func (s *Socket) unreadable(err error) {
 		s.protocolError("text frames only")
 	case errors.Is(err, errUTF8):
 		s.end(departure{code: 1007, reason: "text is not UTF-8"})
+	case errors.Is(err, errFraming):
+		s.end(departure{code: 1002, reason: "broken framing"})
 	case isLinkError(err):
 		s.broken(err)
 	default:

@@ -23,8 +23,8 @@ func (h *Hub) eachSecond(f func(now time.Time)) {
 	}
 }
 
-// tick looks at all sockets and sessions, so that deadlines need no timers of their own. It waits for nothing: neither for
-// the log nor for an endpoint.
+// tick looks at all sockets and sessions, so that deadlines need no timers of their own. It waits for nothing: neither
+// for the log nor for an endpoint.
 func (h *Hub) tick(now time.Time) {
 	for _, s := range h.all() {
 		s.tick(now)
