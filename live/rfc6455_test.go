@@ -164,7 +164,8 @@ func rfcCases() (all []rfcCase) {
 		add(fmt.Sprintf("a text of %d bytes", n), "ack 1", raw(fin|opText, text))
 	}
 	add("a text that is too large", "close 1009", raw(fin|opText, `[1,"`+strings.Repeat("a", 65536)+`"]`))
-	add("a length of 2 bytes where 7 bits do", "close 1002", masked(string([]byte{fin | opText, 0x80 | 126, 0, 7}), message))
+	add("a length of 2 bytes where 7 bits do", "close 1002",
+		masked(string([]byte{fin | opText, 0x80 | 126, 0, 7}), message))
 	add("a length of 8 bytes where 2 do", "close 1002",
 		masked(string([]byte{fin | opText, 0x80 | 127, 0, 0, 0, 0, 0, 0, 0, 7}), message))
 	add("a length of 8 bytes with the highest bit", "close 1002",
