@@ -51,6 +51,13 @@ func (c *console) await(status int64) {
 	c.awaited = append(c.awaited, fmt.Sprintf("responded with a status of %d", status))
 }
 
+// expect says that complaints with a part are coming.
+func (c *console) expect(part string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.awaited = append(c.awaited, part)
+}
+
 func (c *console) check(t *testing.T) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

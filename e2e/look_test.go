@@ -25,6 +25,7 @@ var guestPages = []page{
 	{"login", "/login", 200},
 	{"inside-empty", "/inside", 200},
 	{"about", "/about", 200},
+	{"room-alone", "/rooms/abcdefghijklmnopqrstuvwxyz", 200},
 	{"connection", "/connection", 200},
 	{"missing", "/nowhere", 404},
 }

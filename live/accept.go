@@ -28,8 +28,7 @@ type served struct {
 //
 // A socket needs a session that exists. A client whose Origin is neither the request's own scheme and host nor one of
 // Config.Origins is refused, and so is one that sends a cookie and no Origin (CWE-1385). Refusals come as a close code
-// after the upgrade, since browsers show scripts nothing else. The request has to be of HTTP/1.1, as browsers and
-// proxies make it.
+// after the upgrade, since browsers show scripts nothing else.
 func (h *Hub) Handler(e Endpoint) http.Handler {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -41,7 +40,7 @@ func (h *Hub) Handler(e Endpoint) http.Handler {
 // serve upgrades a request. The handler returns, so that what it needed can be freed; the socket goes on in a goroutine
 // of its own.
 func (h *Hub) serve(w http.ResponseWriter, r *http.Request, e *served) {
-	if h.isStopping() {
+	if !h.admit() {
 		w.Header().Set("Retry-After", "1")
 		http.Error(w, "This server is about to stop.", http.StatusServiceUnavailable)
 		return
@@ -49,42 +48,44 @@ func (h *Hub) serve(w http.ResponseWriter, r *http.Request, e *served) {
 	handle, refused := h.examine(r)
 	l, err := accept(w, r, h.cfg.MaxMessage)
 	if err != nil { // and it is answered
+		h.handlers.Done()
 		return
 	}
 	if l.ws.Subprotocol() != protocol {
 		refused = &departure{code: StatusProtocol, reason: "want the subprotocol " + protocol}
 	}
 	if refused != nil {
-		l.close(*refused, func() {})
+		h.closing.Add(1)
+		l.close(*refused, h.closing.Done)
+		h.handlers.Done()
 		return
 	}
 	s := &Socket{hub: h, endpoint: e, handle: handle, link: l}
-	s.outbox.s, s.outbox.corked = s, true
+	s.outbox.s, s.outbox.corked = s, true // until the welcome
 	s.ctx, s.cancel = context.WithCancelCause(service.NewContext(h.ctx, service.FromContext(r.Context())))
-	s.heard.Store(time.Now().UnixNano())
-	s.beaten.Store(time.Now().UnixNano())
-	if !h.begin(s) {
-		s.cancel(nil)
-		l.close(departure{code: 1012, reason: "restart"}, func() {})
+	h.expect(s)
+	h.working.Go(s.greet)
+}
+
+// expect makes a connection known to the hub that has not said hello yet, so that Close finds it.
+func (h *Hub) expect(s *Socket) {
+	h.mu.Lock()
+	h.coming[s] = struct{}{}
+	closed := h.closed
+	h.mu.Unlock()
+	if closed {
+		s.end(restart)
 	}
 }
 
-func (h *Hub) isStopping() bool {
+// admit counts a new socket, unless the hub is about to stop.
+func (h *Hub) admit() bool {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	return h.stopping
-}
-
-// begin starts a socket, unless the hub is about to stop. Hub.Close ends it from here on.
-func (h *Hub) begin(s *Socket) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
 	if h.stopping {
 		return false
 	}
-	h.here[s] = struct{}{}
 	h.handlers.Add(1)
-	h.working.Go(s.greet)
 	return true
 }
 
@@ -145,13 +146,15 @@ func (s *Socket) greet() {
 	}
 }
 
-// enter takes the socket for this node, welcomes the client, and calls Endpoint.Open. It is the socket's first task.
+// enter takes the socket for this node and welcomes the client. It is the first of the socket's tasks: where the
+// socket is to end meanwhile, the end comes behind it.
 func (h *Hub) enter(s *Socket, f frame) {
 	if s.ctx.Err() != nil {
 		return
 	}
 	s.heard.Store(time.Now().UnixNano())
-	if d := h.attach(s); d != nil {
+	s.beaten.Store(time.Now().UnixNano())
+	if d := h.attach(s, f.id); d != nil {
 		s.end(*d)
 		return
 	}
@@ -168,16 +171,21 @@ func (h *Hub) enter(s *Socket, f frame) {
 		s.failed(err)
 		return
 	}
-	h.register(s)
 	s.outbox.say(func(buf []byte) []byte {
 		buf = appendJSON(buf, welcome{
 			T: "welcome", ID: s.id, Resumed: s.resumed, In: record.In, At: at,
 			Win: h.cfg.MaxUp, Max: h.cfg.MaxMessage, Beat: int(h.cfg.Beat / time.Second),
 		})
-		return s.outbox.partFromOthersLocked(buf, f.at)
+		return s.appendParts(buf, f.at)
 	})
-	s.outbox.uncork()
-	s.open()
+	h.register(s)
+	s.outbox.uncorkNow()
+	if s.resumed {
+		h.background(s.checkLease) // another node may have taken it before this one could hear of that
+	}
+	if s.ctx.Err() == nil {
+		s.open()
+	}
 }
 
 // claim takes the socket that the client comes back with, or a new one where that is not there or is not of this
@@ -198,64 +206,93 @@ func (h *Hub) claim(s *Socket, id ID) (*stream.Socket, error) {
 	return h.log.Take(ctx, &c)
 }
 
-// resume makes the socket's subscriptions, and returns how far the client has got in those that it knows of.
+// positions are places in a socket's streams, by the names that the client has for them.
+type positions = map[string]stream.Position
+
+// resume makes the socket's subscriptions, and returns how far the client has got in each stream as far as this node
+// knows.
 func (h *Hub) resume(s *Socket, record *stream.Socket, at positions) (positions, error) {
 	own := &subscription{out: &s.outbox, grown: true, resuming: true, top: record.Out.Number}
 	own.at = stream.Position{Epoch: record.Out.Epoch}
 	if s.resumed {
 		own.at = at[""]
 	}
-	s.outbox.add(own)
-	known := positions{"": own.at}
+	subs := []*subscription{own}
 	for _, channel := range record.Channels {
-		sub, err := h.resumeChannel(s, channel, at)
+		sub, err := h.resubscribe(s, channel, at)
 		if err != nil {
+			h.unsubscribeAll(subs)
 			return nil, err
 		}
-		if sub == nil {
-			continue
+		if sub != nil {
+			subs = append(subs, sub)
 		}
-		s.outbox.add(sub)
+	}
+	s.outbox.mu.Lock()
+	defer s.outbox.mu.Unlock()
+	s.outbox.subs = subs
+	known := make(positions)
+	for _, sub := range subs {
 		if !sub.announce {
-			known[channel] = sub.at
+			known[sub.channelName()] = sub.at
 		}
 	}
 	return known, nil
 }
 
-// positions are places in a socket's streams, by the names that the client has for them.
-type positions = map[string]stream.Position
+// appendParts appends a frame for each channel that the client believes to be in and is not. The outbox is locked.
+func (s *Socket) appendParts(buf []byte, at positions) []byte {
+	for channel := range at {
+		if channel != "" && s.outbox.findLocked(channel) == nil && s.resumed {
+			buf = appendJSON(buf, place{T: "part", S: channel})
+		}
+	}
+	return buf
+}
 
-// resumeChannel makes the subscription of a channel that the socket is in; nil where it no longer is.
-func (h *Hub) resumeChannel(s *Socket, channel string, at positions) (*subscription, error) {
-	sub := h.subscribe(s, channel) // before the channel is read, so that no growth is missed
+// resubscribe makes the subscription of a channel that the socket was in; nil where it is in it no more.
+func (h *Hub) resubscribe(s *Socket, channel string, at positions) (*subscription, error) {
 	ctx, cancel := h.call()
 	defer cancel()
+	sub := h.subscribe(s, channel)
 	c, err := h.log.Channel(ctx, channel)
-	var member stream.Member
-	isMember := false
-	if c != nil {
-		member, isMember = c.Member(s.id)
-	}
-	if err != nil || !isMember {
+	if err != nil || c == nil {
 		h.unsubscribe(sub)
 		return nil, err
 	}
+	member, ok := c.Member(s.id)
+	if !ok {
+		h.unsubscribe(sub)
+		return nil, nil
+	}
+	s.outbox.mu.Lock() // the channel's feed knows the subscription already
+	defer s.outbox.mu.Unlock()
 	sub.seat, sub.grown, sub.resuming = member.Seat, true, true
-	known := false
-	if sub.at, known = at[channel]; !known { // the client has not heard of the join
-		sub.at, sub.announce = stream.Position{Epoch: c.Top.Epoch, Number: member.Since - 1}, true
+	joined := stream.Position{Epoch: c.Top.Epoch, Number: member.Since - 1}
+	sub.at, ok = at[channel]
+	if !ok || sub.at.Epoch == joined.Epoch && sub.at.Number < joined.Number { // the client has not heard of the join
+		sub.at, sub.announce = joined, true
 	}
 	return sub, nil
 }
 
-// register makes the socket known to the hub. An older connection of the same socket is closed.
+// register makes the socket known to the hub. Of two connections of the same socket the one that has taken it earlier
+// is closed.
 func (h *Hub) register(s *Socket) {
 	h.mu.Lock()
-	old := h.sockets[s.id]
-	h.sockets[s.id] = s
+	delete(h.coming, s)
+	older := h.sockets[s.id]
+	if older != nil && older.lease.Incarnation > s.lease.Incarnation {
+		older = s
+	} else {
+		h.sockets[s.id] = s
+	}
+	draining, over := h.stopping, h.over
 	h.mu.Unlock()
-	if old != nil {
-		old.failed(stream.ErrFenced)
+	if older != nil {
+		older.failed(stream.ErrFenced)
+	}
+	if draining {
+		s.bye(over)
 	}
 }

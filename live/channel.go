@@ -68,21 +68,23 @@ func (c *Channel) Join(ctx context.Context, s *Socket, seat string) (*Member, er
 		return nil, err
 	}
 	mb := &Member{channel: c, socket: s.id, seat: seat, local: s}
-	if member, err := s.outbox.mayJoin(c.name, seat); member || err != nil {
+	if s.ctx.Err() != nil {
+		return mb, context.Cause(s.ctx)
+	}
+	if err := s.outbox.mayJoin(c.name, seat); err != nil {
 		return mb, err
 	}
 	sub := s.hub.subscribe(s, c.name)
 	at, err := c.hub.log.Commit(ctx, &stream.Batch{Lease: s.lease, Ops: []stream.Op{
 		{Kind: stream.Join, Channel: c.name, Seat: seat, Rules: c.inner, Keep: c.rules.Keep},
 	}})
-	if err != nil || at[0].Number == 0 { // an error, or another goroutine was faster
+	if err != nil || at[0].Number == 0 { // an error, or it is there already
 		s.hub.unsubscribe(sub)
 		return mb, err
 	}
-	sub.at, sub.seat = stream.Position{Epoch: at[0].Epoch, Number: at[0].Number - 1}, seat
-	sub.announce, sub.grown = true, true
-	if !s.outbox.add(sub) {
-		s.hub.unsubscribe(sub)
+	if !s.outbox.begin(sub, stream.Position{Epoch: at[0].Epoch, Number: at[0].Number - 1}, seat) {
+		s.hub.unsubscribe(sub) // the client is told of the join when it comes back
+		return mb, context.Cause(s.ctx)
 	}
 	return mb, nil
 }
@@ -126,8 +128,8 @@ func (c *Channel) Members(ctx context.Context) ([]MemberInfo, error) {
 // Do runs f on the state that the members share: session keys and counters work on f's ctx. While it runs, no other Do
 // of this channel does, on any node, so what f reads stays true until it is done. What f changes and sends is committed
 // when it returns nil; within Endpoint.Message, with the message, which holds the channel until then. Where it returns
-// an error, its changes are dropped. The state ends with the last member. The session of the socket is not on f's ctx:
-// what f needs of it is read before.
+// an error, its changes are dropped. A Do within a Do of the same channel is an error. The state ends with the last
+// member.
 //
 // Where two calls wait for each other's channels, one of them runs f again, with nothing left of its first try.
 func (c *Channel) Do(ctx context.Context, f func(ctx context.Context) error) error {
@@ -148,10 +150,10 @@ func (c *Channel) do(ctx context.Context, u *unit, f func(ctx context.Context) e
 	if err != nil {
 		return err
 	}
-	sent := len(u.ops)
+	sent := u.sent()
 	err = held.do(ctx, c.hub.states, f)
 	if err != nil {
-		u.ops = u.ops[:sent]
+		u.undo(sent)
 	}
 	return err
 }
@@ -174,9 +176,8 @@ func (mb *Member) Seat() string { return mb.seat }
 func (mb *Member) Channel() *Channel { return mb.channel }
 
 // Wait returns when every seat of the rules is taken, or the Capacity is reached. It holds no thread, and what the
-// client sends meanwhile is read, and handled later. It ends with ctx, and with an error when the socket leaves or its
-// connection breaks; within Endpoint.Message the client then sends the message again. Rules without Seats and Capacity
-// have nothing to wait for.
+// client sends meanwhile is read. It ends with ctx, and with an error when the socket leaves or its connection breaks.
+// Rules without Seats and Capacity have nothing to wait for.
 func (mb *Member) Wait(ctx context.Context) error {
 	c := mb.channel
 	if len(c.rules.Seats) == 0 && c.rules.Capacity == 0 {

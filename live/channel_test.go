@@ -103,7 +103,7 @@ func TestWaitForTheOther(t *testing.T) {
 	ada.send(`{"t":"end"}`) // is read although the handler waits
 	ada.wantClose(1000)
 	eventually(t, "the seat is free", func() bool {
-		members, err := s.hub.Channel("pair", rules).Members(t.Context())
+		members, err := s.hub.Channel("pair", nil).Members(t.Context())
 		return err == nil && len(members) == 0
 	})
 

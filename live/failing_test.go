@@ -3,8 +3,6 @@ package live_test
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -95,73 +93,4 @@ func TestCloseBeforeHello(t *testing.T) {
 	if err := <-closed; err != nil {
 		t.Error(err)
 	}
-}
-
-// A client that acknowledges nothing gets no more than MaxDown messages, and goes on when it does.
-func TestMaxDown(t *testing.T) {
-	site := newSite(t, live.Endpoint{
-		Message: func(ctx context.Context, s *live.Socket, m live.Message) error {
-			for i := range 10 {
-				if err := s.Send(ctx, fmt.Append(nil, i)); err != nil {
-					return err
-				}
-			}
-			return nil
-		},
-	}, &live.Config{MaxDown: 4, Beat: time.Second})
-	c, _ := site.open(site.login("ada"), hello)
-	c.send(`[1,1]`)
-	c.want(`{"t":"ack","in":1}`, `[1,0]`, `[2,1]`, `[3,2]`, `[4,3]`)
-	c.wantBeat()
-	c.send(`{"t":"ack","at":{"":3}}`)
-	c.want(`[5,4]`, `[6,5]`, `[7,6]`)
-	c.wantBeat()
-	c.send(`{"t":"ack","at":{"":900,"nowhere":5}}`) // what was never sent
-	c.want(`[8,7]`, `[9,8]`, `[10,9]`)
-}
-
-// wantBeat receives the next frame, which has to be a beat: nothing else is on its way.
-func (c *client) wantBeat() {
-	c.t.Helper()
-	_, text, err := c.ws.Read(c.t.Context())
-	if err != nil || string(text) != `{"t":"beat"}` {
-		c.t.Fatalf("got %s (%v), want a beat", text, err)
-	}
-}
-
-func TestMaxDownBytes(t *testing.T) {
-	site := newSite(t, live.Endpoint{
-		Message: func(ctx context.Context, s *live.Socket, m live.Message) error {
-			for range 5 {
-				if err := s.Send(ctx, fmt.Appendf(nil, "%q", strings.Repeat("x", 100))); err != nil {
-					return err
-				}
-			}
-			return nil
-		},
-	}, &live.Config{MaxDownBytes: 300, Beat: time.Second})
-	c, _ := site.open(site.login("ada"), hello)
-	c.send(`[1,1]`)
-	c.want(`{"t":"ack","in":1}`)
-	got := 0
-	for {
-		_, text, err := c.ws.Read(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if string(text) == `{"t":"beat"}` {
-			break
-		}
-		got++
-	}
-	if got != 3 {
-		t.Errorf("%d messages of 102 bytes without an acknowledgement, want 3: those that begin below 300", got)
-	}
-}
-
-func TestStallTimeout(t *testing.T) {
-	site := newSite(t, echo, &live.Config{StallTimeout: 500 * time.Millisecond, Beat: time.Second})
-	c, _ := site.open(site.login("ada"), hello)
-	c.send(`[1,1]`)
-	c.wantClose(1013) // it acknowledges nothing
 }

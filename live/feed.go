@@ -20,10 +20,13 @@ type feed struct {
 	subs map[*subscription]struct{} // guarded by the hub's mu
 	list []*subscription            // subs as a slice, nil after they have changed; guarded by the hub's mu
 
+	reading sync.Mutex
+	// reading locks the next fields, and is held while the log is read.
+	recent []entry // the newest ones that were read, without holes
+	epoch  string  // of recent
+
 	mu sync.Mutex
-	// mu locks the remaining fields.
-	recent  []entry         // the newest ones that were read, without holes
-	epoch   string          // of recent
+	// mu locks the remaining fields. It is never held for long, since the log waits for its hints to be taken.
 	told    stream.Position // how far the members were told that the stream has grown
 	top     stream.Position // how far it has grown
 	telling bool            // a goroutine tells the members
@@ -55,8 +58,8 @@ func quote(s string) string {
 
 // after returns up to max entries after a position.
 func (f *feed) after(ctx context.Context, at stream.Position, max int) ([]entry, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.reading.Lock()
+	defer f.reading.Unlock()
 	if kept := f.keptAfter(at); len(kept) > 0 {
 		return kept[:min(len(kept), max)], nil
 	}
@@ -135,8 +138,7 @@ func (f *feed) grown(top stream.Position) {
 	}
 	f.top.Number = max(f.top.Number, top.Number)
 	if !f.telling {
-		f.telling = true
-		go f.tell()
+		f.telling = f.hub.background(f.tell)
 	}
 }
 

@@ -26,11 +26,12 @@ var name = session.NewKey[string]("name")
 
 // A site is one node: a server with sessions and live sockets.
 type site struct {
-	t   *testing.T
-	m   *session.Manager
-	hub *live.Hub
-	url string
-	log stream.Log
+	t     *testing.T
+	m     *session.Manager
+	hub   *live.Hub
+	url   string
+	log   stream.Log
+	store *mem.Store
 }
 
 // newSite returns a site whose sockets are served by e, with a log and a store of its own.
@@ -71,7 +72,7 @@ func newNode(t *testing.T, s *mem.Store, l stream.Log, e live.Endpoint, cfg *liv
 		server.Close()
 		m.Close()
 	})
-	return &site{t: t, m: m, hub: hub, url: server.URL, log: l}
+	return &site{t: t, m: m, hub: hub, url: server.URL, log: l, store: s}
 }
 
 // login returns the cookie of a new session.

@@ -28,17 +28,19 @@ type Hub struct {
 	cancel   context.CancelFunc
 	stops    []func()
 	working  sync.WaitGroup // goroutines of the hub
-	closing  sync.WaitGroup // connections that are being closed
+	closing  sync.WaitGroup // goroutines that write to connections or close them
 	handlers sync.WaitGroup // sockets that this node has
 
 	mu sync.RWMutex
 	// mu locks the remaining fields.
 	endpoints []*served
-	here      map[*Socket]struct{} // those that this node has, and those that have not said hello yet
-	sockets   map[ID]*Socket       // those that this node has
+	sockets   map[ID]*Socket
 	feeds     map[string]*feed
 	sessions  map[session.ID]*attachment
-	stopping  bool // no new sockets
+	coming    map[*Socket]struct{} // connections that are not in sockets yet
+	stopping  bool                 // no new sockets
+	over      time.Duration        // that Drain was given
+	closed    bool                 // no new goroutines
 }
 
 // New returns a Hub for the sessions of m that keeps its sockets in l. A nil cfg means the defaults; all mistakes in
@@ -57,10 +59,10 @@ func New(m *session.Manager, l stream.Log, cfg *Config) (*Hub, error) {
 	}
 	h := &Hub{
 		m: m, log: l, cfg: c, states: states,
-		here:     make(map[*Socket]struct{}),
 		sockets:  make(map[ID]*Socket),
 		feeds:    make(map[string]*feed),
 		sessions: make(map[session.ID]*attachment),
+		coming:   make(map[*Socket]struct{}),
 	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	if err := l.Warm(h.ctx, c.MaxMessage); err != nil {
@@ -70,7 +72,8 @@ func New(m *session.Manager, l stream.Log, cfg *Config) (*Hub, error) {
 		return nil, err
 	}
 	h.stops = append(h.stops, l.Watch(h.grown), m.Subscribe(h.sessionEvent))
-	h.working.Go(h.tick)
+	h.working.Go(func() { h.eachSecond(h.tick) })
+	h.working.Go(func() { h.eachSecond(h.reap) })
 	return h, nil
 }
 
@@ -129,8 +132,8 @@ func (h *Hub) Disconnect(ctx context.Context, socket ID, code StatusCode, reason
 	if err := checkClose(code, reason); err != nil {
 		return err
 	}
-	if s := h.socket(socket); s != nil {
-		return s.Close(code, reason)
+	if s := h.socket(socket); s != nil && s.Close(code, reason) == nil {
+		return nil
 	}
 	return h.mail.sendClose(ctx, order{Socket: socket, Code: code, Reason: reason})
 }
@@ -140,12 +143,11 @@ func (h *Hub) Disconnect(ctx context.Context, socket ID, code StatusCode, reason
 // gone, or that time is over, or ctx is done.
 func (h *Hub) Drain(ctx context.Context, over time.Duration) error {
 	h.mu.Lock()
-	h.stopping = true
+	h.stopping, h.over = true, over
+	all := h.allLocked() // the others are told when they enter
 	h.mu.Unlock()
-	for _, s := range h.all() {
-		s.outbox.say(func(buf []byte) []byte {
-			return appendJSON(buf, bye{T: "bye", After: [2]int64{0, over.Milliseconds()}})
-		})
+	for _, s := range all {
+		s.bye(over)
 	}
 	gone := make(chan struct{})
 	go func() {
@@ -165,10 +167,11 @@ func (h *Hub) Drain(ctx context.Context, over time.Duration) error {
 // and the log. It may be called more than once.
 func (h *Hub) Close() error {
 	h.mu.Lock()
-	h.stopping = true
+	h.stopping, h.closed = true, true
+	all := slices.AppendSeq(h.allLocked(), maps.Keys(h.coming))
 	h.mu.Unlock()
-	for _, s := range h.all() {
-		s.end(departure{code: 1012, reason: "restart"})
+	for _, s := range all {
+		s.end(restart)
 	}
 	h.handlers.Wait()
 	h.closing.Wait()
@@ -181,11 +184,25 @@ func (h *Hub) Close() error {
 	return h.states.Close()
 }
 
-// all returns the sockets of this node, also those that have not said hello yet.
+// all returns the sockets of this node.
 func (h *Hub) all() []*Socket {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	return slices.AppendSeq(make([]*Socket, 0, len(h.here)), maps.Keys(h.here))
+	return h.allLocked()
+}
+
+func (h *Hub) allLocked() []*Socket {
+	return slices.AppendSeq(make([]*Socket, 0, len(h.sockets)), maps.Values(h.sockets))
+}
+
+// background runs f in a goroutine that Close waits for. It reports false where the hub is closed, and f was not run.
+func (h *Hub) background(f func()) bool {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	if !h.closed {
+		h.working.Go(f)
+	}
+	return !h.closed
 }
 
 func (h *Hub) socket(id ID) *Socket {
@@ -212,7 +229,7 @@ func (h *Hub) grown(name stream.Name, top stream.Position) {
 		h.mail.wake()
 	default:
 		if s := h.socket(id); s != nil && !s.outbox.ownGrown(top.Number) {
-			h.working.Go(s.checkLease)
+			h.background(s.checkLease)
 		}
 	}
 }
@@ -242,6 +259,12 @@ func (h *Hub) unsubscribe(sub *subscription) {
 	sub.feed.list = nil
 	if channel, _ := sub.feed.name.Channel(); len(sub.feed.subs) == 0 && h.feeds[channel] == sub.feed {
 		delete(h.feeds, channel)
+	}
+}
+
+func (h *Hub) unsubscribeAll(subs []*subscription) {
+	for _, sub := range subs {
+		h.unsubscribe(sub)
 	}
 }
 

@@ -13,6 +13,7 @@ type inbox struct {
 	// mu locks the remaining fields.
 	queue   []func()
 	working bool
+	closed  bool      // the last task was queued
 	reader  bool      // the goroutine that works is the one that reads
 	since   time.Time // when the task at work began
 }
@@ -33,10 +34,28 @@ func (in *inbox) push(task func()) {
 	}
 }
 
+// pushLast pushes the last task. Those that come after it are dropped.
+func (in *inbox) pushLast(task func()) {
+	in.mu.Lock()
+	work := in.beginLocked(task, false)
+	in.closed = true
+	in.mu.Unlock()
+	if work {
+		go in.work(task)
+	}
+}
+
 // begin makes the caller the worker, or queues the task for the one that there is.
 func (in *inbox) begin(task func(), reader bool) (work bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	return in.beginLocked(task, reader)
+}
+
+func (in *inbox) beginLocked(task func(), reader bool) (work bool) {
+	if in.closed {
+		return false
+	}
 	if in.working {
 		in.queue = append(in.queue, task)
 		return false
@@ -76,15 +95,4 @@ func (in *inbox) takeOver(before time.Time) bool {
 	}
 	in.reader = false
 	return true
-}
-
-// pending returns how many tasks are queued or at work.
-func (in *inbox) pending() int {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	n := len(in.queue)
-	if in.working {
-		n++
-	}
-	return n
 }

@@ -68,6 +68,8 @@ type sharedConn struct {
 	net.Conn
 	early []byte // what the HTTP server has read beyond the request
 
+	framing framing // of the goroutine that reads
+
 	writingSince atomic.Int64 // in nanoseconds since 1970; 0 while nothing is written
 
 	mu sync.Mutex
@@ -76,6 +78,7 @@ type sharedConn struct {
 	attempt func(fd uintptr) bool // writes rest at once, and notes in wrote how much the kernel took
 	rest    []byte
 	wrote   int
+	cut     []byte // what of a frame comes before anything else; shared
 }
 
 func newSharedConn(conn net.Conn, early []byte) *sharedConn {
@@ -95,17 +98,23 @@ func newSharedConn(conn net.Conn, early []byte) *sharedConn {
 }
 
 // tryWrite writes what the kernel takes at once, and returns how much that is. It waits for nothing and allocates
-// nothing. The caller sees to it that the rest of a frame is written before anything else.
+// nothing. The rest of a frame is kept, which must not change: the next Write or flush begins with it.
 func (c *sharedConn) tryWrite(frame []byte) int {
 	if c.raw == nil || !c.mu.TryLock() {
 		return 0
 	}
 	defer c.mu.Unlock()
+	if len(c.cut) > 0 {
+		return 0
+	}
 	c.rest, c.wrote = frame, 0
 	if err := c.raw.Write(c.attempt); err != nil {
 		return 0
 	}
 	c.rest = nil
+	if c.wrote > 0 {
+		c.cut = frame[c.wrote:]
+	}
 	return c.wrote
 }
 
@@ -113,9 +122,16 @@ func (c *sharedConn) Read(p []byte) (int, error) {
 	if len(c.early) > 0 {
 		n := copy(p, c.early)
 		c.early = c.early[n:]
+		if err := c.framing.follow(p[:n]); err != nil {
+			return 0, err
+		}
 		return n, nil
 	}
-	return c.Conn.Read(p)
+	n, err := c.Conn.Read(p)
+	if broken := c.framing.follow(p[:n]); broken != nil {
+		return 0, broken
+	}
+	return n, err
 }
 
 // Write writes frames. It is called with whole ones only: coder/websocket flushes a control frame at once, and writes
@@ -125,7 +141,28 @@ func (c *sharedConn) Write(frames []byte) (int, error) {
 	defer c.mu.Unlock()
 	c.writingSince.Store(time.Now().UnixNano())
 	defer c.writingSince.Store(0)
+	if len(c.cut) > 0 {
+		if _, err := c.Conn.Write(c.cut); err != nil {
+			return 0, err
+		}
+		c.cut = nil
+	}
+	if len(frames) == 0 {
+		return 0, nil
+	}
 	return c.Conn.Write(frames)
+}
+
+// flush writes the rest of a frame that tryWrite has begun.
+func (c *sharedConn) flush() error {
+	c.mu.Lock()
+	whole := len(c.cut) == 0
+	c.mu.Unlock()
+	if whole {
+		return nil
+	}
+	_, err := c.Write(nil)
+	return err
 }
 
 // stalled reports whether a write has made no progress since a time.
@@ -167,14 +204,16 @@ func (l *link) read(buf []byte) ([]byte, error) {
 	return buf, nil
 }
 
-// close closes the connection in the background. The peer gets some seconds for its own close frame, unless the
-// connection is broken already. done is called in the end.
+// close closes the connection in the background. The peer gets some seconds for its own close frame. done is called in
+// the end.
 func (l *link) close(d departure, done func()) {
 	go func() {
 		defer done()
-		if d.code != 0 {
-			l.ws.Close(d.code, d.reason)
+		code := d.code
+		if code == 0 {
+			code = websocket.StatusProtocolError // only a peer with invalid frames still reads it (RFC 6455, section 5.1)
 		}
+		l.ws.Close(code, d.reason)
 		l.ws.CloseNow()
 	}()
 }

@@ -3,7 +3,9 @@ package live
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
+	"time"
 
 	"github.com/lazysession/session/live/stream"
 )
@@ -67,7 +69,12 @@ func (m *mailbox) readAll() {
 		ctx, cancel := m.hub.call()
 		messages, err := m.hub.log.Read(ctx, stream.Own(m.id()), m.at, some)
 		cancel()
+		if gap, ok := errors.AsType[*stream.GapError](err); ok {
+			m.at = gap.At // what is missing can't be obeyed any more, but what follows can
+			continue
+		}
 		if err != nil {
+			time.AfterFunc(time.Second, m.wake)
 			m.hub.cfg.Logger.LogAttrs(m.hub.ctx, slog.LevelError, "live: reading the mailbox", slog.Any("error", err))
 		}
 		if len(messages) == 0 {
@@ -100,12 +107,32 @@ func (m *mailbox) sendClose(ctx context.Context, o order) error {
 		if err != nil {
 			return err
 		}
+		if !s.AwayUntil.IsZero() {
+			return m.hub.dismiss(ctx, s, o.Code)
+		}
 		_, err = m.hub.log.Commit(ctx, &stream.Batch{Ops: []stream.Op{
 			{Kind: stream.Send, Stream: stream.Own(mailboxID(s.Node)), Data: text},
 		}})
 		return err
 	}
 	return nil
+}
+
+// dismiss ends a socket that is away, if the code is final: there is no connection to close.
+func (h *Hub) dismiss(ctx context.Context, s *stream.Socket, code StatusCode) error {
+	if !isFinal(code) {
+		return nil
+	}
+	taken, err := h.log.Take(ctx, &stream.Claim{
+		ID: s.ID, Session: s.Session, Owner: s.Owner, Node: h.cfg.Node, Endpoint: s.Endpoint,
+	})
+	if isNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return h.endAway(ctx, taken, Closed)
 }
 
 // close removes the mailbox.

@@ -28,6 +28,7 @@ type outbox struct {
 	pumping bool
 	corked  bool // a worker is about to pump by itself
 	ended   bool // nothing is written any more
+	closed  bool // there are no subscriptions any more
 }
 
 // A subscription is a stream that a socket gets.
@@ -67,29 +68,7 @@ func (o *outbox) wakeLocked() {
 		return
 	}
 	o.pumping = true
-	go o.pump()
-}
-
-// add adds a subscription. It reports false where nothing is written any more.
-func (o *outbox) add(sub *subscription) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.ended {
-		return false
-	}
-	o.subs = append(o.subs, sub)
-	o.wakeLocked()
-	return true
-}
-
-// partFromOthersLocked appends what ends the channels that a client has a position of, and that its socket is not in.
-func (o *outbox) partFromOthersLocked(buf []byte, at positions) []byte {
-	for channel := range at {
-		if o.s.resumed && o.findLocked(channel) == nil {
-			buf = appendJSON(buf, place{T: "part", S: channel})
-		}
-	}
-	return buf
+	o.s.hub.closing.Go(o.pump)
 }
 
 // cork keeps the outbox from being pumped by others while a handler works. uncork pumps what has come meanwhile.
@@ -156,8 +135,7 @@ func (sub *subscription) offer(epoch string, e entry) {
 	sub.at.Number, sub.grown = e.number, false
 	o.noteLocked(sent{sub: sub, number: e.number, size: e.size})
 	if written < len(e.frame) {
-		o.control = append(o.control, e.frame[written:]...)
-		o.wakeLocked()
+		o.wakeLocked() // pumping begins with the rest
 	}
 }
 
@@ -165,10 +143,6 @@ func (sub *subscription) offer(epoch string, e entry) {
 // hint then tells of something else, that another node has taken the socket, say.
 func (o *outbox) ownGrown(top uint64) bool {
 	o.mu.Lock()
-	if len(o.subs) == 0 {
-		o.mu.Unlock()
-		return true
-	}
 	own := o.subs[0]
 	known := top <= own.top
 	own.top = max(own.top, top)
@@ -189,17 +163,16 @@ func (o *outbox) quotaLocked() int {
 func (o *outbox) pump() {
 	buf := getBuf()
 	defer func() { putBuf(buf) }()
-	for {
+	err := o.s.link.conn.flush()
+	for err == nil {
 		buf = o.fill(buf[:0])
 		if len(buf) == 0 {
 			return
 		}
-		if _, err := o.s.link.conn.Write(buf); err != nil {
-			o.stop()
-			o.s.broken(err)
-			return
-		}
+		_, err = o.s.link.conn.Write(buf)
 	}
+	o.stop()
+	o.s.broken(err)
 }
 
 // fill appends what is to be written next. Where there is nothing, pumping has ended.
@@ -255,7 +228,7 @@ func (o *outbox) close() []*subscription {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	subs := o.subs
-	o.subs = nil
+	o.subs, o.closed = subs[:min(len(subs), 1)], true
 	return subs
 }
 
@@ -278,7 +251,11 @@ func (sub *subscription) read(at stream.Position, max int) ([]entry, error) {
 	ctx, cancel := hub.call()
 	defer cancel()
 	if sub.feed != nil {
-		return sub.feed.after(ctx, at, max)
+		entries, err := sub.feed.after(ctx, at, max)
+		if errors.Is(err, stream.ErrGap) {
+			err = sub.checkMember(ctx, err)
+		}
+		return entries, err
 	}
 	messages, err := hub.log.Read(ctx, stream.Own(sub.out.s.id), at, max)
 	if len(messages) == 0 {
@@ -291,18 +268,40 @@ func (sub *subscription) read(at stream.Position, max int) ([]entry, error) {
 	return entries, nil
 }
 
+// checkMember returns ErrNotMember in the place of a gap where the socket is in the channel no more: what has told of
+// that is in the gap, too.
+func (sub *subscription) checkMember(ctx context.Context, gap error) error {
+	s := sub.out.s
+	c, err := s.hub.log.Channel(ctx, sub.channelName())
+	if err != nil {
+		return err
+	}
+	if c != nil {
+		if _, ok := c.Member(s.id); ok {
+			return gap
+		}
+	}
+	return stream.ErrNotMember
+}
+
 // deliver appends what was read of a stream, and notes it as sent.
 func (o *outbox) deliver(buf []byte, r reading, entries []entry, err error) []byte {
+	gap, isGap := errors.AsType[*stream.GapError](err)
+	parted := errors.Is(err, stream.ErrNotMember)
+	if err != nil && !isGap && !parted {
+		o.s.failed(err)
+		return buf
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	sub := r.sub
-	if gap, ok := errors.AsType[*stream.GapError](err); ok {
-		return o.skipLocked(buf, sub, gap)
-	}
-	if err != nil {
-		o.ended = true
-		go o.s.failed(err) // which takes the lock
+	switch {
+	case !slices.Contains(o.subs, sub): // it ended while it was read
 		return buf
+	case parted:
+		return o.partLocked(buf, sub)
+	case isGap:
+		return o.skipLocked(buf, sub, gap)
 	}
 	sub.resuming = false
 	sub.grown = sub.grown || len(entries) == r.max
@@ -348,7 +347,7 @@ func (o *outbox) skipLocked(buf []byte, sub *subscription, gap *stream.GapError)
 func (o *outbox) partLocked(buf []byte, sub *subscription) []byte {
 	o.subs = slices.DeleteFunc(o.subs, func(other *subscription) bool { return other == sub })
 	o.forgetLocked(func(m sent) bool { return m.sub == sub })
-	go o.s.hub.unsubscribe(sub) // which takes the hub's lock
+	o.s.hub.closing.Go(func() { o.s.hub.unsubscribe(sub) }) // which takes the hub's lock
 	return appendJSON(buf, place{T: "part", S: sub.channelName()})
 }
 
@@ -404,18 +403,35 @@ func (o *outbox) find(channel string) *subscription {
 	return o.findLocked(channel)
 }
 
-// mayJoin reports whether the socket is in the channel already, on this seat, or why it can't join.
-func (o *outbox) mayJoin(channel, seat string) (member bool, err error) {
+// mayJoin returns why the socket can't join a channel.
+func (o *outbox) mayJoin(channel, seat string) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	sub, channels := o.findLocked(channel), len(o.subs)-1
 	switch {
 	case sub != nil && sub.seat != seat:
-		return false, fmt.Errorf("live: the socket has the seat %q in channel %q already", sub.seat, channel)
+		return fmt.Errorf("live: the socket has the seat %q in channel %q already", sub.seat, channel)
 	case sub == nil && channels >= o.s.hub.cfg.MaxChannels:
-		return false, fmt.Errorf("live: the socket is in %d channels already", channels)
+		return fmt.Errorf("live: the socket is in %d channels already", channels)
 	}
-	return sub != nil, nil
+	return nil
+}
+
+// begin starts the subscription of a channel that the socket has joined, in the place of an older one: the socket has
+// lost its seat meanwhile, and the client was not told yet. It reports false where the connection has ended.
+func (o *outbox) begin(sub *subscription, at stream.Position, seat string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return false
+	}
+	if older := o.findLocked(sub.channelName()); older != nil {
+		o.control = o.partLocked(o.control, older)
+	}
+	sub.at, sub.seat, sub.announce, sub.grown = at, seat, true, true
+	o.subs = append(o.subs, sub)
+	o.wakeLocked()
+	return true
 }
 
 // leave ends the subscription of a channel that the socket has left.

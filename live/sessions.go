@@ -34,22 +34,28 @@ func (a *attachment) expired(now time.Time) bool {
 }
 
 // attach counts a socket for its session and makes sure that the session lives: from then on the hub hears of its end.
-func (h *Hub) attach(s *Socket) *departure {
-	id := s.handle.ID()
+// id is the socket that the client comes back with: its older connection, which may not be known to be broken, is not
+// counted.
+func (h *Hub) attach(s *Socket, id ID) *departure {
+	of := s.handle.ID()
 	h.mu.Lock()
-	a := h.sessions[id]
+	a := h.sessions[of]
 	if a == nil {
-		a = &attachment{id: id, sockets: make(map[*Socket]struct{})}
-		h.sessions[id] = a
+		a = &attachment{id: of, sockets: make(map[*Socket]struct{})}
+		h.sessions[of] = a
 	}
-	if len(a.sockets) >= h.cfg.MaxPerSession {
+	others := len(a.sockets)
+	if older := h.sockets[id]; older != nil && older.session == a {
+		others--
+	}
+	if others >= h.cfg.MaxPerSession {
 		h.mu.Unlock()
 		return &departure{code: StatusTooMuch, reason: "too many sockets of this session", why: Closed}
 	}
 	a.sockets[s] = struct{}{}
 	s.session = a
 	h.mu.Unlock()
-	return h.look(s)
+	return h.look(s, true)
 }
 
 // detach takes a socket from its session.
@@ -65,28 +71,31 @@ func (h *Hub) detach(s *Socket) {
 	}
 }
 
-// look reads the session anew, and has the store note that it was used where that is due. It returns why the socket has
-// to close, if it has to.
-func (h *Hub) look(s *Socket) *departure {
+// look reads the session anew. Where the client has used it, it has the store note that, if it is due. It returns why
+// the socket has to close, if it has to.
+func (h *Hub) look(s *Socket, used bool) *departure {
 	sess := s.handle.Session(s.ctx)
 	info, err := sess.Info()
-	if err == nil {
-		err = sess.Commit(s.ctx)
-	}
-	if err == nil {
-		info, err = sess.Info()
+	if err == nil && used {
+		if err = sess.Commit(s.ctx); err == nil {
+			info, err = sess.Info()
+		}
 	}
 	switch {
 	case errors.Is(err, session.ErrEnded), err == nil && info.ID.IsZero():
 		return &departure{code: StatusSessionEnded, reason: "session ended", why: SessionEnded}
 	case err != nil:
-		h.logError(s, "the session store failed", err)
+		h.cfg.Logger.LogAttrs(s.ctx, slog.LevelError, "live: the session store failed",
+			slog.String("session", s.handle.ID().String()), slog.Any("error", err))
 		return &departure{code: 1013, reason: "try again later"}
 	}
 	a := s.session
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.info = info
+	if !used {
+		return nil
+	}
 	a.touch = time.Now().Add(info.IdleTimeout / touchesPerTimeout)
 	return nil
 }
@@ -103,7 +112,7 @@ func (s *Socket) used() bool {
 	if !due {
 		return true
 	}
-	if d := s.hub.look(s); d != nil {
+	if d := s.hub.look(s, true); d != nil {
 		s.end(*d)
 		return false
 	}
@@ -122,7 +131,7 @@ func (h *Hub) sessionEvent(e session.Event) {
 	case session.EventRenewed:
 		h.endSession(e.ID, departure{code: StatusRenewed, reason: "session renewed"})
 	case session.EventMissed:
-		h.working.Go(h.recheck)
+		h.background(h.recheck)
 	}
 }
 
@@ -218,7 +227,7 @@ func (h *Hub) endThoseGone() error {
 func (h *Hub) lookAtAll(attached []*attachment) error {
 	for _, a := range attached {
 		for _, s := range h.socketsOf(a.id) {
-			if d := h.look(s); d != nil && d.code == StatusSessionEnded {
+			if d := h.look(s, false); d != nil && d.code == StatusSessionEnded {
 				s.end(*d)
 			} else if d != nil {
 				return session.ErrUnavailable

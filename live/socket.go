@@ -36,6 +36,7 @@ type Socket struct {
 	heard    atomic.Int64  // when the client was last heard, in nanoseconds since 1970
 	beaten   atomic.Int64  // when the last sign of life was sent
 	slots    slot.Data
+	opened   bool // Endpoint.Open was called; of the inbox's tasks
 	inbox    inbox
 	outbox   outbox
 
@@ -96,6 +97,11 @@ type departure struct {
 
 func (d departure) final() bool { return d.left || isFinal(d.code) }
 
+var (
+	takenOver = departure{code: StatusTakenOver, reason: "taken over", fenced: true}
+	restart   = departure{code: 1012, reason: "restart"}
+)
+
 // end ends this node's hold on the socket. Only the first call counts.
 func (s *Socket) end(d departure) {
 	s.ending.Do(func() {
@@ -103,7 +109,14 @@ func (s *Socket) end(d departure) {
 		s.outbox.stop()
 		s.hub.closing.Add(1)
 		s.link.close(d, s.hub.closing.Done)
-		s.inbox.push(func() { s.hub.part(s, d) })
+		s.inbox.pushLast(func() { s.hub.part(s, d) })
+	})
+}
+
+// bye asks the client to come back within a time.
+func (s *Socket) bye(over time.Duration) {
+	s.outbox.say(func(buf []byte) []byte {
+		return appendJSON(buf, bye{T: "bye", After: [2]int64{0, over.Milliseconds()}})
 	})
 }
 
@@ -113,7 +126,7 @@ func (s *Socket) broken(error) { s.end(departure{}) }
 // failed ends the socket after the log has failed. The client comes back, here or to another node.
 func (s *Socket) failed(err error) {
 	if errors.Is(err, stream.ErrFenced) || errors.Is(err, stream.ErrNotFound) {
-		s.end(departure{code: StatusTakenOver, reason: "taken over", fenced: true})
+		s.end(takenOver)
 		return
 	}
 	s.hub.logError(s, "the log failed", err)
@@ -149,6 +162,8 @@ func (s *Socket) unreadable(err error) {
 		s.protocolError("text frames only")
 	case errors.Is(err, errUTF8):
 		s.end(departure{code: 1007, reason: "text is not UTF-8"})
+	case errors.Is(err, errFraming):
+		s.end(departure{code: 1002, reason: "broken framing"})
 	case isLinkError(err):
 		s.broken(err)
 	default:
@@ -196,7 +211,7 @@ func (s *Socket) takeMessage(f frame) bool {
 	case f.number > s.received.Load()+1:
 		s.protocolError(fmt.Sprintf("message %d after %d", f.number, s.received.Load()))
 		return false
-	case s.inbox.pending() >= s.hub.cfg.MaxUp:
+	case f.number-s.in.Load() > uint64(s.hub.cfg.MaxUp):
 		s.end(departure{code: StatusTooMuch, reason: "too many messages at a time", why: Closed})
 		return false
 	}

@@ -2,15 +2,15 @@ package live
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
 	"github.com/lazysession/session/live/stream"
 )
 
-// tick looks once a second at all sockets, sessions and those who did not come back. So deadlines need no timers of
-// their own.
-func (h *Hub) tick() {
+// eachSecond calls f once a second until the hub is closed.
+func (h *Hub) eachSecond(f func(now time.Time)) {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
 	for {
@@ -18,13 +18,18 @@ func (h *Hub) tick() {
 		case <-h.ctx.Done():
 			return
 		case now := <-ticker.C:
-			for _, s := range h.all() {
-				s.tick(now)
-			}
-			h.tickSessions(now)
-			h.reap()
+			f(now)
 		}
 	}
+}
+
+// tick looks at all sockets and sessions, so that deadlines need no timers of their own. It waits for nothing: neither
+// for the log nor for an endpoint.
+func (h *Hub) tick(now time.Time) {
+	for _, s := range h.all() {
+		s.tick(now)
+	}
+	h.tickSessions(now)
 }
 
 // tick beats, and ends a connection that is dead, or a client that takes nothing.
@@ -61,7 +66,7 @@ func (h *Hub) tickSessions(now time.Time) {
 
 // checkSession ends the socket if its session has expired.
 func (s *Socket) checkSession() {
-	d := s.hub.look(s)
+	d := s.hub.look(s, false)
 	if d == nil {
 		return
 	}
@@ -81,7 +86,7 @@ func (s *Socket) checkLease() {
 }
 
 // reap ends sockets that did not come back in time, of this node and of dead ones.
-func (h *Hub) reap() {
+func (h *Hub) reap(time.Time) {
 	const some = 100
 	ctx, cancel := h.call()
 	defer cancel()
@@ -95,23 +100,41 @@ func (h *Hub) reap() {
 		if err != nil {
 			continue // another node was faster, or it is back
 		}
-		h.endOverdue(ctx, taken)
+		if err := h.endAway(ctx, taken, NotBack); err != nil {
+			h.cfg.Logger.LogAttrs(ctx, slog.LevelError, "live: ending an overdue socket",
+				slog.String("socket", taken.ID.String()), slog.Any("error", err))
+		}
 	}
 }
 
-// endOverdue ends a socket that did not come back.
-func (h *Hub) endOverdue(ctx context.Context, record *stream.Socket) {
+// endAway ends a socket that this node has taken without its client.
+func (h *Hub) endAway(ctx context.Context, record *stream.Socket, why Reason) error {
 	_, err := h.log.Commit(ctx, &stream.Batch{Lease: record.Lease(), Ops: []stream.Op{{Kind: stream.End}}})
+	if err != nil {
+		return err
+	}
+	leave := func() { h.leftAway(record, why) }
+	if !h.background(leave) {
+		leave()
+	}
+	return nil
+}
+
+// leftAway calls Endpoint.Leave for a socket that this node has ended without its client.
+func (h *Hub) leftAway(record *stream.Socket, why Reason) {
 	e := h.endpoint(record.Endpoint)
-	if err != nil || e == nil {
+	if e == nil {
 		return
 	}
 	s := &Socket{hub: h, endpoint: e, id: record.ID, lease: record.Lease(), resumed: true}
 	s.outbox.s = s
 	s.ctx, s.cancel = context.WithCancelCause(h.ctx)
-	defer s.cancel(nil)
-	s.inbox.run(func() { s.leave(NotBack) })
+	s.cancel(errNotBack) // it has no connection that could be closed or written to
+	s.outbox.stop()
+	s.leave(why)
 }
+
+var errNotBack = errors.New("live: the socket did not come back")
 
 // endpoint returns the endpoint of a name; nil where this node has none of it.
 func (h *Hub) endpoint(name string) *served {

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/lazysession/session"
@@ -16,12 +17,17 @@ import (
 )
 
 // A unit gathers what one call of a handler does, until it is committed in one step: messages that it sends, and the
-// state of channels that it changes. It is on the context of Endpoint.Message and of Channel.Do, and of one goroutine.
+// state of channels that it changes. It is on the context of Endpoint.Message and of Channel.Do. Goroutines of the
+// handler may send at the same time; channels are held by one goroutine.
 type unit struct {
 	hub  *Hub
-	ops  []stream.Op
 	tx   stream.Tx // nil until a channel is held
 	held map[string]*heldChannel
+
+	mu sync.Mutex
+	// mu locks the remaining fields.
+	ops  []stream.Op
+	over bool // the handler has returned: what is sent now is sent at once
 }
 
 type unitKey struct{}
@@ -64,9 +70,42 @@ type holdError struct {
 func (e *holdError) Error() string { return fmt.Sprintf("holding channel %q: %v", e.channel, e.err) }
 func (e *holdError) Unwrap() error { return e.err }
 
+// add adds a message, unless the handler has returned.
+func (u *unit) add(op stream.Op) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.over {
+		return false
+	}
+	op.Data = slices.Clone(op.Data) // the caller may use its slice again before the commit
+	u.ops = append(u.ops, op)
+	return true
+}
+
+// sent returns how many messages were added, and undo removes those after a number.
+func (u *unit) sent() int {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return len(u.ops)
+}
+
+func (u *unit) undo(after int) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.ops = u.ops[:after]
+}
+
+// finish returns the messages, and takes no more.
+func (u *unit) finish() []stream.Op {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.over = true
+	return u.ops
+}
+
 // commit commits the unit in one step.
 func (u *unit) commit(ctx context.Context, b *stream.Batch) error {
-	b.Ops = u.ops
+	b.Ops = u.finish()
 	for channel, h := range u.held {
 		if h.change.Mutates() {
 			b.Ops = append(b.Ops, stream.Op{Kind: stream.Edit, Channel: channel, Change: &h.change})
@@ -84,6 +123,7 @@ func (u *unit) commit(ctx context.Context, b *stream.Batch) error {
 
 // end frees the channels that the unit holds.
 func (u *unit) end() {
+	u.finish()
 	if u.tx != nil {
 		u.tx.Rollback()
 	}
@@ -103,11 +143,13 @@ func (h *Hub) retry(ctx context.Context, f func(u *unit) error) error {
 			err = f(u)
 		}
 		u.end()
-		hold, ok := errors.AsType[*holdError](err)
-		if try == maxTries || !ok || !errors.Is(err, stream.ErrDeadlock) {
+		if try == maxTries || !errors.Is(err, stream.ErrDeadlock) {
 			return err
 		}
-		wanted = append(slices.AppendSeq(wanted, maps.Keys(u.held)), hold.channel)
+		wanted = slices.AppendSeq(wanted, maps.Keys(u.held))
+		if hold, ok := errors.AsType[*holdError](err); ok {
+			wanted = append(wanted, hold.channel)
+		}
 		slices.Sort(wanted)
 		wanted = slices.Compact(wanted)
 	}
@@ -127,9 +169,7 @@ func (h *Hub) send(ctx context.Context, op stream.Op) error {
 	if !json.Valid(op.Data) {
 		return fmt.Errorf("live: a message is one JSON document, not %.40q", op.Data)
 	}
-	if u := unitOf(ctx); u != nil {
-		op.Data = slices.Clone(op.Data) // the caller may use its slice again before the commit
-		u.ops = append(u.ops, op)
+	if u := unitOf(ctx); u != nil && u.add(op) {
 		return nil
 	}
 	_, err := h.log.Commit(ctx, &stream.Batch{Ops: []stream.Op{op}})
@@ -140,14 +180,22 @@ func (h *Hub) send(ctx context.Context, op stream.Op) error {
 // and counters find on the context.
 type heldChannel struct {
 	id     store.ID // of the session that works on it
+	inUse  bool     // a Do works on it
 	values store.Values
 	change store.Change // what was changed so far
 }
 
 type heldKey struct{}
 
+var errNested = errors.New("live: a Do within a Do of the same channel")
+
 // do runs f on the state of the channel, and keeps what it changed if f returns nil.
 func (h *heldChannel) do(ctx context.Context, states *session.Manager, f func(ctx context.Context) error) error {
+	if h.inUse {
+		return errNested
+	}
+	h.inUse = true
+	defer func() { h.inUse = false }()
 	work := &heldChannel{values: h.values, change: h.change}
 	work.change.Edits = slices.Clone(h.change.Edits)
 	ctx = context.WithValue(ctx, heldKey{}, work)

@@ -44,6 +44,7 @@ func (s *Socket) call(ctx context.Context, f func(ctx context.Context) error) (e
 
 // open opens the slots and calls Endpoint.Open.
 func (s *Socket) open() {
+	s.opened = true
 	s.slots.KeepContext(s.ctx)
 	if s.hub.cfg.Slots != nil {
 		if err := s.slots.Open(context.WithValue(s.ctx, socketKey{}, s), s.hub.cfg.Slots); err != nil {
@@ -81,6 +82,9 @@ func (s *Socket) handleMessage(m Message) {
 			return err
 		case no != nil:
 			u = &unit{hub: s.hub} // with nothing of what the handler did
+		}
+		if s.ctx.Err() != nil {
+			return context.Cause(s.ctx) // the session may have ended
 		}
 		return u.commit(s.ctx, &stream.Batch{Lease: s.lease, In: m.Number, Received: m.Data})
 	})
@@ -172,28 +176,23 @@ func (s *Socket) sessionFor(ctx context.Context) *session.Session {
 func (h *Hub) part(s *Socket, d departure) {
 	defer h.handlers.Done()
 	defer h.detach(s)
+	h.mu.Lock()
+	delete(h.coming, s)
+	h.mu.Unlock()
 	if s.lease.Incarnation == 0 {
-		h.forget(s)
 		return // it never entered
 	}
 	left := !d.fenced && h.commitPart(s, d)
-	for _, sub := range s.outbox.close() {
-		h.unsubscribe(sub)
-	}
-	h.forget(s)
-	if left {
-		s.leave(d.why)
-	}
-	s.slots.Release()
-}
-
-func (h *Hub) forget(s *Socket) {
+	h.unsubscribeAll(s.outbox.close())
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	delete(h.here, s)
 	if h.sockets[s.id] == s {
 		delete(h.sockets, s.id)
 	}
+	h.mu.Unlock()
+	if left && (s.opened || s.resumed) {
+		s.leave(d.why)
+	}
+	s.slots.Release()
 }
 
 // commitPart commits that the socket is away, or has left, and reports whether it has left.

@@ -18,6 +18,7 @@ type app struct {
 	services    *service.Registry
 	health      *health
 	connections *connections
+	live        *liveSite
 }
 
 // newApp builds the forum on a storage, which the caller closes after the app.
@@ -47,9 +48,18 @@ func newApp(on storage, cfg settings) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
+	live, err := newLiveSite(manager)
+	if err != nil {
+		return nil, err
+	}
+	if err := service.Provide(services, live); err != nil {
+		return nil, err
+	}
 	health := &health{sessions: manager}
-	return &app{routes(manager, health, connections), services, health, connections}, nil
+	return &app{routes(manager, health, connections, live), services, health, connections, live}, nil
 }
 
-// Close closes the services, among them the Manager.
-func (a *app) Close() error { return a.services.Close(context.Background()) }
+// Close closes the live sockets, and then the services that they use, among them the Manager.
+func (a *app) Close() error {
+	return errors.Join(a.live.close(), a.services.Close(context.Background()))
+}

@@ -20,5 +20,6 @@
 //   - connections.go, traffic.go, ratelimit.go: what is kept of a connection, by layers that don't know of each other
 //   - storage.go, postgres.go: memory or a database, and nothing else changes
 //   - health.go: what a load balancer asks
+//   - live.go, liveforum.go, liveroom.go: pages that follow what happens, and rooms for two; of one server each
 //   - app.go, routes.go: how it is put together
 package main

@@ -57,6 +57,7 @@ type forumView struct {
 	Forum  Forum
 	Visits int // 0: this visit could not be counted
 	Posts  []Post
+	Blank  Post  // for the page's script to fill
 	Older  int64 // shows posts before this one; 0: there are none
 }
 
@@ -82,8 +83,11 @@ func showForum(w http.ResponseWriter, r *http.Request) error {
 	if err := v.goOnWithout(err); err != nil {
 		return err
 	}
+	if before == 0 && !v.Degraded {
+		v.Script = "forum.js"
+	}
 	posts, older := cutPage(posts)
-	return v.show(w, http.StatusOK, "forum", forumView{forum, int(visits), posts, older})
+	return v.show(w, http.StatusOK, "forum", forumView{Forum: forum, Visits: int(visits), Posts: posts, Older: older})
 }
 
 // forumOf returns the repository and the forum that the URL names.

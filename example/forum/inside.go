@@ -5,12 +5,15 @@ import (
 	"net/http"
 
 	"github.com/lazysession/session"
+	"github.com/lazysession/session/live"
+	"github.com/lazysession/session/service"
 )
 
 type insideView struct {
-	Exists bool
-	Info   session.Info
-	Values map[string]json.RawMessage
+	Exists  bool
+	Info    session.Info
+	Values  map[string]json.RawMessage
+	Sockets []live.Info
 }
 
 // showInside shows the values and times of the session. The token is not among them.
@@ -29,6 +32,16 @@ func showInside(w http.ResponseWriter, r *http.Request) error {
 	}
 	if data.Values, err = s.Values(); err != nil {
 		return err
+	}
+	sockets, err := service.Query[*liveSite](r.Context())
+	if err != nil {
+		return err
+	}
+	if data.Sockets, err = sockets.socketsOf(r.Context(), data.Info.ID); err != nil {
+		return err
+	}
+	if data.Exists {
+		v.Script = "inside.js"
 	}
 	return v.show(w, http.StatusOK, "inside", data)
 }

@@ -54,7 +54,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	context.AfterFunc(ctx, forum.health.drain)
 	srv := newServer(forum)
 	withSlots := forum.connections.configure(srv)
-	return serve(ctx, srv, withSlots(listener), cfg)
+	return serve(ctx, srv, withSlots(listener), cfg, forum.live.drain)
 }
 
 func newServer(h http.Handler) *http.Server {
@@ -72,8 +72,9 @@ func newServer(h http.Handler) *http.Server {
 // shutdownTimeout is how long requests under way may take after the signal to stop.
 const shutdownTimeout = 10 * time.Second
 
-// serve accepts connections until ctx is done and drained, and then lets the requests under way finish.
-func serve(ctx context.Context, srv *http.Server, l net.Listener, cfg settings) error {
+// serve accepts connections until ctx is done and drained, and then lets live sockets leave and the requests under way
+// finish.
+func serve(ctx context.Context, srv *http.Server, l net.Listener, cfg settings, leave func(context.Context)) error {
 	failed := make(chan error, 1)
 	go func() {
 		if cfg.tls() {
@@ -91,6 +92,7 @@ func serve(ctx context.Context, srv *http.Server, l net.Listener, cfg settings) 
 	time.Sleep(cfg.drain)
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
+	leave(limited) // Shutdown knows nothing of connections that were hijacked, as live sockets are
 	if err := srv.Shutdown(limited); err != nil {
 		return errors.Join(fmt.Errorf("requests were still running after %v: %w", shutdownTimeout, err), srv.Close())
 	}

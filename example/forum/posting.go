@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/lazysession/session"
+	"github.com/lazysession/session/service"
 )
 
 // drafts keeps a text that a visitor sent without being logged in until it is posted. The login renews the token and
@@ -56,6 +57,10 @@ func addPost(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	live, err := service.Query[*liveSite](ctx)
+	if err != nil {
+		return err
+	}
 	if err := parseForm(r); err != nil {
 		return err
 	}
@@ -73,9 +78,11 @@ func addPost(w http.ResponseWriter, r *http.Request) error {
 		}
 		return redirect(w, r, pathOfLogin(forum))
 	}
-	if _, err := repo.AddPost(ctx, forum.ID, Post{Author: name, Text: text, Time: time.Now()}); err != nil {
+	added, err := repo.AddPost(ctx, forum.ID, Post{Author: name, Text: text, Time: time.Now()})
+	if err != nil {
 		return err
 	}
+	live.tellOfPost(ctx, forum.ID, added)
 	if err := dropDraft(ctx, forum); err != nil {
 		// The post is stored, although the session could not be saved. After an error the visitor would post it again.
 		session.FromContext(ctx).Degrade()

@@ -2,8 +2,8 @@ package main
 
 import "net/http"
 
-// policy lets pages load this site's own style sheet and pictures, and send forms to this site. There is no script.
-const policy = "default-src 'none'; style-src 'self'; img-src 'self'; " +
+// policy lets pages load this site's own style sheet, scripts and pictures, open sockets to it and send forms to it.
+const policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 func securityHeaders(next http.Handler) http.Handler {
@@ -17,8 +17,8 @@ func securityHeaders(next http.Handler) http.Handler {
 	})
 }
 
-// sameSiteOnly refuses forms that other sites send in a visitor's name (CSRF). Browsers send most of them without a
-// SameSite=Lax cookie. A login form needs no cookie, so it needs this check.
+// sameSiteOnly refuses forms that other sites send in a visitor's name (CSRF). The cookie's SameSite=Lax refuses most
+// of them as well; this also protects the login, where there is no cookie yet.
 func sameSiteOnly(next http.Handler) http.Handler {
 	protection := http.NewCrossOriginProtection()
 	protection.SetDenyHandler(page(crossSite))

@@ -7,12 +7,13 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 
 	"github.com/lazysession/session"
+	"github.com/lazysession/session/live"
 )
 
 // maxBody limits what a form may send, in bytes. A post of 2000 characters fits, however they are escaped.
 const maxBody = 64 << 10
 
-func routes(m *session.Manager, h *health, c *connections) http.Handler {
+func routes(m *session.Manager, h *health, c *connections, l *liveSite) http.Handler {
 	r := chi.NewRouter()
 	r.Use(
 		c.traffic.count,
@@ -50,11 +51,19 @@ func routes(m *session.Manager, h *health, c *connections) http.Handler {
 
 	r.Method("GET", "/inside", page(showInside))
 
+	r.Method("POST", "/rooms", page(beginRoom))
+	r.Method("GET", "/rooms", goTo("/"))
+	r.Method("GET", "/rooms/{room}", page(showRoom))
+	for path, sockets := range l.handlers() {
+		r.Method("GET", path, sockets)
+	}
+
 	// These use no session.
 	r.Get(livePath, h.live)
 	r.Get(readyPath, h.ready)
 	r.Method("GET", "/about", page(showAbout))
 	r.Method("GET", "/connection", page(c.showConnection))
+	r.Method("GET", "/static/live.js", live.Client())
 	r.Method("GET", "/static/*", http.StripPrefix("/static/", http.HandlerFunc(serveAsset)))
 	return r
 }

@@ -35,10 +35,10 @@ func parseTemplates() map[string]*template.Template {
 }
 
 var functions = template.FuncMap{
-	"ago":     humanize.Time,
+	"ago":     ago,
 	"until":   until,
-	"exact":   func(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04:05 UTC") },
-	"machine": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	"exact":   exactTime,
+	"machine": machineTime,
 	"count":   count,
 	"bytes":   func(n int) string { return humanize.IBytes(uint64(n)) },
 	"burst":   func() int { return visitsAtOnce },
@@ -46,6 +46,12 @@ var functions = template.FuncMap{
 	"hue":     hue,
 	"asset":   assetURL,
 }
+
+func ago(t time.Time) string { return humanize.Time(t) }
+
+func exactTime(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04:05 UTC") }
+
+func machineTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // count says how many there are of something: "1 visit", "2 visits".
 func count(n int, what string) string { return strconv.Itoa(n) + " " + english.PluralWord(n, what, "") }

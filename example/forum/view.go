@@ -28,6 +28,7 @@ type view struct {
 	Degraded bool // the session can't be reached, and the page says so
 	Usage    *usage
 	Site     site
+	Script   string // a file in static that the page loads; empty: none
 	Data     any
 
 	request *http.Request

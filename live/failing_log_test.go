@@ -1,0 +1,55 @@
+package live_test
+
+import (
+	"testing"
+
+	"github.com/lazysession/session/live"
+	"github.com/lazysession/session/live/stream"
+)
+
+// A log that can't be read sends the client away, and it gets what it missed when it comes back.
+func TestLogFailsWhileItIsRead(t *testing.T) {
+	site, l := newHookedSite(t, echo, nil)
+	cookie := site.login("ada")
+	c, w := site.open(cookie, hello)
+	other, _ := site.open(site.login("bob"), hello)
+	id, _ := live.ParseID(w.ID)
+	fails := once()
+	l.hook(func() {
+		l.onRead = func(s stream.Name, _ stream.Position) error {
+			if s == stream.Own(id) {
+				return fails()
+			}
+			return nil
+		}
+	})
+	if err := site.hub.Send(t.Context(), id, []byte(`"missed"`)); err != nil {
+		t.Fatal(err)
+	}
+	c.wantClose(1013)
+	c, again := site.open(cookie, w.again())
+	if !again.Resumed {
+		t.Errorf("welcome %+v", again)
+	}
+	c.want(`[1,"missed"]`)
+	other.send(`[1,1]`)
+	other.want(`{"t":"ack","in":1}`, `[1,{"from":"bob","echo":1}]`)
+}
+
+// A log that fails while a socket is resumed leaves the socket as it was.
+func TestLogFailsWhileASocketIsResumed(t *testing.T) {
+	s, l := newObeyingHooked(t, nil, nil)
+	cookie := s.login("ada")
+	c, w := s.open(cookie, hello)
+	c.send(`[1,{"join":"news"}]`)
+	c.want(`{"t":"ack","in":1}`)
+	c.cut()
+	fails := once()
+	l.hook(func() { l.onChannel = func(string) error { return fails() } })
+	s.dialAndHello(cookie, w.again()).wantClose(1013)
+	c, again := s.open(cookie, w.again())
+	if !again.Resumed {
+		t.Errorf("welcome %+v", again)
+	}
+	c.receive() // join
+}

@@ -1,0 +1,142 @@
+package live_test
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lazysession/session/live"
+)
+
+// A client gets no more messages than MaxDown before it acknowledges.
+func TestMaxDown(t *testing.T) {
+	for name, cfg := range map[string]*live.Config{
+		"messages": {MaxDown: 2}, "bytes": {MaxDownBytes: 6}, // of two messages of 3 bytes
+	} {
+		t.Run(name, func(t *testing.T) {
+			site := newSite(t, echo, cfg)
+			c, w := site.open(site.login("ada"), hello)
+			id, _ := live.ParseID(w.ID)
+			for n := 1; n <= 3; n++ {
+				if err := site.hub.Send(t.Context(), id, []byte(`"a"`)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			c.want(`[1,"a"]`, `[2,"a"]`)
+			c.send(`{"t":"ack","at":{"":99,"room":7,"other":1}}`) // of what it never got, too
+			c.want(`[3,"a"]`)
+			c.send(`[1,1]`)
+			c.want(`{"t":"ack","in":1}`, `[4,{"from":"ada","echo":1}]`)
+		})
+	}
+}
+
+// A client that acknowledges nothing for StallTimeout is sent away, and may come back.
+func TestStallTimeout(t *testing.T) {
+	site := newSite(t, echo, &live.Config{StallTimeout: time.Second})
+	cookie := site.login("ada")
+	c, w := site.open(cookie, hello)
+	c.send(`[1,1]`)
+	c.wantClose(1013)
+	c, again := site.open(cookie, w.again())
+	if !again.Resumed || again.In != 1 {
+		t.Errorf("welcome %+v", again)
+	}
+	c.want(`[1,{"from":"ada","echo":1}]`)
+}
+
+// A reader that stops costs no memory, and gets the rest when it goes on.
+func TestReaderThatStops(t *testing.T) {
+	const messages = 2000
+	site := newSite(t, echo, &live.Config{
+		StallTimeout: time.Hour, Beat: time.Hour, Keep: live.Retention{Messages: messages, Bytes: 64 << 20, Age: time.Hour},
+	})
+	c, w := site.open(site.login("ada"), hello)
+	id, _ := live.ParseID(w.ID)
+	data := []byte(`"` + strings.Repeat("a", 8<<10) + `"`)
+	send := func() {
+		if err := site.hub.Send(context.Background(), id, data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 100 {
+		send()
+	}
+	before := heap()
+	for range messages - 100 {
+		send()
+	}
+	const kept = (messages - 100) * (9472 + 256) // by the log, which is in memory here, in blocks of 9,472 bytes
+	if grown := heap() - before; grown > kept*3/2 {
+		t.Errorf("the heap has grown by %d bytes, of which the log has about %d", grown, kept)
+	}
+	for n := 1; n <= messages; n++ {
+		if got := c.receive(); !strings.HasPrefix(got, fmt.Sprintf(`[%d,"aaa`, n)) || len(got) < len(data) {
+			t.Fatalf("got %.40s as message %d", got, n)
+		}
+		if n%16 == 0 {
+			c.send(fmt.Sprintf(`{"t":"ack","at":{"":%d}}`, n))
+		}
+	}
+}
+
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// A connection that fails again and again while it is resumed loses nothing.
+func TestFailingAgainDuringResume(t *testing.T) {
+	site := newSite(t, echo, nil)
+	cookie := site.login("ada")
+	c, w := site.open(cookie, hello)
+	c.send(`[1,"kept"]`)
+	c.want(`{"t":"ack","in":1}`)
+	c.cut()
+	for n := range 5 {
+		c := site.dial(cookie)
+		if n > 0 {
+			c.send(w.again())
+		}
+		if n > 2 {
+			c.receive() // welcome
+		}
+		c.cut()
+	}
+	c, again := site.open(cookie, w.again())
+	if !again.Resumed || again.In != 1 {
+		t.Errorf("welcome %+v", again)
+	}
+	c.want(`[1,{"from":"ada","echo":"kept"}]`)
+}
+
+// A node that hangs in its handler, while another takes the socket, commits nothing of it.
+func TestHangingNodeIsFenced(t *testing.T) {
+	handling, goOn := make(chan struct{}), make(chan struct{})
+	done := make(chan struct{})
+	a, l := newHookedSite(t, live.Endpoint{Message: func(ctx context.Context, s *live.Socket, m live.Message) error {
+		close(handling)
+		<-goOn
+		defer close(done)
+		return s.Send(ctx, []byte(`"from the node that hung"`))
+	}}, &live.Config{Node: "a"})
+	b := newNode(t, a.store, l, echo, &live.Config{Node: "b"})
+	cookie := a.login("ada")
+	old, w := a.open(cookie, hello)
+	old.send(`[1,"again"]`)
+	<-handling
+	c, again := b.open(cookie, w.again())
+	if !again.Resumed || again.In != 0 {
+		t.Errorf("welcome %+v", again)
+	}
+	old.wantClose(live.StatusTakenOver)
+	close(goOn)
+	<-done
+	c.send(`[1,"again"]`)
+	c.want(`{"t":"ack","in":1}`, `[1,{"from":"ada","echo":"again"}]`)
+}
