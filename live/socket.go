@@ -17,7 +17,7 @@ import (
 // A Socket is one client's live socket, as long as this node has it. Goroutines may share it.
 //
 // A socket outlives its connections. When one breaks, the client comes back, perhaps to another node, and gets another
-// Socket with the same ID there. Send and Close of the old one then return an error.
+// Socket with the same ID there. Send of the old one still reaches the client; Close returns an error.
 type Socket struct {
 	hub      *Hub
 	endpoint *served
