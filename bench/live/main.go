@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"regexp"
 	"time"
 )
 
@@ -16,10 +17,17 @@ func main() {
 	serveIfChild()
 	short := flag.Bool("short", false, "some seconds instead of a minute: fewer sockets, messages and rounds")
 	out := flag.String("out", "../docs/benchmarks/live.md", "the `file` to write the page to; - is the standard output")
+	only := flag.String("only", "", "measure only the works whose name matches this `regexp`: idle, echo, fan, stopped")
+	rounds := flag.Int("rounds", 0, "how many rounds; 0: as many as planned")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := report(ctx, planOf(*short), *out); err != nil {
+	plan := planOf(*short)
+	plan.only = regexp.MustCompile(*only)
+	if *rounds > 0 {
+		plan.rounds = *rounds
+	}
+	if err := report(ctx, plan, *out); err != nil {
 		fmt.Fprintln(os.Stderr, "live:", err)
 		os.Exit(1)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"sync"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 // A plan says how much is measured.
 type plan struct {
+	only      *regexp.Regexp // the names of works
 	rounds    int
 	idle      int // sockets
 	echoers   int // sockets that get echoes at the same time
@@ -23,10 +25,11 @@ type plan struct {
 }
 
 func planOf(short bool) plan {
+	all := regexp.MustCompile("")
 	if short {
-		return plan{1, 300, 4, 500, 100, 50, 5, 600, 8 << 10}
+		return plan{all, 1, 300, 4, 500, 100, 50, 5, 600, 8 << 10}
 	}
-	return plan{3, 5000, 16, 4000, 1000, 150, 20, 2000, 8 << 10}
+	return plan{all, 3, 5000, 16, 2000, 1000, 100, 20, 2000, 8 << 10}
 }
 
 // A result is the figures of one contender, one for each round.
@@ -48,8 +51,11 @@ func (p plan) run(ctx context.Context, log func(format string, args ...any)) (re
 	for round := range p.rounds {
 		log("round %d of %d", round+1, p.rounds)
 		for _, w := range works {
+			if !p.only.MatchString(w.name) {
+				continue
+			}
 			for _, c := range order {
-				if err := p.turn(ctx, w, c.name, add); err != nil {
+				if err := p.turn(ctx, w.run, c.name, add); err != nil {
 					return nil, fmt.Errorf("%s: %w", c.name, err)
 				}
 			}
@@ -71,7 +77,10 @@ func (p plan) turn(ctx context.Context, w func(plan, *server, adder) error, cont
 	return w(p, s, add)
 }
 
-var works = []func(plan, *server, adder) error{plan.measureIdle, plan.measureEcho, plan.measureFan, plan.measureStopped}
+var works = []struct {
+	name string
+	run  func(plan, *server, adder) error
+}{{"idle", plan.measureIdle}, {"echo", plan.measureEcho}, {"fan", plan.measureFan}, {"stopped", plan.measureStopped}}
 
 // The names of the figures.
 const (
