@@ -81,6 +81,7 @@ type sharedConn struct {
 	attempt func(fd uintptr) bool // writes rest at once, and notes in wrote how much the kernel took
 	rest    []byte
 	wrote   int
+	owed    []byte // the rest of a frame that has begun: it goes before anything else
 }
 
 func newSharedConn(conn net.Conn, early []byte) *sharedConn {
@@ -145,19 +146,40 @@ func (c *sharedConn) fetchLocked(fd uintptr) bool {
 	return ready
 }
 
-// tryWrite writes what the kernel takes at once, and returns how much that is. It waits for nothing and allocates
-// nothing. The caller sees to it that the rest of a frame is written before anything else.
-func (c *sharedConn) tryWrite(frame []byte) int {
+// tryWrite writes a frame if the kernel takes some of it at once. It waits for nothing, and allocates nothing where the
+// kernel takes all. Otherwise the connection is in debt, and the caller sees to it that flush is called.
+func (c *sharedConn) tryWrite(frame []byte) (begun, debt bool) {
 	if c.raw == nil || !c.mu.TryLock() {
-		return 0
+		return false, false
 	}
 	defer c.mu.Unlock()
-	c.rest, c.wrote = frame, 0
-	if err := c.raw.Write(c.attempt); err != nil {
-		return 0
+	if len(c.owed) > 0 {
+		return false, false
 	}
+	c.rest, c.wrote = frame, 0
+	err := c.raw.Write(c.attempt)
 	c.rest = nil
-	return c.wrote
+	if err != nil || c.wrote == 0 {
+		return false, false
+	}
+	c.owed = append(c.owed, frame[c.wrote:]...)
+	return true, len(c.owed) > 0
+}
+
+// flush writes what the connection owes.
+func (c *sharedConn) flush() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.flushLocked()
+}
+
+func (c *sharedConn) flushLocked() error {
+	if len(c.owed) == 0 {
+		return nil
+	}
+	_, err := c.writeLocked(c.owed)
+	c.owed = nil
+	return err
 }
 
 // Read reads what await has read, and then from the connection. What is shorter than headSize goes byte by byte: so
@@ -185,9 +207,16 @@ func (c *sharedConn) Read(p []byte) (int, error) {
 func (c *sharedConn) Write(frames []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if err := c.flushLocked(); err != nil {
+		return 0, err
+	}
+	return c.writeLocked(frames)
+}
+
+func (c *sharedConn) writeLocked(p []byte) (int, error) {
 	c.writingSince.Store(time.Now().UnixNano())
 	defer c.writingSince.Store(0)
-	return c.Conn.Write(frames)
+	return c.Conn.Write(p)
 }
 
 // stalled reports whether a write has made no progress since a time.

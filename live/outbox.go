@@ -142,11 +142,11 @@ func (sub *subscription) offer(epoch string, e entry) {
 	}
 	next := sub.at.Epoch == epoch && sub.at.Number+1 == e.number
 	idle := !o.pumping && !o.corked && !o.ended && len(o.control) == 0 && !sub.announce
-	written := 0
+	begun, debt := false, false
 	if next && idle && e.event == nil && o.quotaLocked() > 0 {
-		written = o.s.link.conn.tryWrite(e.frame)
+		begun, debt = o.s.link.conn.tryWrite(e.frame)
 	}
-	if written == 0 {
+	if !begun {
 		sub.grown = true
 		if o.quotaLocked() > 0 {
 			o.wakeLocked()
@@ -155,8 +155,7 @@ func (sub *subscription) offer(epoch string, e entry) {
 	}
 	sub.at.Number, sub.grown = e.number, false
 	o.noteLocked(sent{sub: sub, number: e.number, size: e.size})
-	if written < len(e.frame) {
-		o.control = append(o.control, e.frame[written:]...)
+	if debt {
 		o.wakeLocked()
 	}
 }
@@ -189,17 +188,16 @@ func (o *outbox) quotaLocked() int {
 func (o *outbox) pump() {
 	buf := getBuf()
 	defer func() { putBuf(buf) }()
-	for {
+	err := o.s.link.conn.flush()
+	for err == nil {
 		buf = o.fill(buf[:0])
 		if len(buf) == 0 {
 			return
 		}
-		if _, err := o.s.link.conn.Write(buf); err != nil {
-			o.stop()
-			o.s.broken(err)
-			return
-		}
+		_, err = o.s.link.conn.Write(buf)
 	}
+	o.stop()
+	o.s.broken(err)
 }
 
 // fill appends what is to be written next. Where there is nothing, pumping has ended.
@@ -225,10 +223,16 @@ type reading struct {
 
 // plan appends the frames that are no messages, and returns what to read.
 func (o *outbox) plan(buf *[]byte) (r reading, ok bool) {
-	const most = 32
+	const (
+		most  = 32
+		small = 64 // bytes, which take acknowledgements and signs of life
+	)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	*buf, o.control = append(*buf, o.control...), nil
+	*buf = append(*buf, o.control...)
+	if o.control = o.control[:0]; cap(o.control) > small {
+		o.control = nil
+	}
 	sub := o.behindLocked()
 	if sub == nil {
 		o.pumping = o.pumping && len(*buf) > 0
@@ -376,8 +380,18 @@ func (o *outbox) forgetLocked(done func(m sent) bool) {
 	if len(o.unacked) < before {
 		o.moved = time.Now()
 	}
+}
+
+// rest frees what a socket that is idle needs no memory for. It is called from time to time, since one that gets a message
+// every now and then would else allocate for each.
+func (o *outbox) rest() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	if len(o.unacked) == 0 {
-		o.unacked = nil // a socket that is idle keeps no memory for it
+		o.unacked = nil
+	}
+	if len(o.control) == 0 {
+		o.control = nil
 	}
 }
 
