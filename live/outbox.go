@@ -357,14 +357,23 @@ func (o *outbox) partLocked(buf []byte, sub *subscription) []byte {
 }
 
 // acknowledged notes how far the client got, and goes on with what has waited for it.
-func (o *outbox) acknowledged(at map[string]uint64) {
+func (o *outbox) acknowledged(f frame) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for channel, number := range at {
-		sub := o.findLocked(channel)
-		o.forgetLocked(func(m sent) bool { return m.sub == sub && m.number <= number })
+	if f.number > 0 {
+		o.forgetUpToLocked(string(f.data), f.number)
 	}
-	o.wakeLocked()
+	for channel, number := range f.acked {
+		o.forgetUpToLocked(channel, number)
+	}
+	if o.behindLocked() != nil {
+		o.wakeLocked()
+	}
+}
+
+func (o *outbox) forgetUpToLocked(channel string, number uint64) {
+	sub := o.findLocked(channel)
+	o.forgetLocked(func(m sent) bool { return m.sub == sub && m.number <= number })
 }
 
 // forgetLocked removes messages from unacked.
@@ -462,10 +471,24 @@ func putBuf(buf []byte) {
 	}
 }
 
-// call returns the context of one call of the log.
+// call returns the context of one call of the log. Calls that begin at about the same time share it, since it costs more
+// than some of them.
 func (h *Hub) call() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.Background(), logTimeout)
+	now := time.Now()
+	if p := h.period.Load(); p != nil && now.Before(p.until) {
+		return p.ctx, func() {}
+	}
+	ctx, cancel := context.WithDeadline(context.Background(), now.Add(logTimeout))
+	h.period.Store(&period{ctx: ctx, cancel: cancel, until: now.Add(time.Second)})
+	return ctx, func() {}
 }
 
-// logTimeout is how long one call of the log may take.
+// A period is a time whose calls of the log share a context.
+type period struct {
+	ctx    context.Context
+	cancel context.CancelFunc // for Hub.Close: an earlier period ends with its deadline
+	until  time.Time
+}
+
+// logTimeout is how long one call of the log may take; one that begins late in a period has a second less.
 const logTimeout = 5 * time.Second

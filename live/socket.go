@@ -185,7 +185,7 @@ func (s *Socket) take(f frame) bool {
 	case messageFrame:
 		return s.takeMessage(f)
 	case ackFrame:
-		s.outbox.acknowledged(f.acked)
+		s.outbox.acknowledged(f)
 	case beatFrame:
 	case endFrame:
 		s.end(departure{code: 1000, left: true, why: ClientLeft})
