@@ -34,8 +34,16 @@ type feed struct {
 type entry struct {
 	number uint64
 	size   int    // of the message alone
-	frame  []byte // shared by all who get it
+	frame  []byte // shared by all that get it
+	data   []byte // instead of frame: of a socket's own stream, whose messages go to one
 	event  *stream.MemberEvent
+}
+
+func (e *entry) appendTo(buf []byte) []byte {
+	if e.frame == nil {
+		return appendMessage(buf, e.number, e.data, "")
+	}
+	return append(buf, e.frame...)
 }
 
 // keptEntries is how many entries a feed keeps at least, and half of how many at most, for members that are a little

@@ -290,7 +290,7 @@ func (sub *subscription) read(at stream.Position, max int) ([]entry, error) {
 	}
 	entries := make([]entry, len(messages))
 	for i, m := range messages {
-		entries[i] = entry{number: m.Number, size: len(m.Data), frame: appendMessage(nil, m.Number, m.Data, "")}
+		entries[i] = entry{number: m.Number, size: len(m.Data), data: m.Data}
 	}
 	return entries, nil
 }
@@ -315,7 +315,7 @@ func (o *outbox) deliver(buf []byte, r reading, entries []entry, err error) []by
 			sub.grown = true
 			break
 		}
-		buf = append(buf, e.frame...)
+		buf = e.appendTo(buf)
 		sub.at.Number = e.number
 		o.noteLocked(sent{sub: sub, number: e.number, size: e.size})
 		if e.event == nil {
