@@ -3,6 +3,7 @@ package live
 import (
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 // An attachment is a session that has sockets on this node.
 type attachment struct {
 	id      session.ID
-	sockets map[*Socket]struct{} // guarded by the hub's mu
+	sockets []*Socket // guarded by the hub's mu
 
 	mu sync.Mutex
 	// mu locks the remaining fields.
@@ -39,14 +40,14 @@ func (h *Hub) attach(s *Socket) *departure {
 	h.mu.Lock()
 	a := h.sessions[id]
 	if a == nil {
-		a = &attachment{id: id, sockets: make(map[*Socket]struct{})}
+		a = &attachment{id: id}
 		h.sessions[id] = a
 	}
 	if len(a.sockets) >= h.cfg.MaxPerSession {
 		h.mu.Unlock()
 		return &departure{code: StatusTooMuch, reason: "too many sockets of this session", why: Closed}
 	}
-	a.sockets[s] = struct{}{}
+	a.sockets = append(a.sockets, s)
 	s.session = a
 	h.mu.Unlock()
 	return h.look(s)
@@ -59,7 +60,7 @@ func (h *Hub) detach(s *Socket) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	delete(s.session.sockets, s)
+	s.session.sockets = slices.DeleteFunc(s.session.sockets, func(other *Socket) bool { return other == s })
 	if len(s.session.sockets) == 0 && h.sessions[s.session.id] == s.session {
 		delete(h.sessions, s.session.id)
 	}
@@ -140,11 +141,7 @@ func (h *Hub) socketsOf(id session.ID) []*Socket {
 	if a == nil {
 		return nil
 	}
-	sockets := make([]*Socket, 0, len(a.sockets))
-	for s := range a.sockets {
-		sockets = append(sockets, s)
-	}
-	return sockets
+	return slices.Clone(a.sockets)
 }
 
 // attachedSessions returns the sessions that have sockets here.
