@@ -104,7 +104,8 @@ func newSharedConn(conn net.Conn, early []byte) *sharedConn {
 // headSize is the least buffer that a bufio.Reader has.
 const headSize = 16
 
-// bufferSizes returns the sizes of the buffers that coder/websocket needs. Where await reads ahead, it needs none to read
+// bufferSizes returns the sizes of the buffers that coder/websocket needs. Where await reads ahead, it needs none to
+// read
 // from; what it writes are control frames (RFC 6455, section 5.5).
 func (c *sharedConn) bufferSizes() (in, out int) {
 	const control = 2 + 125
@@ -133,7 +134,8 @@ func (c *sharedConn) await() error {
 	return c.raw.Read(c.fetch)
 }
 
-// fetchLocked reads what there is, and reports false where there is nothing yet. Of an end or an error of the connection
+// fetchLocked reads what there is, and reports false where there is nothing yet. Of an end or an error of the
+// connection
 // the next Read tells.
 func (c *sharedConn) fetchLocked(fd uintptr) bool {
 	buf := inputs.Get().(*[inputSize]byte)

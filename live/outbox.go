@@ -391,7 +391,8 @@ func (o *outbox) forgetLocked(done func(m sent) bool) {
 	}
 }
 
-// rest frees what a socket that is idle needs no memory for. It is called from time to time, since one that gets a message
+// rest frees what a socket that is idle needs no memory for. It is called from time to time, since one that gets a
+// message
 // every now and then would else allocate for each.
 func (o *outbox) rest() {
 	o.mu.Lock()
@@ -471,7 +472,8 @@ func putBuf(buf []byte) {
 	}
 }
 
-// call returns the context of one call of the log. Calls that begin at about the same time share it, since it costs more
+// call returns the context of one call of the log. Calls that begin at about the same time share it, since it costs
+// more
 // than some of them.
 func (h *Hub) call() (context.Context, context.CancelFunc) {
 	now := time.Now()

@@ -140,7 +140,8 @@ func (c *client) receive() ([]byte, error) {
 	}
 }
 
-// parse takes a frame of live.1 apart. Without data it is what happened to a member, and without a number none of a stream.
+// parse takes a frame of live.1 apart. Without data it is what happened to a member, and without a number none of a
+// stream.
 func parse(text []byte) (data []byte, n uint64, stream string) {
 	if text[0] == '{' {
 		_, tail, member := bytes.Cut(text, []byte(`{"t":"member","s":"`))
