@@ -10,12 +10,14 @@ import (
 func page(p plan, results []result) string {
 	var b strings.Builder
 	b.WriteString("# Live sockets\n\n")
-	fmt.Fprintf(&b, "Medians of %d rounds. The server alone is measured, in a process of its own on one core. ", p.rounds)
-	fmt.Fprintf(&b, "%d idle sockets, with a session each where there are sessions; echoes of 100 bytes to %d sockets at"+
-		" a time; messages of 100 bytes to %d sockets; %d readers that stop, %d messages of %d KB behind.\n\n",
+	fmt.Fprintf(&b, "Medians of %d rounds; what is measured is the server alone, in a process of its own on one core. ",
+		p.rounds)
+	fmt.Fprintf(&b, "%d idle sockets, with a session each where there are sessions; "+
+		"echoes of 100 bytes to %d sockets at a time; "+
+		"messages of 100 bytes to %d sockets; %d readers that stop, and get no further than %d messages of %d KB back.\n\n",
 		p.idle, p.echoers, p.listeners, p.stopped, p.behind, p.size>>10)
-	b.WriteString("`session/live` numbers and keeps each message, and is told how far a client got; the others send and" +
-		" forget.\n\n")
+	b.WriteString("`session/live` numbers and keeps each message, and is told how far a client got; " +
+		"the others send and forget.\n\n")
 	b.WriteString("| |")
 	for _, c := range contenders {
 		fmt.Fprintf(&b, " %s |", c.name)

@@ -29,7 +29,7 @@ func planOf(short bool) plan {
 	if short {
 		return plan{all, 1, 300, 4, 500, 100, 50, 5, 600, 8 << 10}
 	}
-	return plan{all, 3, 5000, 16, 2000, 1000, 100, 20, 2000, 8 << 10}
+	return plan{all, 1, 3000, 16, 2000, 1000, 60, 20, 2000, 8 << 10}
 }
 
 // A result is the figures of one contender, one for each round.
