@@ -142,7 +142,7 @@ func (s *Socket) greet() {
 	case f.kind != helloFrame:
 		s.protocolError("hello comes first")
 	case s.inbox.run(func() { s.hub.enter(s, f) }):
-		s.read()
+		s.hub.working.Go(s.read) // anew, since entering needs a stack four times as deep
 	}
 }
 

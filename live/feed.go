@@ -37,12 +37,21 @@ type feed struct {
 type entry struct {
 	number uint64
 	size   int    // of the message alone
-	frame  []byte // shared by all who get it
+	frame  []byte // shared by all that get it
+	data   []byte // instead of frame: of a socket's own stream, whose messages go to one
 	event  *stream.MemberEvent
 }
 
-// keptEntries is how many entries a feed keeps, for members that are a little behind.
-const keptEntries = 64
+func (e *entry) appendTo(buf []byte) []byte {
+	if e.frame == nil {
+		return appendMessage(buf, e.number, e.data, "")
+	}
+	return append(buf, e.frame...)
+}
+
+// keptEntries is how many entries a feed keeps at least, and half of how many at most, for members that are a little
+// behind.
+const keptEntries = 32
 
 func newFeed(h *Hub, channel string) *feed {
 	return &feed{hub: h, name: stream.Of(channel), channel: quote(channel), subs: make(map[*subscription]struct{})}
@@ -96,8 +105,8 @@ func (f *feed) keep(at stream.Position, entries []entry) {
 	default:
 		f.epoch, f.recent = at.Epoch, slices.Clone(entries)
 	}
-	if extra := len(f.recent) - keptEntries; extra > 0 {
-		f.recent = slices.Clone(f.recent[extra:])
+	if len(f.recent) > 2*keptEntries { // not each time, since all of them are copied
+		f.recent = slices.Clone(f.recent[len(f.recent)-keptEntries:])
 	}
 }
 

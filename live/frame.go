@@ -1,6 +1,7 @@
 package live
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -14,11 +15,11 @@ import (
 // A frame is what a client has sent, read by readFrame.
 type frame struct {
 	kind   frameKind
-	number uint64                     // of a message
-	data   []byte                     // of a message; part of the text that was read
+	number uint64                     // of a message; of an ack of one stream
+	data   []byte                     // of a message; of an ack of one stream, its name. Part of the text that was read
 	id     stream.ID                  // of a hello; zero for a new socket
 	at     map[string]stream.Position // of a hello: how far the client got
-	acked  map[string]uint64          // of an ack
+	acked  map[string]uint64          // of an ack of several streams
 }
 
 type frameKind uint8
@@ -49,6 +50,9 @@ func readFrame(text []byte) (frame, error) {
 func parseFrame(text []byte) (frame, error) {
 	if len(text) > 0 && text[0] == '[' {
 		return readMessage(text)
+	}
+	if f, ok := readAck(text); ok {
+		return f, nil
 	}
 	var head struct {
 		T  string
@@ -85,6 +89,44 @@ func readHello(id *stream.ID, at json.RawMessage) (frame, error) {
 	return f, err
 }
 
+// readAck reads an acknowledgement of one stream as clients write it; any other JSON of it is not ok. There are many of
+// them, so this allocates nothing.
+func readAck(text []byte) (f frame, ok bool) {
+	rest, isAck := bytes.CutPrefix(text, []byte(`{"t":"ack","at":{"`))
+	name, rest, named := bytes.Cut(rest, []byte(`":`))
+	digits, closed := bytes.CutSuffix(rest, []byte("}}"))
+	if !isAck || !named || !closed || !isPlain(name) {
+		return frame{}, false
+	}
+	n, ok := readNumber(digits)
+	return frame{kind: ackFrame, number: n, data: name}, ok
+}
+
+// isPlain reports whether a JSON string means itself.
+func isPlain(s []byte) bool {
+	for _, c := range s {
+		if c < ' ' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
+// readNumber reads digits that are 1 to maxNumber, as JSON has them.
+func readNumber(digits []byte) (n uint64, ok bool) {
+	const most = 16
+	if len(digits) == 0 || len(digits) > most || digits[0] == '0' {
+		return 0, false
+	}
+	for _, c := range digits {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = 10*n + uint64(c-'0')
+	}
+	return n, n <= maxNumber
+}
+
 var errMessage = errors.New("a message is [number,data]")
 
 // readMessage reads [number,data].
@@ -93,12 +135,9 @@ func readMessage(text []byte) (frame, error) {
 	for digits < len(text) && '0' <= text[digits] && text[digits] <= '9' {
 		digits++
 	}
-	n, err := strconv.ParseUint(string(text[1:digits]), 10, 64)
-	if err != nil || n < 1 || n > maxNumber || text[1] == '0' {
-		return frame{}, errMessage
-	}
+	n, ok := readNumber(text[1:digits])
 	last := len(text) - 1
-	if digits >= last || text[digits] != ',' || text[last] != ']' {
+	if !ok || digits >= last || text[digits] != ',' || text[last] != ']' {
 		return frame{}, errMessage
 	}
 	data := text[digits+1 : last]

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/lazysession/session"
@@ -27,9 +28,10 @@ type Hub struct {
 	ctx      context.Context // of everything that the hub does by itself
 	cancel   context.CancelFunc
 	stops    []func()
-	working  sync.WaitGroup // goroutines of the hub
-	closing  sync.WaitGroup // goroutines that write to connections or close them
-	handlers sync.WaitGroup // sockets that this node has
+	period   atomic.Pointer[period] // of the calls of the log
+	working  sync.WaitGroup         // goroutines of the hub
+	closing  sync.WaitGroup         // goroutines that write to connections or close them
+	handlers sync.WaitGroup         // sockets that this node has
 
 	mu sync.RWMutex
 	// mu locks the remaining fields.
@@ -181,6 +183,7 @@ func (h *Hub) Close() error {
 		stop()
 	}
 	h.mail.close()
+	h.period.Load().cancel() // closing the mailbox was a call
 	return h.states.Close()
 }
 

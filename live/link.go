@@ -49,7 +49,6 @@ type smallBuffers struct {
 }
 
 func (s *smallBuffers) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	const size = 512
 	conn, buffered, err := http.NewResponseController(s.ResponseWriter).Hijack()
 	if err != nil {
 		return nil, nil, err
@@ -60,35 +59,41 @@ func (s *smallBuffers) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	s.conn = newSharedConn(conn, early)
-	return s.conn, bufio.NewReadWriter(bufio.NewReaderSize(s.conn, size), bufio.NewWriterSize(s.conn, size)), nil
+	in, out := s.conn.bufferSizes()
+	return s.conn, bufio.NewReadWriter(bufio.NewReaderSize(s.conn, in), bufio.NewWriterSize(s.conn, out)), nil
 }
 
 // A sharedConn is a connection to which several goroutines write whole frames.
 type sharedConn struct {
 	net.Conn
-	early []byte // what the HTTP server has read beyond the request
-
-	framing framing // of the goroutine that reads
+	raw syscall.RawConn // nil where it isn't a plain TCP connection
 
 	writingSince atomic.Int64 // in nanoseconds since 1970; 0 while nothing is written
 
+	reading sync.Mutex
+	// reading locks these fields, and is held while somebody reads.
+	framing framing
+	input   []byte                // what was read from the connection, and not by coder/websocket yet
+	inbuf   *[inputSize]byte      // where input is, if it is in a shared buffer
+	fetch   func(fd uintptr) bool // reads input, or reports that there is nothing yet
+
 	mu sync.Mutex
 	// mu locks the remaining fields, and is held while frames are written.
-	raw     syscall.RawConn       // nil where it isn't a plain TCP connection
 	attempt func(fd uintptr) bool // writes rest at once, and notes in wrote how much the kernel took
 	rest    []byte
 	wrote   int
-	cut     []byte // what of a frame comes before anything else; shared
+	owed    []byte // the rest of a frame that has begun: it goes before anything else
 }
 
 func newSharedConn(conn net.Conn, early []byte) *sharedConn {
-	c := &sharedConn{Conn: conn, early: slices.Clone(early)}
+	c := &sharedConn{Conn: conn, input: slices.Clone(early)}
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
 		return c
 	}
-	if raw, err := tcp.SyscallConn(); err == nil {
+	if raw, err := tcp.SyscallConn(); canReadAtOnce && err == nil {
 		c.raw = raw
+		c.fetch = c.fetchLocked
 		c.attempt = func(fd uintptr) bool {
 			c.wrote = writeAtOnce(fd, c.rest)
 			return true // don't wait
@@ -97,41 +102,113 @@ func newSharedConn(conn net.Conn, early []byte) *sharedConn {
 	return c
 }
 
-// tryWrite writes what the kernel takes at once, and returns how much that is. It waits for nothing and allocates
-// nothing. The rest of a frame is kept, which must not change: the next Write or flush begins with it.
-func (c *sharedConn) tryWrite(frame []byte) int {
-	if c.raw == nil || !c.mu.TryLock() {
-		return 0
+// headSize is the least buffer that a bufio.Reader has.
+const headSize = 16
+
+// bufferSizes returns the sizes of the buffers that coder/websocket needs. Where await reads ahead, it needs none to
+// read from; what it writes are control frames (RFC 6455, section 5.5).
+func (c *sharedConn) bufferSizes() (in, out int) {
+	const control = 2 + 125
+	if c.raw == nil {
+		return 512, control
 	}
-	defer c.mu.Unlock()
-	if len(c.cut) > 0 {
-		return 0
-	}
-	c.rest, c.wrote = frame, 0
-	if err := c.raw.Write(c.attempt); err != nil {
-		return 0
-	}
-	c.rest = nil
-	if c.wrote > 0 {
-		c.cut = frame[c.wrote:]
-	}
-	return c.wrote
+	return headSize, control
 }
 
-func (c *sharedConn) Read(p []byte) (int, error) {
-	if len(c.early) > 0 {
-		n := copy(p, c.early)
-		c.early = c.early[n:]
-		if err := c.framing.follow(p[:n]); err != nil {
-			return 0, err
-		}
-		return n, nil
+// inputSize is how much await reads at a time.
+const inputSize = 4 << 10
+
+var inputs = sync.Pool{New: func() any { return new([inputSize]byte) }}
+
+// await waits until there is something to read, in a goroutine whose stack is shallow then, and without a buffer. So an
+// idle connection needs little memory.
+func (c *sharedConn) await() error {
+	if c.raw == nil {
+		return nil
 	}
-	n, err := c.Conn.Read(p)
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	if len(c.input) > 0 {
+		return nil
+	}
+	return c.raw.Read(c.fetch)
+}
+
+// fetchLocked reads what there is, and reports false where there is nothing yet. Of an end or an error of the
+// connection the next Read tells.
+func (c *sharedConn) fetchLocked(fd uintptr) bool {
+	buf := inputs.Get().(*[inputSize]byte)
+	n, ready := readAtOnce(fd, buf[:])
+	if n > 0 {
+		c.inbuf, c.input = buf, buf[:n]
+	} else {
+		inputs.Put(buf)
+	}
+	return ready
+}
+
+// tryWrite writes a frame if the kernel takes some of it at once. It waits for nothing, and allocates nothing where the
+// kernel takes all. Otherwise the connection is in debt, and the caller sees to it that flush is called.
+func (c *sharedConn) tryWrite(frame []byte) (begun, debt bool) {
+	if c.raw == nil || !c.mu.TryLock() {
+		return false, false
+	}
+	defer c.mu.Unlock()
+	if len(c.owed) > 0 {
+		return false, false
+	}
+	c.rest, c.wrote = frame, 0
+	err := c.raw.Write(c.attempt)
+	c.rest = nil
+	if err != nil || c.wrote == 0 {
+		return false, false
+	}
+	c.owed = append(c.owed, frame[c.wrote:]...)
+	return true, len(c.owed) > 0
+}
+
+// flush writes what the connection owes.
+func (c *sharedConn) flush() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.flushLocked()
+}
+
+func (c *sharedConn) flushLocked() error {
+	if len(c.owed) == 0 {
+		return nil
+	}
+	_, err := c.writeLocked(c.owed)
+	c.owed = nil
+	return err
+}
+
+// Read reads what await has read, and then from the connection. What is shorter than headSize goes byte by byte: so
+// nothing that await should know of is left in the buffer of coder/websocket.
+func (c *sharedConn) Read(p []byte) (int, error) {
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	if c.raw != nil && len(p) <= headSize {
+		p = p[:min(len(p), 1)]
+	}
+	n, err := c.readLocked(p)
 	if broken := c.framing.follow(p[:n]); broken != nil {
 		return 0, broken
 	}
 	return n, err
+}
+
+func (c *sharedConn) readLocked(p []byte) (int, error) {
+	if len(c.input) == 0 {
+		return c.Conn.Read(p)
+	}
+	n := copy(p, c.input)
+	c.input = c.input[n:]
+	if len(c.input) == 0 && c.inbuf != nil {
+		inputs.Put(c.inbuf)
+		c.inbuf, c.input = nil, nil
+	}
+	return n, nil
 }
 
 // Write writes frames. It is called with whole ones only: coder/websocket flushes a control frame at once, and writes
@@ -139,30 +216,16 @@ func (c *sharedConn) Read(p []byte) (int, error) {
 func (c *sharedConn) Write(frames []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.writingSince.Store(time.Now().UnixNano())
-	defer c.writingSince.Store(0)
-	if len(c.cut) > 0 {
-		if _, err := c.Conn.Write(c.cut); err != nil {
-			return 0, err
-		}
-		c.cut = nil
+	if err := c.flushLocked(); err != nil {
+		return 0, err
 	}
-	if len(frames) == 0 {
-		return 0, nil
-	}
-	return c.Conn.Write(frames)
+	return c.writeLocked(frames)
 }
 
-// flush writes the rest of a frame that tryWrite has begun.
-func (c *sharedConn) flush() error {
-	c.mu.Lock()
-	whole := len(c.cut) == 0
-	c.mu.Unlock()
-	if whole {
-		return nil
-	}
-	_, err := c.Write(nil)
-	return err
+func (c *sharedConn) writeLocked(p []byte) (int, error) {
+	c.writingSince.Store(time.Now().UnixNano())
+	defer c.writingSince.Store(0)
+	return c.Conn.Write(p)
 }
 
 // stalled reports whether a write has made no progress since a time.

@@ -121,11 +121,11 @@ func (sub *subscription) offer(epoch string, e entry) {
 	}
 	next := sub.at.Epoch == epoch && sub.at.Number+1 == e.number
 	idle := !o.pumping && !o.corked && !o.ended && len(o.control) == 0 && !sub.announce
-	written := 0
+	begun, debt := false, false
 	if next && idle && e.event == nil && o.quotaLocked() > 0 {
-		written = o.s.link.conn.tryWrite(e.frame)
+		begun, debt = o.s.link.conn.tryWrite(e.frame)
 	}
-	if written == 0 {
+	if !begun {
 		sub.grown = true
 		if o.quotaLocked() > 0 {
 			o.wakeLocked()
@@ -134,8 +134,8 @@ func (sub *subscription) offer(epoch string, e entry) {
 	}
 	sub.at.Number, sub.grown = e.number, false
 	o.noteLocked(sent{sub: sub, number: e.number, size: e.size})
-	if written < len(e.frame) {
-		o.wakeLocked() // pumping begins with the rest
+	if debt {
+		o.wakeLocked()
 	}
 }
 
@@ -198,10 +198,16 @@ type reading struct {
 
 // plan appends the frames that are no messages, and returns what to read.
 func (o *outbox) plan(buf *[]byte) (r reading, ok bool) {
-	const most = 32
+	const (
+		most  = 32
+		small = 64 // bytes, which take acknowledgements and signs of life
+	)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	*buf, o.control = append(*buf, o.control...), nil
+	*buf = append(*buf, o.control...)
+	if o.control = o.control[:0]; cap(o.control) > small {
+		o.control = nil
+	}
 	sub := o.behindLocked()
 	if sub == nil {
 		o.pumping = o.pumping && len(*buf) > 0
@@ -263,7 +269,7 @@ func (sub *subscription) read(at stream.Position, max int) ([]entry, error) {
 	}
 	entries := make([]entry, len(messages))
 	for i, m := range messages {
-		entries[i] = entry{number: m.Number, size: len(m.Data), frame: appendMessage(nil, m.Number, m.Data, "")}
+		entries[i] = entry{number: m.Number, size: len(m.Data), data: m.Data}
 	}
 	return entries, nil
 }
@@ -310,7 +316,7 @@ func (o *outbox) deliver(buf []byte, r reading, entries []entry, err error) []by
 			sub.grown = true
 			break
 		}
-		buf = append(buf, e.frame...)
+		buf = e.appendTo(buf)
 		sub.at.Number = e.number
 		o.noteLocked(sent{sub: sub, number: e.number, size: e.size})
 		if e.event == nil {
@@ -352,14 +358,23 @@ func (o *outbox) partLocked(buf []byte, sub *subscription) []byte {
 }
 
 // acknowledged notes how far the client got, and goes on with what has waited for it.
-func (o *outbox) acknowledged(at map[string]uint64) {
+func (o *outbox) acknowledged(f frame) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for channel, number := range at {
-		sub := o.findLocked(channel)
-		o.forgetLocked(func(m sent) bool { return m.sub == sub && m.number <= number })
+	if f.number > 0 {
+		o.forgetUpToLocked(string(f.data), f.number)
 	}
-	o.wakeLocked()
+	for channel, number := range f.acked {
+		o.forgetUpToLocked(channel, number)
+	}
+	if o.behindLocked() != nil {
+		o.wakeLocked()
+	}
+}
+
+func (o *outbox) forgetUpToLocked(channel string, number uint64) {
+	sub := o.findLocked(channel)
+	o.forgetLocked(func(m sent) bool { return m.sub == sub && m.number <= number })
 }
 
 // forgetLocked removes messages from unacked.
@@ -375,8 +390,18 @@ func (o *outbox) forgetLocked(done func(m sent) bool) {
 	if len(o.unacked) < before {
 		o.moved = time.Now()
 	}
+}
+
+// rest frees what a socket that is idle needs no memory for. It is called from time to time, since one that gets a
+// message every now and then would else allocate for each.
+func (o *outbox) rest() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	if len(o.unacked) == 0 {
-		o.unacked = nil // a socket that is idle keeps no memory for it
+		o.unacked = nil
+	}
+	if len(o.control) == 0 {
+		o.control = nil
 	}
 }
 
@@ -464,10 +489,24 @@ func putBuf(buf []byte) {
 	}
 }
 
-// call returns the context of one call of the log.
+// call returns the context of one call of the log. Calls that begin at about the same time share it, since it costs
+// more than some of them.
 func (h *Hub) call() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.Background(), logTimeout)
+	now := time.Now()
+	if p := h.period.Load(); p != nil && now.Before(p.until) {
+		return p.ctx, func() {}
+	}
+	ctx, cancel := context.WithDeadline(context.Background(), now.Add(logTimeout))
+	h.period.Store(&period{ctx: ctx, cancel: cancel, until: now.Add(time.Second)})
+	return ctx, func() {}
 }
 
-// logTimeout is how long one call of the log may take.
+// A period is a time whose calls of the log share a context.
+type period struct {
+	ctx    context.Context
+	cancel context.CancelFunc // for Hub.Close: an earlier period ends with its deadline
+	until  time.Time
+}
+
+// logTimeout is how long one call of the log may take; one that begins late in a period has a second less.
 const logTimeout = 5 * time.Second

@@ -135,6 +135,9 @@ func (s *Socket) failed(err error) {
 
 // readFrame reads the next frame. text is what it was read from, and its data points into.
 func (s *Socket) readFrame() (f frame, text []byte, err error) {
+	if err := s.link.conn.await(); err != nil {
+		return f, nil, err
+	}
 	text, err = s.link.read(getBuf())
 	if err == nil {
 		f, err = readFrame(text)
@@ -142,17 +145,29 @@ func (s *Socket) readFrame() (f frame, text []byte, err error) {
 	return f, text, err
 }
 
-// read reads frames until the connection breaks, or until another goroutine has taken the reading over.
+// read reads frames until the connection breaks, or until another goroutine has taken the reading over. It waits by
+// itself, so that the stack of an idle socket is shallow.
 func (s *Socket) read() {
-	for reads := true; reads; {
-		f, text, err := s.readFrame()
-		if err != nil {
-			s.unreadable(err)
+	for {
+		if err := s.link.conn.await(); err != nil {
+			s.broken(err)
 			return
 		}
-		reads = s.take(f)
-		putBuf(text)
+		if !s.readOne() {
+			return
+		}
 	}
+}
+
+// readOne reads one frame, which has begun to come, and reports whether the caller goes on reading.
+func (s *Socket) readOne() bool {
+	f, text, err := s.readFrame()
+	defer putBuf(text)
+	if err != nil {
+		s.unreadable(err)
+		return false
+	}
+	return s.take(f)
 }
 
 // unreadable ends the socket after what could not be read.
@@ -185,7 +200,7 @@ func (s *Socket) take(f frame) bool {
 	case messageFrame:
 		return s.takeMessage(f)
 	case ackFrame:
-		s.outbox.acknowledged(f.acked)
+		s.outbox.acknowledged(f)
 	case beatFrame:
 	case endFrame:
 		s.end(departure{code: 1000, left: true, why: ClientLeft})

@@ -48,6 +48,7 @@ func (s *Socket) tick(now time.Time) {
 		s.end(departure{code: 1001, reason: "no sign of life"})
 	case now.Sub(time.Unix(0, s.beaten.Load())) >= cfg.Beat:
 		s.beaten.Store(now.UnixNano())
+		s.outbox.rest()
 		s.outbox.say(appendBeat)
 	}
 }

@@ -11,7 +11,25 @@ import (
 	"github.com/lazysession/session/live/stream"
 )
 
+// A callContext is what a function of an endpoint gets: one context for all of it.
+type callContext struct {
+	context.Context
+	s *Socket
+	u *unit // of Endpoint.Message; else nil
+}
+
 type socketKey struct{}
+
+// Value returns the socket, the unit, or what the context around it has.
+func (c *callContext) Value(key any) any {
+	switch {
+	case key == socketKey{}:
+		return c.s
+	case key == unitKey{} && c.u != nil:
+		return c.u
+	}
+	return c.Context.Value(key)
+}
 
 // FromContext returns the socket whose endpoint's function has this context; nil elsewhere.
 func FromContext(ctx context.Context) *Socket {
@@ -23,9 +41,10 @@ var errPanicked = errors.New("live: an endpoint's function panicked")
 
 // call runs a function of the endpoint: with the socket and its session on the context, whose changes are committed
 // when the function returns nil. A panic is logged, and an error.
-func (s *Socket) call(ctx context.Context, f func(ctx context.Context) error) (err error) {
+func (s *Socket) call(ctx context.Context, u *unit, f func(ctx context.Context) error) (err error) {
+	ctx = &callContext{ctx, s, u}
 	sess := s.sessionFor(ctx)
-	ctx = session.NewContext(context.WithValue(ctx, socketKey{}, s), sess)
+	ctx = session.NewContext(ctx, sess)
 	defer func() {
 		if p := recover(); p != nil {
 			err = errPanicked
@@ -47,14 +66,14 @@ func (s *Socket) open() {
 	s.opened = true
 	s.slots.KeepContext(s.ctx)
 	if s.hub.cfg.Slots != nil {
-		if err := s.slots.Open(context.WithValue(s.ctx, socketKey{}, s), s.hub.cfg.Slots); err != nil {
+		if err := s.slots.Open(&callContext{Context: s.ctx, s: s}, s.hub.cfg.Slots); err != nil {
 			s.hub.logError(s, "opening the slots", err)
 		}
 	}
 	if s.endpoint.Open == nil {
 		return
 	}
-	err := s.call(s.ctx, func(ctx context.Context) error { return s.endpoint.Open(ctx, s) })
+	err := s.call(s.ctx, nil, func(ctx context.Context) error { return s.endpoint.Open(ctx, s) })
 	if err == nil {
 		return
 	}
@@ -105,8 +124,7 @@ func (s *Socket) attempt(u *unit, m Message) error {
 	if s.endpoint.Message == nil {
 		return Refuse("unexpected", "this endpoint takes no messages")
 	}
-	ctx := context.WithValue(s.ctx, unitKey{}, u)
-	return s.call(ctx, func(ctx context.Context) error { return s.endpoint.Message(ctx, s, m) })
+	return s.call(s.ctx, u, func(ctx context.Context) error { return s.endpoint.Message(ctx, s, m) })
 }
 
 // judge returns what the client is told of a handler's error, or an error where the message is not to be counted as
@@ -145,7 +163,7 @@ func (s *Socket) happened(sub *subscription, e stream.MemberEvent) {
 	channel := s.hub.Channel(sub.channelName(), nil)
 	mb := &Member{channel: channel, socket: e.Socket, seat: e.Seat, local: s.hub.socket(e.Socket)}
 	s.inbox.push(func() {
-		err := s.call(s.ctx, func(ctx context.Context) error {
+		err := s.call(s.ctx, nil, func(ctx context.Context) error {
 			s.endpoint.Member(ctx, mb, e.Event)
 			return nil
 		})
@@ -220,7 +238,7 @@ func (s *Socket) leave(why Reason) {
 	if s.endpoint.Leave == nil {
 		return
 	}
-	err := s.call(context.WithoutCancel(s.ctx), func(ctx context.Context) error {
+	err := s.call(context.WithoutCancel(s.ctx), nil, func(ctx context.Context) error {
 		s.endpoint.Leave(ctx, s, why)
 		return nil
 	})

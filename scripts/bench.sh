@@ -8,3 +8,4 @@ need_modules
 cd bench
 . ./needs.sh
 go run . "$@"
+[[ " $* " == *" -only "* ]] || go run ./live "$@"
