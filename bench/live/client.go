@@ -16,15 +16,14 @@ import (
 
 // A client is one connection to a server. It says as little as a browser would have to.
 type client struct {
-	live   bool // it speaks live.1
-	stream string
-	conn   net.Conn
-	r      *bufio.Reader
-	buf    []byte
-	sent   uint64
-	got    uint64 // the number of the newest message; without live.1, how many there were
-	acked  uint64
-	out    []byte
+	live  bool // it speaks live.1
+	conn  net.Conn
+	r     *bufio.Reader
+	buf   []byte
+	sent  uint64
+	got   uint64 // the number of the newest message; without live.1, how many there were
+	acked uint64
+	out   []byte
 }
 
 // patience is how long anything may take that a client waits for.
