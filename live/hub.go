@@ -67,16 +67,23 @@ func New(m *session.Manager, l stream.Log, cfg *Config) (*Hub, error) {
 		coming:   make(map[*Socket]struct{}),
 	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
-	if err := l.Warm(h.ctx, c.MaxMessage); err != nil {
-		return nil, fmt.Errorf("live: warming the log: %w", err)
-	}
-	if h.mail, err = h.openMailbox(); err != nil {
-		return nil, err
+	if err := h.prepare(); err != nil {
+		h.cancel()
+		return nil, errors.Join(err, states.Close())
 	}
 	h.stops = append(h.stops, l.Watch(h.grown), m.Subscribe(h.sessionEvent))
 	h.working.Go(func() { h.eachSecond(h.tick) })
 	h.working.Go(func() { h.eachSecond(h.reap) })
 	return h, nil
+}
+
+// prepare makes the log ready for this node.
+func (h *Hub) prepare() (err error) {
+	if err := h.log.Warm(h.ctx, h.cfg.MaxMessage); err != nil {
+		return fmt.Errorf("live: warming the log: %w", err)
+	}
+	h.mail, err = h.openMailbox()
+	return err
 }
 
 // Send sends one JSON document to a socket, wherever it is: from any handler, job or node. When it returns nil, the

@@ -2,6 +2,7 @@ package live_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/lazysession/session/live"
 	"github.com/lazysession/session/live/memlog"
+	"github.com/lazysession/session/live/stream"
 	"github.com/lazysession/session/slot"
 	"github.com/lazysession/session/store/mem"
 )
@@ -232,5 +234,14 @@ func TestConfigMistakesAreToldAtOnce(t *testing.T) {
 	}
 	if _, err := live.New(nil, nil, nil); err == nil {
 		t.Error("no error without a manager and a log")
+	}
+}
+
+// A log that fails at once leaves nothing behind: TestMain finds goroutines that were left.
+func TestNewOnALogThatFails(t *testing.T) {
+	site, l := newHookedSite(t, echo, nil)
+	l.hook(func() { l.onTake = func(*stream.Claim) error { return errLog } })
+	if _, err := live.New(site.m, l, nil); !errors.Is(err, errLog) {
+		t.Errorf("got %v, want the log's error", err)
 	}
 }
