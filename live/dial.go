@@ -89,7 +89,7 @@ func dialing(address string, o *DialOptions, random func() float64) (*Conn, erro
 		options: &websocket.DialOptions{
 			HTTPClient:   o.HTTPClient,
 			HTTPHeader:   withOrigin(o.HTTPHeader, u),
-			Subprotocols: []string{clientProtocol},
+			Subprotocols: []string{protocol},
 		},
 		random:  random,
 		stop:    stop,

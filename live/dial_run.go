@@ -9,9 +9,6 @@ import (
 	"github.com/coder/websocket"
 )
 
-// clientProtocol is the WebSocket subprotocol (RFC 6455, section 1.9) that a Conn speaks.
-const clientProtocol = "live.1"
-
 // The times of a client, as the browser module has them.
 const (
 	clientSilent    = 20 * time.Second       // how long a connection may take until it is welcome
@@ -97,8 +94,8 @@ func (c *Conn) connect(ctx context.Context) error {
 		return err
 	}
 	defer ws.CloseNow()
-	if ws.Subprotocol() != clientProtocol {
-		return fmt.Errorf("the server does not speak the subprotocol %s", clientProtocol)
+	if ws.Subprotocol() != protocol {
+		return fmt.Errorf("the server does not speak the subprotocol %s", protocol)
 	}
 	ws.SetReadLimit(-1) // a program may send what it likes to its own clients
 
