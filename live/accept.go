@@ -64,18 +64,16 @@ func (h *Hub) serve(w http.ResponseWriter, r *http.Request, e *served) {
 	s.outbox.s, s.outbox.corked = s, true // until the welcome
 	s.ctx, s.cancel = context.WithCancelCause(service.NewContext(h.ctx, service.FromContext(r.Context())))
 	h.expect(s)
-	h.working.Go(s.greet)
+	if !h.background(s.greet) {
+		s.end(restart)
+	}
 }
 
 // expect makes a connection known to the hub that has not said hello yet, so that Close finds it.
 func (h *Hub) expect(s *Socket) {
 	h.mu.Lock()
+	defer h.mu.Unlock()
 	h.coming[s] = struct{}{}
-	closed := h.closed
-	h.mu.Unlock()
-	if closed {
-		s.end(restart)
-	}
 }
 
 // admit counts a new socket, unless the hub is about to stop.
@@ -191,10 +189,9 @@ func (h *Hub) enter(s *Socket, f frame) {
 // claim takes the socket that the client comes back with, or a new one where that is not there or is not of this
 // session.
 func (h *Hub) claim(s *Socket, id ID) (*stream.Socket, error) {
-	ctx, cancel := h.call()
-	defer cancel()
+	ctx := h.call()
 	c := stream.Claim{
-		ID: id, Session: s.handle.ID(), Owner: s.session.owner(), Node: h.cfg.Node, Endpoint: s.endpoint.name,
+		ID: id, Session: s.handle.ID(), Owner: s.session.ownedBy(), Node: h.cfg.Node, Endpoint: s.endpoint.name,
 	}
 	if !id.IsZero() {
 		record, err := h.log.Take(ctx, &c)
@@ -252,8 +249,7 @@ func (s *Socket) appendParts(buf []byte, at positions) []byte {
 
 // resubscribe makes the subscription of a channel that the socket was in; nil where it is in it no more.
 func (h *Hub) resubscribe(s *Socket, channel string, at positions) (*subscription, error) {
-	ctx, cancel := h.call()
-	defer cancel()
+	ctx := h.call()
 	sub := h.subscribe(s, channel)
 	c, err := h.log.Channel(ctx, channel)
 	if err != nil || c == nil {

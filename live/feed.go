@@ -170,8 +170,7 @@ func (f *feed) tell() {
 // by itself.
 func (f *feed) tellAfter(told stream.Position) {
 	const some = 32
-	ctx, cancel := f.hub.call()
-	defer cancel()
+	ctx := f.hub.call()
 	entries, err := f.after(ctx, told, some)
 	readable := err == nil && len(entries) > 0
 	if readable {

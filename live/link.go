@@ -280,8 +280,3 @@ func (l *link) close(d departure, done func()) {
 		l.ws.CloseNow()
 	}()
 }
-
-// isLinkError reports whether reading failed for the connection, and not for what was read.
-func isLinkError(err error) bool {
-	return !errors.Is(err, errBinary) && !errors.Is(err, errUTF8) && !errors.Is(err, errFrame)
-}

@@ -28,8 +28,7 @@ type order struct {
 
 func (h *Hub) openMailbox() (*mailbox, error) {
 	id := mailboxID(h.cfg.Node)
-	ctx, cancel := h.call()
-	defer cancel()
+	ctx := h.call()
 	s, err := h.log.Take(ctx, &stream.Claim{ID: id, Node: h.cfg.Node})
 	if err != nil {
 		s, err = h.log.Take(ctx, &stream.Claim{ID: id, New: true, Node: h.cfg.Node})
@@ -66,9 +65,7 @@ func (m *mailbox) read() {
 func (m *mailbox) readAll() {
 	const some = 100
 	for {
-		ctx, cancel := m.hub.call()
-		messages, err := m.hub.log.Read(ctx, stream.Own(m.id()), m.at, some)
-		cancel()
+		messages, err := m.hub.log.Read(m.hub.call(), stream.Own(m.id()), m.at, some)
 		if gap, ok := errors.AsType[*stream.GapError](err); ok {
 			m.at = gap.At // what is missing can't be obeyed any more, but what follows can
 			continue
@@ -137,7 +134,6 @@ func (h *Hub) dismiss(ctx context.Context, s *stream.Socket, code StatusCode) er
 
 // close removes the mailbox.
 func (m *mailbox) close() {
-	ctx, cancel := m.hub.call()
-	defer cancel()
+	ctx := m.hub.call()
 	m.hub.log.Commit(ctx, &stream.Batch{Lease: m.lease, Ops: []stream.Op{{Kind: stream.End}}})
 }

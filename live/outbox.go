@@ -172,7 +172,7 @@ func (o *outbox) pump() {
 		_, err = o.s.link.conn.Write(buf)
 	}
 	o.stop()
-	o.s.broken(err)
+	o.s.broken()
 }
 
 // fill appends what is to be written next. Where there is nothing, pumping has ended.
@@ -254,8 +254,7 @@ func (o *outbox) behindLocked() *subscription {
 // read returns what follows a position of the stream.
 func (sub *subscription) read(at stream.Position, max int) ([]entry, error) {
 	hub := sub.out.s.hub
-	ctx, cancel := hub.call()
-	defer cancel()
+	ctx := hub.call()
 	if sub.feed != nil {
 		entries, err := sub.feed.after(ctx, at, max)
 		if errors.Is(err, stream.ErrGap) {
@@ -488,25 +487,3 @@ func putBuf(buf []byte) {
 		bufs.Put(&buf)
 	}
 }
-
-// call returns the context of one call of the log. Calls that begin at about the same time share it, since it costs
-// more than some of them.
-func (h *Hub) call() (context.Context, context.CancelFunc) {
-	now := time.Now()
-	if p := h.period.Load(); p != nil && now.Before(p.until) {
-		return p.ctx, func() {}
-	}
-	ctx, cancel := context.WithDeadline(context.Background(), now.Add(logTimeout))
-	h.period.Store(&period{ctx: ctx, cancel: cancel, until: now.Add(time.Second)})
-	return ctx, func() {}
-}
-
-// A period is a time whose calls of the log share a context.
-type period struct {
-	ctx    context.Context
-	cancel context.CancelFunc // for Hub.Close: an earlier period ends with its deadline
-	until  time.Time
-}
-
-// logTimeout is how long one call of the log may take; one that begins late in a period has a second less.
-const logTimeout = 5 * time.Second

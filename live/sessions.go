@@ -3,6 +3,8 @@ package live
 import (
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,21 +18,22 @@ type attachment struct {
 
 	mu sync.Mutex
 	// mu locks the remaining fields.
-	info  session.Info // as it was last read
-	touch time.Time    // when a message next counts as use
+	owner   string    // as it was last read
+	expires time.Time // as it was last read
+	touch   time.Time // when a message next counts as use
 }
 
-func (a *attachment) owner() string {
+func (a *attachment) ownedBy() string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.info.Owner
+	return a.owner
 }
 
 // expired reports whether the session has expired, as far as this node knows.
 func (a *attachment) expired(now time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return !now.Before(a.info.Expires)
+	return !now.Before(a.expires)
 }
 
 // attach counts a socket for its session and makes sure that the session lives: from then on the hub hears of its end.
@@ -92,11 +95,10 @@ func (h *Hub) look(s *Socket, used bool) *departure {
 	a := s.session
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.info = info
-	if !used {
-		return nil
+	a.owner, a.expires = info.Owner, info.Expires
+	if used {
+		a.touch = time.Now().Add(info.IdleTimeout / touchesPerTimeout)
 	}
-	a.touch = time.Now().Add(info.IdleTimeout / touchesPerTimeout)
 	return nil
 }
 
@@ -149,22 +151,14 @@ func (h *Hub) socketsOf(id session.ID) []*Socket {
 	if a == nil {
 		return nil
 	}
-	sockets := make([]*Socket, 0, len(a.sockets))
-	for s := range a.sockets {
-		sockets = append(sockets, s)
-	}
-	return sockets
+	return slices.Collect(maps.Keys(a.sockets))
 }
 
 // attachedSessions returns the sessions that have sockets here.
 func (h *Hub) attachedSessions() []*attachment {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	all := make([]*attachment, 0, len(h.sessions))
-	for _, a := range h.sessions {
-		all = append(all, a)
-	}
-	return all
+	return slices.Collect(maps.Values(h.sessions))
 }
 
 // recheck asks the store which sessions still live, after events may have been lost. A node that gets no answer for

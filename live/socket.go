@@ -121,7 +121,7 @@ func (s *Socket) bye(over time.Duration) {
 }
 
 // broken ends the socket after its connection broke.
-func (s *Socket) broken(error) { s.end(departure{}) }
+func (s *Socket) broken() { s.end(departure{}) }
 
 // failed ends the socket after the log has failed. The client comes back, here or to another node.
 func (s *Socket) failed(err error) {
@@ -150,7 +150,7 @@ func (s *Socket) readFrame() (f frame, text []byte, err error) {
 func (s *Socket) read() {
 	for {
 		if err := s.link.conn.await(); err != nil {
-			s.broken(err)
+			s.broken()
 			return
 		}
 		if !s.readOne() {
@@ -179,10 +179,10 @@ func (s *Socket) unreadable(err error) {
 		s.end(departure{code: 1007, reason: "text is not UTF-8"})
 	case errors.Is(err, errFraming):
 		s.end(departure{code: 1002, reason: "broken framing"})
-	case isLinkError(err):
-		s.broken(err)
-	default:
+	case errors.Is(err, errFrame):
 		s.protocolError("invalid frame")
+	default:
+		s.broken()
 	}
 }
 

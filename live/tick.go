@@ -79,8 +79,7 @@ func (s *Socket) checkSession() {
 
 // checkLease ends the socket if another node has taken it.
 func (s *Socket) checkLease() {
-	ctx, cancel := s.hub.call()
-	defer cancel()
+	ctx := s.hub.call()
 	if _, err := s.hub.log.Commit(ctx, &stream.Batch{Lease: s.lease}); err != nil {
 		s.failed(err)
 	}
@@ -89,8 +88,7 @@ func (s *Socket) checkLease() {
 // reap ends sockets that did not come back in time, of this node and of dead ones.
 func (h *Hub) reap(time.Time) {
 	const some = 100
-	ctx, cancel := h.call()
-	defer cancel()
+	ctx := h.call()
 	overdue, err := h.log.Overdue(ctx, some)
 	if err != nil {
 		h.cfg.Logger.LogAttrs(ctx, slog.LevelError, "live: looking for overdue sockets", slog.Any("error", err))
@@ -130,12 +128,12 @@ func (h *Hub) leftAway(record *stream.Socket, why Reason) {
 	s := &Socket{hub: h, endpoint: e, id: record.ID, lease: record.Lease(), resumed: true}
 	s.outbox.s = s
 	s.ctx, s.cancel = context.WithCancelCause(h.ctx)
-	s.cancel(errNotBack) // it has no connection that could be closed or written to
+	s.cancel(errAway) // it has no connection that could be closed or written to
 	s.outbox.stop()
 	s.leave(why)
 }
 
-var errNotBack = errors.New("live: the socket did not come back")
+var errAway = errors.New("live: the socket is away")
 
 // endpoint returns the endpoint of a name; nil where this node has none of it.
 func (h *Hub) endpoint(name string) *served {

@@ -222,8 +222,7 @@ func (h *Hub) commitPart(s *Socket, d departure) (left bool) {
 	case s.welcomed.Load():
 		ops = append(ops, stream.Op{Kind: stream.Welcome})
 	}
-	ctx, cancel := h.call()
-	defer cancel()
+	ctx := h.call()
 	_, err := h.log.Commit(ctx, &stream.Batch{Lease: s.lease, Ops: ops})
 	if err != nil && !errors.Is(err, stream.ErrFenced) && !isNotFound(err) {
 		h.logError(s, "parting from a socket", err)
