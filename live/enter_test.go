@@ -80,20 +80,30 @@ func TestLogoutWhileASocketEnters(t *testing.T) {
 	})
 }
 
-// stopAtTake stops the first client that enters, until goOn is closed.
+// stopAtTake stops the first client that enters, before it takes its socket, until goOn is closed.
 func stopAtTake(l *hookedLog) (entering, goOn chan struct{}) {
-	entering, goOn = make(chan struct{}), make(chan struct{})
-	var first atomic.Bool
-	l.hook(func() {
-		l.onTake = func(*stream.Claim) error {
-			if first.CompareAndSwap(false, true) {
-				close(entering)
-				<-goOn
-			}
-			return nil
-		}
-	})
+	entering, goOn, stop := stopOnce()
+	l.hook(func() { l.onTake = func(*stream.Claim) error { stop(); return nil } })
 	return entering, goOn
+}
+
+// stopAfterTake stops the first client that has taken its socket, until goOn is closed.
+func stopAfterTake(l *hookedLog) (taken, goOn chan struct{}) {
+	taken, goOn, stop := stopOnce()
+	l.hook(func() { l.onTaken = func(*stream.Claim) { stop() } })
+	return taken, goOn
+}
+
+// stopOnce returns a function of which the first call closes stopped and waits until goOn is closed.
+func stopOnce() (stopped, goOn chan struct{}, stop func()) {
+	stopped, goOn = make(chan struct{}), make(chan struct{})
+	var first atomic.Bool
+	return stopped, goOn, func() {
+		if first.CompareAndSwap(false, true) {
+			close(stopped)
+			<-goOn
+		}
+	}
 }
 
 // Of two connections that come back at once with one socket, the one that has taken it last stays, in whatever order
@@ -138,21 +148,6 @@ func TestAnotherNodeTakesASocketThatIsEntering(t *testing.T) {
 	old.wantClose(live.StatusTakenOver)
 }
 
-// stopAfterTake stops the first client that has taken its socket, until goOn is closed.
-func stopAfterTake(l *hookedLog) (taken, goOn chan struct{}) {
-	taken, goOn = make(chan struct{}), make(chan struct{})
-	var first atomic.Bool
-	l.hook(func() {
-		l.onTaken = func(*stream.Claim) {
-			if first.CompareAndSwap(false, true) {
-				close(taken)
-				<-goOn
-			}
-		}
-	})
-	return taken, goOn
-}
-
 // A client may come back before the server notices that its connection broke, also where its session may have no more
 // sockets.
 func TestComingBackAtTheLimitOfSockets(t *testing.T) {
@@ -180,4 +175,64 @@ func TestWelcomeComesFirst(t *testing.T) {
 	at := `"at":{"":["` + w.At[""].Epoch + `",0],"never joined":["x",1]}}`
 	c, _ = site.open(cookie, `{"t":"hello","id":"`+w.ID+`",`+at)
 	c.want(`{"t":"part","s":"never joined"}`, `[1,"early"]`)
+}
+
+func TestCloseDuringHello(t *testing.T) {
+	site, l := newHookedSite(t, echo, nil)
+	silent := site.dial(site.login("ada"))
+	entering := site.dial(site.login("bob"))
+	taken, goOn := stopAfterTake(l)
+	entering.send(hello)
+	<-taken
+	closed := make(chan struct{})
+	go func() { site.hub.Close(); close(closed) }()
+	silent.wantClose(1012)
+	close(goOn)
+	entering.wantClose(1012)
+	ends(t, "Close", func() { <-closed })
+}
+
+func TestSessionEndsDuringHello(t *testing.T) {
+	site, l := newHookedSite(t, echo, nil)
+	cookie := site.login("ada")
+	c := site.dial(cookie)
+	taken, goOn := stopAfterTake(l)
+	c.send(hello)
+	<-taken
+	site.get("/logout", cookie)
+	close(goOn)
+	c.wantClose(live.StatusSessionEnded)
+	eventually(t, "nothing of the socket is left", func() bool { return site.hub.Held() == 0 })
+	ends(t, "Close", func() { site.hub.Close() })
+}
+
+func TestLogFailsWhileResuming(t *testing.T) {
+	e := echo
+	e.Open = func(ctx context.Context, s *live.Socket) error {
+		_, err := s.Hub().Channel("room", nil).Join(ctx, s, "")
+		return err
+	}
+	site, l := newHookedSite(t, e, nil)
+	cookie := site.login("ada")
+	c, w := site.open(cookie, hello)
+	c.receive() // the join
+	c.cut()
+	eventually(t, "nothing of the socket is left", func() bool { return site.hub.Held() == 0 })
+	l.hook(func() { l.onChannel = func(string) error { return errLog } })
+	c = site.dial(cookie)
+	c.send(w.again())
+	c.wantClose(1013)
+	eventually(t, "nothing of the failed try is left", func() bool { return site.hub.Held() == 0 })
+}
+
+// Close ends connections that have not said hello, too, and it does not wait for their timeout.
+func TestCloseBeforeHello(t *testing.T) {
+	site := newSite(t, echo, &live.Config{HelloTimeout: time.Hour})
+	quiet := site.dial(site.login("ada"))
+	closed := make(chan error)
+	go func() { closed <- site.hub.Close() }()
+	quiet.wantClose(1012)
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
 }

@@ -53,3 +53,52 @@ func TestLogFailsWhileASocketIsResumed(t *testing.T) {
 	}
 	c.receive() // join
 }
+
+// Where the log fails the client is sent away for a while, and nothing is lost.
+func TestLogThatFails(t *testing.T) {
+	site, l := newHookedSite(t, echo, nil)
+	cookie := site.login("ada")
+	c, w := site.open(cookie, hello)
+
+	l.hook(func() { l.onRead = func(stream.Name, stream.Position) error { return errLog } })
+	c.send(`[1,"one"]`)
+	c.wantClose(1013)
+	l.hook(func() { l.onRead = nil })
+	c, again := site.open(cookie, w.again())
+	if !again.Resumed || again.In != 1 {
+		t.Fatalf("welcome %+v", again)
+	}
+	c.want(`[1,{"from":"ada","echo":"one"}]`)
+
+	l.hook(func() { l.onCommit = func(*stream.Batch) error { return errLog } })
+	c.send(`[2,"two"]`)
+	c.wantClose(1013)
+	l.hook(func() { l.onCommit = nil })
+	c, again = site.open(cookie, w.again(stream.Position{Epoch: w.At[""].Epoch, Number: 1}))
+	if !again.Resumed || again.In != 1 {
+		t.Fatalf("welcome %+v: a message that was not committed counts as handled", again)
+	}
+	c.send(`[2,"two"]`)
+	c.want(`{"t":"ack","in":2}`, `[2,{"from":"ada","echo":"two"}]`)
+
+	l.hook(func() { l.onTake = func(*stream.Claim) error { return errLog } })
+	other := site.dial(cookie)
+	other.send(hello)
+	other.wantClose(1013)
+	l.hook(func() { l.onTake = nil })
+	c.send(`[3,"three"]`)
+	c.want(`{"t":"ack","in":3}`, `[3,{"from":"ada","echo":"three"}]`)
+}
+
+// A hub whose log can't be read closes nevertheless.
+func TestLogThatCantBeRead(t *testing.T) {
+	site, l := newHookedSite(t, echo, nil)
+	c, w := site.open(site.login("ada"), hello)
+	l.hook(func() { l.onRead = func(stream.Name, stream.Position) error { return errLog } })
+	id, _ := live.ParseID(w.ID)
+	if err := site.hub.Send(t.Context(), id, []byte(`1`)); err != nil {
+		t.Fatal(err)
+	}
+	c.wantClose(1013)
+	ends(t, "Close", func() { site.hub.Close() })
+}

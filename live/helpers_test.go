@@ -243,3 +243,18 @@ func eventually(t *testing.T, what string, f func() bool) {
 		}
 	}
 }
+
+// ends fails the test where f does not return.
+func ends(t *testing.T, what string, f func()) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	select {
+	case <-done:
+	case <-time.After(30 * time.Second):
+		t.Fatalf("%s does not return", what)
+	}
+}

@@ -245,3 +245,15 @@ func TestNewOnALogThatFails(t *testing.T) {
 		t.Errorf("got %v, want the log's error", err)
 	}
 }
+
+func TestCloseOfASocketThatDidNotComeBack(t *testing.T) {
+	errs := make(chan error, 1)
+	site := newSite(t, live.Endpoint{Leave: func(_ context.Context, s *live.Socket, _ live.Reason) {
+		errs <- s.Close(1000, "gone")
+	}}, &live.Config{Window: time.Millisecond})
+	c, _ := site.open(site.login("ada"), hello)
+	c.cut()
+	if err := <-errs; err == nil {
+		t.Error("no error of Close where there is no connection")
+	}
+}

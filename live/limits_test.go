@@ -140,3 +140,32 @@ func TestHangingNodeIsFenced(t *testing.T) {
 	c.send(`[1,"again"]`)
 	c.want(`{"t":"ack","in":1}`, `[1,{"from":"ada","echo":"again"}]`)
 }
+
+func TestDownwardLimits(t *testing.T) {
+	for what, cfg := range map[string]live.Config{
+		"MaxDown":      {MaxDown: 3},
+		"MaxDownBytes": {MaxDownBytes: 300},
+	} {
+		t.Run(what, func(t *testing.T) {
+			site := newSite(t, echo, &cfg)
+			c, w := site.open(site.login("ada"), hello)
+			id, _ := live.ParseID(w.ID)
+			data := []byte(`"` + strings.Repeat("x", 98) + `"`)
+			for range 10 {
+				if err := site.hub.Send(t.Context(), id, data); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for n := 1; n <= 10; n++ {
+				c.want(fmt.Sprintf("[%d,%s]", n, data))
+				if n%3 != 0 {
+					continue
+				}
+				if got := site.hub.Unacked(id); got > 3 {
+					t.Fatalf("%d messages are on their way, want 3 at most", got)
+				}
+				c.send(fmt.Sprintf(`{"t":"ack","at":{"":%d,"unknown":7,"room":99999}}`, n))
+			}
+		})
+	}
+}
