@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -10,11 +9,11 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/lazysession/session/internal/suite"
 	"github.com/lazysession/session/store"
 )
 
@@ -220,18 +219,7 @@ func brief(v any) string {
 // together runs f in n goroutines that start at once, waits for all, and ends the test if one returns an error.
 func (p *probe) together(n int, f func(i int) error) {
 	p.Helper()
-	errs := make([]error, n)
-	start := make(chan struct{})
-	var wg sync.WaitGroup
-	for i := range n {
-		wg.Go(func() {
-			<-start
-			errs[i] = f(i)
-		})
-	}
-	close(start)
-	wg.Wait()
-	if err := cmp.Or(errs...); err != nil {
+	if err := suite.Together(n, f); err != nil {
 		p.Fatal(err)
 	}
 }

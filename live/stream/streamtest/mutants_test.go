@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lazysession/session/internal/suite"
 	"github.com/lazysession/session/live/memlog"
 	"github.com/lazysession/session/live/stream"
 	"github.com/lazysession/session/live/stream/streamtest"
@@ -26,52 +25,18 @@ type mutant struct {
 	bend   func(*bent)
 }
 
-// mutantEnv names the mutant that TestMutant runs.
-const mutantEnv = "STREAMTEST_MUTANT"
+func TestEveryRuleCanFail(t *testing.T) { suite.Prove(t, streamtest.RuleNames(), suiteMutants()) }
 
-// TestEveryRuleCanFail proves that the suite finds mistakes: each rule fails for some mutant. Mutants run in processes
-// of their own, since a failed subtest fails its whole process.
-func TestEveryRuleCanFail(t *testing.T) {
-	proved := map[string]bool{}
+func suiteMutants() (all []suite.Mutant) {
 	for _, m := range mutants {
-		for _, rule := range strings.Fields(m.breaks) {
-			proved[rule] = true
-		}
-		t.Run(m.name, func(t *testing.T) {
-			t.Parallel()
-			m.mustFail(t)
-		})
+		all = append(all, suite.Mutant{Name: m.name, Breaks: m.breaks})
 	}
-	for _, rule := range streamtest.RuleNames() {
-		if !proved[rule] {
-			t.Errorf("no mutant breaks rule %s", rule)
-		}
-	}
+	return all
 }
 
-func (m mutant) mustFail(t *testing.T) {
-	rules := strings.Fields(m.breaks)
-	only := "-test.run=^TestMutant$/^(" + strings.Join(rules, "|") + ")$"
-	cmd := exec.CommandContext(t.Context(), os.Args[0], only, "-test.count=1", "-test.timeout=2m")
-	cmd.Env = append(os.Environ(), mutantEnv+"="+m.name)
-	out, err := cmd.CombinedOutput()
-	if err == nil {
-		t.Error("the suite passed")
-	}
-	for _, rule := range rules {
-		if !strings.Contains(string(out), "--- FAIL: TestMutant/"+rule+" ") {
-			t.Errorf("rule %s did not fail:\n%s", rule, out)
-		}
-	}
-}
-
-// TestMutant is what mustFail runs.
+// TestMutant is what suite.Prove runs.
 func TestMutant(t *testing.T) {
-	name := os.Getenv(mutantEnv)
-	i := slices.IndexFunc(mutants, func(m mutant) bool { return m.name == name })
-	if i < 0 {
-		t.Skip("for TestEveryRuleCanFail only")
-	}
+	i := suite.Chosen(t, suiteMutants())
 	streamtest.BeImpatient()
 	m := mutants[i]
 	streamtest.Run(t, func(t *testing.T) stream.Log { return m.open(t, "", false) })

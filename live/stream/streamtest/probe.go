@@ -1,7 +1,6 @@
 package streamtest
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -11,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lazysession/session/internal/suite"
 	"github.com/lazysession/session/live/stream"
 	"github.com/lazysession/session/store"
 )
@@ -353,18 +353,7 @@ func tryHold(ctx context.Context, t stream.Tx, channel string) (*stream.Channel,
 // together runs f in n goroutines that start at once, waits for all, and ends the test if one returns an error.
 func (p *probe) together(n int, f func(i int) error) {
 	p.Helper()
-	errs := make([]error, n)
-	start := make(chan struct{})
-	var wg sync.WaitGroup
-	for i := range n {
-		wg.Go(func() {
-			<-start
-			errs[i] = f(i)
-		})
-	}
-	close(start)
-	wg.Wait()
-	if err := cmp.Or(errs...); err != nil {
+	if err := suite.Together(n, f); err != nil {
 		p.Fatal(err)
 	}
 }
