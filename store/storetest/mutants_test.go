@@ -697,12 +697,18 @@ var owningMutants = []mutant{
 		}
 	}},
 	{"limits beside the commit", "limit-exact", func(b *bent) {
+		const workers = 12 // of the rule
+		var looking atomic.Int32
+		all := make(chan struct{}) // closed when each of them has counted the others, and none has committed
 		b.commit = func(ctx context.Context, token store.Token, c *store.Change) (*store.Record, error) {
 			var others []*store.Record
 			if c.MaxPerOwner > 0 {
 				others = b.of(*c.Owner)
+				if looking.Add(1) == workers {
+					close(all)
+				}
+				<-all
 			}
-			time.Sleep(time.Millisecond)
 			for _, r := range others[:max(0, min(len(others), len(others)+1-c.MaxPerOwner))] {
 				_ = b.reference.End(ctx, r.ID, store.Evicted)
 			}

@@ -125,6 +125,9 @@ func watchReads(p *probe) {
 			}
 			return nil
 		}
+		if err := p.waitHint(hints); err != nil { // or a reader that begins late would need none
+			return err
+		}
 		return p.follow(own, s.Out, count, hints)
 	})
 }
