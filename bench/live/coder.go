@@ -79,7 +79,7 @@ func (g *coderGroup) write(ctx context.Context, _ *websocket.Conn, text []byte) 
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for c := range g.conns {
-		c.Write(ctx, websocket.MessageText, text) // who has gone has gone
+		c.Write(ctx, websocket.MessageText, text) // a page that has gone is no error
 	}
 	return nil
 }
