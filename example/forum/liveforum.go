@@ -63,8 +63,11 @@ func (l *liveSite) watchForum(ctx context.Context, s *live.Socket, w watch) erro
 	if err != nil {
 		return err
 	}
-	if _, err := repo.Forum(ctx, w.Forum); errors.Is(err, errNoForum) {
+	switch _, err := repo.Forum(ctx, w.Forum); {
+	case errors.Is(err, errNoForum):
 		return live.Refuse("forum", "There is no such forum.")
+	case err != nil:
+		return err
 	}
 	if _, err := l.forum(w.Forum).Join(ctx, s, ""); err != nil {
 		return err
