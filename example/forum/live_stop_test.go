@@ -1,9 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"context"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -11,20 +8,8 @@ import (
 
 // A stop asks the pages to come back to another server. It doesn't wait for connections to end by themselves.
 func TestStopEndsLiveSockets(t *testing.T) {
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	out, in := io.Pipe()
-	done := make(chan error, 1)
-	go func() {
-		err := run(ctx, []string{"-listen", "127.0.0.1:0"}, noEnv, in)
-		in.CloseWithError(err)
-		done <- err
-	}()
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := openBrowser(t, strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(line), "forum: "), "/"))
+	address, stop, done := runForum(t)
+	b := openBrowser(t, strings.TrimSuffix(address, "/"))
 	b.client.Transport = &http.Transport{}
 	defer b.client.CloseIdleConnections()
 	b.get("/forums/go")

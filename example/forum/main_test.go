@@ -19,11 +19,13 @@ import (
 
 func noEnv(string) string { return "" }
 
-func TestRunServesUntilItIsStopped(t *testing.T) {
+// runForum runs a forum until stop is called. It returns the address that the forum has printed, and how run ended.
+func runForum(t *testing.T) (address string, stop func(), done chan error) {
+	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
+	t.Cleanup(stop)
 	out, in := io.Pipe()
-	done := make(chan error, 1)
+	done = make(chan error, 1)
 	go func() {
 		err := run(ctx, []string{"-listen", "127.0.0.1:0"}, noEnv, in)
 		in.CloseWithError(err)
@@ -37,6 +39,11 @@ func TestRunServesUntilItIsStopped(t *testing.T) {
 	if !ok || !strings.HasPrefix(address, "http://127.0.0.1:") || strings.HasSuffix(address, ":0/") {
 		t.Fatalf("it printed %q", line)
 	}
+	return address, stop, done
+}
+
+func TestRunServesUntilItIsStopped(t *testing.T) {
+	address, stop, done := runForum(t)
 	resp, err := http.Get(address)
 	if err != nil {
 		t.Fatal(err)
