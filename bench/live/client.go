@@ -34,13 +34,13 @@ var foreign = "session=" + strings.Repeat("x", 112)
 
 // dial opens a socket on a path, with a session of its own where the server has sessions.
 func dial(s *server, path string) (*client, error) {
-	conn, err := net.Dial("tcp", s.address)
+	conn, err := net.Dial("tcp", s.Address)
 	if err != nil {
 		return nil, err
 	}
-	c := &client{live: s.name == ours, conn: conn, r: bufio.NewReaderSize(conn, 512)}
+	c := &client{live: s.Contender == ours, conn: conn, r: bufio.NewReaderSize(conn, 512)}
 	conn.SetDeadline(time.Now().Add(patience))
-	err = c.open(s.address, path)
+	err = c.open(s.Address, path)
 	if err != nil {
 		conn.Close()
 		return nil, fmt.Errorf("opening a socket: %w", err)

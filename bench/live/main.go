@@ -11,10 +11,12 @@ import (
 	"os/signal"
 	"regexp"
 	"time"
+
+	"github.com/lazysession/session/bench/child"
 )
 
 func main() {
-	serveIfChild()
+	child.Main(serve)
 	short := flag.Bool("short", false, "some seconds instead of a minute: fewer sockets, messages and rounds")
 	out := flag.String("out", "../docs/benchmarks/live.md", "the `file` to write the page to; - is the standard output")
 	only := flag.String("only", "", "measure only the works whose name matches this `regexp`: idle, echo, fan, stopped")

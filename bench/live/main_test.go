@@ -5,10 +5,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/lazysession/session/bench/child"
 )
 
 func TestMain(m *testing.M) {
-	serveIfChild()
+	child.Main(serve)
 	os.Exit(m.Run())
 }
 

@@ -143,8 +143,8 @@ func (p plan) measureIdle(s *server, add adder) error {
 		return err
 	}
 	n := float64(p.idle)
-	add(idleRSS, s.name, "KB", float64(after.RSS-before.RSS)/n/1000)
-	add(idleHeap, s.name, "KB", float64(after.Heap+after.Stacks-before.Heap-before.Stacks)/n/1000)
+	add(idleRSS, s.Contender, "KB", float64(after.RSS-before.RSS)/n/1000)
+	add(idleHeap, s.Contender, "KB", float64(after.Heap+after.Stacks-before.Heap-before.Stacks)/n/1000)
 	return nil
 }
 
@@ -172,7 +172,7 @@ func (p plan) measureEcho(s *server, add adder) error {
 		return err
 	}
 	spent, err := s.spent(func() error { return forAll(all, echo(p.echoes)) })
-	add(echoCPU, s.name, "µs", float64(spent.CPU.Nanoseconds())/1000/float64(p.echoes*p.echoers))
+	add(echoCPU, s.Contender, "µs", float64(spent.CPU.Nanoseconds())/1000/float64(p.echoes*p.echoers))
 	return err
 }
 
@@ -236,8 +236,8 @@ func (p plan) measureFan(s *server, add adder) error {
 	}
 	spent, err := s.spent(func() error { return fan(p.messages) })
 	n := float64(p.messages * p.listeners)
-	add(fanCPU, s.name, "µs", float64(spent.CPU.Nanoseconds())/1000/n)
-	add(fanBytes, s.name, "B", float64(spent.Allocated)/n)
+	add(fanCPU, s.Contender, "µs", float64(spent.CPU.Nanoseconds())/1000/n)
+	add(fanBytes, s.Contender, "B", float64(spent.Allocated)/n)
 	return err
 }
 
@@ -282,7 +282,7 @@ func (p plan) measureStopped(s *server, add adder) error {
 		return err
 	}
 	without, err2 := s.usage("settled")
-	add(stoppedMB, s.name, "KB", (float64(with.Heap)-float64(without.Heap))/1000/float64(p.stopped))
-	add(stoppedOn, s.name, "%", 100*float64(finished)/float64(p.stopped))
+	add(stoppedMB, s.Contender, "KB", (float64(with.Heap)-float64(without.Heap))/1000/float64(p.stopped))
+	add(stoppedOn, s.Contender, "%", 100*float64(finished)/float64(p.stopped))
 	return errors.Join(err1, err2)
 }

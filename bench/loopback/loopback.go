@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/lazysession/session/bench/child"
 	"github.com/lazysession/session/bench/sample"
 )
 
@@ -40,7 +41,7 @@ func (p plan) run(ctx context.Context, log func(format string, args ...any)) ([]
 		return nil, fmt.Errorf("loopback: %w", err)
 	}
 	running, err := startAll(ctx)
-	defer stopAll(running)
+	defer child.Stop(running...)
 	if err != nil {
 		return nil, fmt.Errorf("loopback: %w", err)
 	}
@@ -50,7 +51,7 @@ func (p plan) run(ctx context.Context, log func(format string, args ...any)) ([]
 		for _, w := range p.works {
 			for _, s := range running {
 				if err := measure(ctx, gen, s, w, &sheet); err != nil {
-					return nil, fmt.Errorf("loopback: %s: %s: %w", s.name, w.name, err)
+					return nil, fmt.Errorf("loopback: %s: %s: %w", s.Contender, w.name, err)
 				}
 			}
 		}
@@ -60,7 +61,7 @@ func (p plan) run(ctx context.Context, log func(format string, args ...any)) ([]
 }
 
 // measure times one turn, after it has made sure that the answers are right.
-func measure(ctx context.Context, gen *generator, s *server, w work, sheet *sample.Sheet) error {
+func measure(ctx context.Context, gen *generator, s *child.Process, w work, sheet *sample.Sheet) error {
 	v, err := newVisitor(ctx, s)
 	if err != nil {
 		return err
@@ -68,11 +69,11 @@ func measure(ctx context.Context, gen *generator, s *server, w work, sheet *samp
 	if err := v.check(ctx, w); err != nil {
 		return err
 	}
-	load, err := gen.fire(ctx, s.url+w.path, v.cookie)
+	load, err := gen.fire(ctx, "http://"+s.Address+w.path, v.cookie)
 	if err != nil {
 		return err
 	}
-	of := sample.Sample{Part: "loopback", Work: w.name, Contender: s.name, Unit: "requests/s"}
+	of := sample.Sample{Part: "loopback", Work: w.name, Contender: s.Contender, Unit: "requests/s"}
 	sheet.Add(of, load.perSecond)
 	of.Work, of.Unit = w.name+": p99", "µs"
 	sheet.Add(of, load.p99)

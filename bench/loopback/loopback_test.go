@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lazysession/session/bench/child"
 	"github.com/lazysession/session/bench/sample"
 )
 
@@ -36,7 +37,7 @@ func TestFiguresOfAllContenders(t *testing.T) {
 
 func TestWrongAnswersAreFound(t *testing.T) {
 	all, err := startAll(t.Context())
-	defer stopAll(all)
+	defer child.Stop(all...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +48,7 @@ func TestWrongAnswersAreFound(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := v.check(t.Context(), wrong); err == nil || !strings.Contains(err.Error(), `got "42", want 1`) {
-			t.Errorf("check of %s: got %v, want the wrong answer named", s.name, err)
+			t.Errorf("check of %s: got %v, want the wrong answer named", s.Contender, err)
 		}
 	}
 }
@@ -80,11 +81,11 @@ Requests/sec:  48123.45
 // The bare handler would else be asked with less.
 func TestForeignCookieIsAsLongAsOurs(t *testing.T) {
 	all, err := startAll(t.Context())
-	defer stopAll(all)
+	defer child.Stop(all...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := slices.IndexFunc(all, func(s *server) bool { return s.name == sample.Ours })
+	at := slices.IndexFunc(all, func(s *child.Process) bool { return s.Contender == sample.Ours })
 	v, err := newVisitor(t.Context(), all[at])
 	if err != nil {
 		t.Fatal(err)

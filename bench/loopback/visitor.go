@@ -7,11 +7,13 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/lazysession/session/bench/child"
 )
 
 // A visitor has a session of its own.
 type visitor struct {
-	server *server
+	server *child.Process
 	cookie string // the value of its Cookie header
 }
 
@@ -20,7 +22,7 @@ type visitor struct {
 var foreign = "__Host-session=" + strings.Repeat("x", 120)
 
 // newVisitor starts a session.
-func newVisitor(ctx context.Context, s *server) (*visitor, error) {
+func newVisitor(ctx context.Context, s *child.Process) (*visitor, error) {
 	v := &visitor{server: s, cookie: foreign}
 	response, err := v.get(ctx, "/start")
 	if err != nil {
@@ -59,7 +61,7 @@ func (v *visitor) ask(ctx context.Context, path string) (string, error) {
 }
 
 func (v *visitor) get(ctx context.Context, path string) (*http.Response, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, v.server.url+path, nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+v.server.Address+path, nil)
 	if err != nil {
 		return nil, err
 	}
