@@ -27,8 +27,9 @@ type served struct {
 // node has to make the handlers of its hub in the same order, so that they know each other's sockets.
 //
 // A socket needs a session that exists. A client whose Origin is neither the request's own scheme and host nor one of
-// Config.Origins is refused, and so is one that sends a cookie and no Origin (CWE-1385). Refusals come as a close code
-// after the upgrade, since browsers show scripts nothing else.
+// Config.Origins is refused, and so is one that sends a cookie and no Origin (CWE-1385). Where the server doesn't speak
+// TLS itself, a proxy may, so the scheme is not compared. Refusals come as a close code after the upgrade, since
+// browsers show scripts nothing else.
 func (h *Hub) Handler(e Endpoint) http.Handler {
 	h.mu.Lock()
 	defer h.mu.Unlock()

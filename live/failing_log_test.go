@@ -1,6 +1,8 @@
 package live_test
 
 import (
+	"context"
+	"sync/atomic"
 	"testing"
 
 	"github.com/lazysession/session/live"
@@ -101,4 +103,42 @@ func TestLogThatCantBeRead(t *testing.T) {
 	}
 	c.wantClose(1013)
 	ends(t, "Close", func() { site.hub.Close() })
+}
+
+// A message whose commit was made, and of which the log's answer was lost, is not handled again.
+func TestAnswerOfTheLogIsLost(t *testing.T) {
+	var handled atomic.Int32
+	e := live.Endpoint{Message: func(ctx context.Context, s *live.Socket, m live.Message) error {
+		handled.Add(1)
+		return echo.Message(ctx, s, m)
+	}}
+	site, l := newHookedSite(t, e, nil)
+	cookie := site.login("ada")
+	c, w := site.open(cookie, hello)
+	fails := once()
+	l.hook(func() {
+		l.onCommit = func(b *stream.Batch) error {
+			if b.In != 1 {
+				return nil
+			}
+			if _, err := l.Log.Commit(context.Background(), b); err != nil {
+				return err
+			}
+			return fails()
+		}
+	})
+	c.send(`[1,"one"]`)
+	c.wantClose(1013)
+	c, again := site.open(cookie, w.again())
+	if !again.Resumed || again.In != 1 {
+		t.Fatalf("welcome %+v", again)
+	}
+	c.want(`[1,{"from":"ada","echo":"one"}]`)
+	c.send(`[1,"one"]`) // as a client does that has had no answer
+	c.want(`{"t":"ack","in":1}`)
+	c.send(`[2,"two"]`)
+	c.want(`{"t":"ack","in":2}`, `[2,{"from":"ada","echo":"two"}]`)
+	if n := handled.Load(); n != 2 {
+		t.Errorf("two messages were handled %d times", n)
+	}
 }

@@ -32,6 +32,8 @@ type site struct {
 	url   string
 	log   stream.Log
 	store *mem.Store
+
+	handler http.Handler // of the server
 }
 
 // newSite returns a site whose sockets are served by e, with a log and a store of its own.
@@ -66,13 +68,14 @@ func newNode(t *testing.T, s *mem.Store, l stream.Log, e live.Endpoint, cfg *liv
 	mux.HandleFunc("/renew", func(w http.ResponseWriter, r *http.Request) { session.FromContext(r.Context()).Renew() })
 	mux.HandleFunc("/logout", func(w http.ResponseWriter, r *http.Request) { session.FromContext(r.Context()).End() })
 	mux.Handle("/live", hub.Handler(e))
-	server := httptest.NewServer(m.Handler(mux))
+	handler := m.Handler(mux)
+	server := httptest.NewServer(handler)
 	t.Cleanup(func() {
 		hub.Close()
 		server.Close()
 		m.Close()
 	})
-	return &site{t: t, m: m, hub: hub, url: server.URL, log: l, store: s}
+	return &site{t: t, m: m, hub: hub, url: server.URL, log: l, store: s, handler: handler}
 }
 
 // login returns the cookie of a new session.
