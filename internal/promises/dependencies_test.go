@@ -61,15 +61,21 @@ func TestConnectionsStandAlone(t *testing.T) {
 }
 
 // A store depends on the contract and its driver. If it depended on the Manager, the two could not change separately.
+// The suite that proves stores has one package more beside it, which runs the rules and stands alone.
 func TestStoresKnowTheContractOnly(t *testing.T) {
 	stores := golist(t, module+"/store/...")
 	if len(stores) < 2 {
 		t.Fatalf("stores: got %q, want some", stores)
 	}
+	const suite = module + "/internal/suite"
+	if got := dependencies(t, suite); len(got) != 0 {
+		t.Errorf("dependencies of %s: got %q, want none", suite, got)
+	}
 	for _, pkg := range stores {
 		for _, dep := range dependencies(t, pkg) {
 			ours := dep == module || strings.HasPrefix(dep, module+"/")
-			allowed := dep == module+"/store" || strings.HasPrefix(dep, module+"/store/")
+			allowed := dep == module+"/store" || strings.HasPrefix(dep, module+"/store/") ||
+				dep == suite && strings.HasSuffix(pkg, "/storetest")
 			if ours && !allowed {
 				t.Errorf("%s stands on %s: want nothing of this module but the contract", pkg, dep)
 			}
