@@ -6,17 +6,24 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/signal"
 	"regexp"
 	"time"
 
-	"github.com/lazysession/session/bench/loopback"
+	"github.com/lazysession/session/bench/child"
+	"github.com/lazysession/session/bench/live"
+	"github.com/lazysession/session/bench/measure"
 	"github.com/lazysession/session/bench/report"
+	"github.com/lazysession/session/bench/stores"
+	"github.com/lazysession/session/bench/work"
 )
 
 func main() {
-	loopback.Main()
+	sites := work.Sites()
+	maps.Copy(sites, live.Sites())
+	child.Main(sites)
 	o := parseOptions()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -44,21 +51,58 @@ func parseOptions() options {
 	return o
 }
 
-// run writes a report of what could be measured, also where a part failed.
+// parts are the pages of the report.
+var parts = []struct {
+	name    string
+	measure func(context.Context, *measure.Run) error
+}{
+	{"request", work.Request},
+	{"parallel", work.Parallel},
+	{"exactness", work.Exactness},
+	{"growth", work.Growth},
+	{"memory", stores.Memory},
+	{"loopback", work.Loopback},
+	{"database", stores.Database},
+	{"live", live.Run},
+}
+
+// run writes a report of what could be measured, also where a part failed: the time of the others wasn't spent for
+// nothing.
 func run(ctx context.Context, o options) error {
 	start := time.Now()
-	samples, failed := measure(ctx, o, start)
-	if len(samples) == 0 {
+	m := &measure.Run{Effort: measure.Full, Log: logger(start)}
+	if o.short {
+		m.Effort = measure.Brief
+	}
+	var failed error
+	for _, p := range parts {
+		if !o.only.MatchString(p.name) {
+			continue
+		}
+		before := len(m.Samples)
+		if err := p.measure(ctx, m); err != nil {
+			failed = errors.Join(failed, err)
+			m.Samples = m.Samples[:before]
+		}
+	}
+	if len(m.Samples) == 0 {
 		return errors.Join(failed, errNothing)
 	}
 	r := report.Report{
-		Samples: samples,
+		Samples: m.Samples,
 		Machine: report.ThisMachine(),
 		Date:    start,
 		Took:    time.Since(start),
 		Command: o.command(),
 	}
 	return errors.Join(failed, r.Write(o.out))
+}
+
+// logger says on standard error what is being measured, and since when the program runs.
+func logger(start time.Time) func(format string, args ...any) {
+	return func(format string, args ...any) {
+		fmt.Fprintf(os.Stderr, "%4.0f s  %s\n", time.Since(start).Seconds(), fmt.Sprintf(format, args...))
+	}
 }
 
 var errNothing = errors.New("nothing was measured")

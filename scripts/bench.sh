@@ -8,4 +8,3 @@ need_modules
 cd bench
 . ./needs.sh
 go run . "$@"
-[[ " $* " == *" -only "* ]] || go run ./live "$@"

@@ -4,6 +4,8 @@ package child
 
 import (
 	"bufio"
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,69 +17,86 @@ import (
 	"strings"
 )
 
-// variable of the environment names the contender that a process is to serve.
+// variable of the environment names the site that a process is to serve.
 const variable = "SESSION_BENCH_CHILD"
 
-// Main serves, and does not return, in a process that Start has started. In any other it does nothing. serve begins
-// with [Listen], and returns when standard input ends: also when the process that has started this one is killed.
-func Main(serve func(contender string) error) {
+// A Site makes the handler of a server.
+type Site func() (http.Handler, error)
+
+// Main serves one of the sites, and does not return, in a process that Start has started. In any other it does nothing.
+func Main(sites map[string]Site) {
 	name := os.Getenv(variable)
 	if name == "" {
 		return
 	}
-	if err := serve(name); err != nil {
+	if err := serve(sites, name); err != nil {
 		fmt.Fprintf(os.Stderr, "server of %q: %v\n", name, err)
 		os.Exit(1)
 	}
 	os.Exit(0)
 }
 
-// Listen serves a site on one core, and prints the address on standard output.
-func Listen(site http.Handler) error {
+// serve serves on one core, prints the address, and then its usage for each line of standard input. It returns when
+// standard input ends: also when the process that has started this one is killed.
+func serve(sites map[string]Site, name string) error {
+	site := sites[name]
+	if site == nil {
+		return errors.New("no such site")
+	}
+	handler, err := site()
+	if err != nil {
+		return err
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
 	runtime.GOMAXPROCS(1)
+	go http.Serve(l, handler)
 	fmt.Println(l.Addr())
-	go http.Serve(l, site)
+	out := json.NewEncoder(os.Stdout)
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		if err := out.Encode(currentUsage(lines.Text() == settled)); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
-// A Process serves one contender.
+// A Process serves one site.
 type Process struct {
-	Contender string
-	Address   string         // host and port
-	Input     io.WriteCloser // its standard input, whose end is its own
-	Output    *bufio.Reader  // what it prints after the address
-	cmd       *exec.Cmd
+	Address string // host and port
+	cmd     *exec.Cmd
+	input   io.WriteCloser
+	output  *bufio.Reader
 }
 
-// Start starts cmd, which runs this program, as the server of a contender.
-func Start(cmd *exec.Cmd, contender string) (*Process, error) {
-	cmd.Env = append(os.Environ(), variable+"="+contender)
+// Start starts this program as the server of a site.
+func Start(ctx context.Context, site string) (*Process, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := onCore(ctx, serverCore, self)
+	cmd.Env = append(os.Environ(), variable+"="+site)
 	cmd.Stderr = os.Stderr
 	input, err1 := cmd.StdinPipe()
 	output, err2 := cmd.StdoutPipe()
 	if err := errors.Join(err1, err2, cmd.Start()); err != nil {
 		return nil, err
 	}
-	p := &Process{Contender: contender, Input: input, Output: bufio.NewReader(output), cmd: cmd}
-	address, err := p.Output.ReadString('\n')
+	p := &Process{cmd: cmd, input: input, output: bufio.NewReader(output)}
+	address, err := p.output.ReadString('\n')
 	if err != nil {
-		Stop(p)
-		return nil, fmt.Errorf("the server of %s doesn't say where it listens (is child.Main called?): %w", contender, err)
+		p.Stop()
+		return nil, fmt.Errorf("the server of %s doesn't say where it listens (is child.Main called?): %w", site, err)
 	}
 	p.Address = strings.TrimSpace(address)
 	return p, nil
 }
 
-// Stop lets processes end at the same time, which under the race detector takes each a second.
-func Stop(all ...*Process) {
-	for _, p := range all {
-		p.Input.Close()
-	}
-	for _, p := range all {
-		p.cmd.Wait() // what it has to say stands on standard error
-	}
+// Stop returns when the process has ended.
+func (p *Process) Stop() {
+	p.input.Close()
+	p.cmd.Wait() // what it has to say stands on standard error
 }

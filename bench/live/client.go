@@ -1,4 +1,4 @@
-package main
+package live
 
 import (
 	"bufio"
@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/lazysession/session/bench/measure"
 )
 
 // A client is one connection to a server. It says as little as a browser would have to.
@@ -33,14 +35,14 @@ const patience = time.Minute
 var foreign = "session=" + strings.Repeat("x", 112)
 
 // dial opens a socket on a path, with a session of its own where the server has sessions.
-func dial(s *server, path string) (*client, error) {
-	conn, err := net.Dial("tcp", s.Address)
+func (t turn) dial(path string) (*client, error) {
+	conn, err := net.Dial("tcp", t.server.Address)
 	if err != nil {
 		return nil, err
 	}
-	c := &client{live: s.Contender == ours, conn: conn, r: bufio.NewReaderSize(conn, 512)}
+	c := &client{live: t.contender == measure.Ours, conn: conn, r: bufio.NewReaderSize(conn, 512)}
 	conn.SetDeadline(time.Now().Add(patience))
-	err = c.open(s.Address, path)
+	err = c.open(t.server.Address, path)
 	if err != nil {
 		conn.Close()
 		return nil, fmt.Errorf("opening a socket: %w", err)
@@ -199,4 +201,13 @@ func (c *client) frame() ([]byte, error) {
 			return nil, fmt.Errorf("closed by the server: %q", c.buf)
 		}
 	}
+}
+
+// want receives the next message and compares it.
+func (c *client) want(text []byte) error {
+	got, err := c.receive()
+	if err == nil && string(got) != string(text) {
+		return fmt.Errorf("got %.80q, want %.80q", got, text)
+	}
+	return err
 }

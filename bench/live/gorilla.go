@@ -1,4 +1,4 @@
-package main
+package live
 
 import (
 	"net/http"
@@ -8,8 +8,7 @@ import (
 )
 
 // gorillaSite is gorilla/websocket as its example of a chat uses it: for each connection a goroutine that reads, one
-// that
-// writes, and a queue of 256 messages between them.
+// that writes, and a queue of 256 messages between them.
 func gorillaSite() (http.Handler, error) {
 	fan, queue := &gorillaHub{clients: map[*gorillaClient]bool{}}, &gorillaHub{clients: map[*gorillaClient]bool{}}
 	idle := &gorillaHub{clients: map[*gorillaClient]bool{}}

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/lazysession/session/bench/sample"
+	"github.com/lazysession/session/bench/measure"
 )
 
 const none = "–"
@@ -79,14 +79,14 @@ func formatTime(nanos float64) string {
 	return threeDigits(nanos) + " ns"
 }
 
-func formatMedian(s *sample.Sample) string {
+func formatMedian(s *measure.Sample) string {
 	if s == nil {
 		return none
 	}
 	return formatFigure(s.Median(), s.Unit)
 }
 
-func formatSpread(s *sample.Sample) string {
+func formatSpread(s *measure.Sample) string {
 	if s == nil || len(s.Rounds) == 0 {
 		return none
 	}

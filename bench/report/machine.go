@@ -50,7 +50,7 @@ func field(file, name, separator string) string {
 // compared are the modules whose version is worth reading; others come along with them.
 var compared = []string{
 	"alexedwards/scs", "gorilla/sessions", "gorilla/securecookie", "gin-contrib/sessions", "quasoft/memstore",
-	"gin-gonic/gin", "gofiber/fiber", "valyala/fasthttp", "jackc/pgx/",
+	"gin-gonic/gin", "gofiber/fiber", "valyala/fasthttp", "jackc/pgx/", "coder/websocket", "gorilla/websocket",
 }
 
 func modules() []string {

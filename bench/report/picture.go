@@ -13,7 +13,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgsvg"
 
-	"github.com/lazysession/session/bench/sample"
+	"github.com/lazysession/session/bench/measure"
 )
 
 const bold = stdfnt.WeightBold
@@ -119,10 +119,10 @@ func (c canvas) svg() (string, error) {
 }
 
 func measured(s set) set {
-	return s.where(func(one sample.Sample) bool { return len(one.Rounds) > 0 })
+	return s.where(func(one measure.Sample) bool { return len(one.Rounds) > 0 })
 }
 
-func barLabel(one, ours *sample.Sample) string {
+func barLabel(one, ours *measure.Sample) string {
 	if one == ours {
 		return formatMedian(one)
 	}

@@ -8,12 +8,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/lazysession/session/bench/sample"
+	"github.com/lazysession/session/bench/measure"
 )
 
 // A Report is what one run measured, where, when, and how to repeat it.
 type Report struct {
-	Samples []sample.Sample
+	Samples []measure.Sample
 	Machine Machine
 	Date    time.Time
 	Took    time.Duration
@@ -57,10 +57,10 @@ func (r *Report) files() (map[string]string, error) {
 
 func (r *Report) index() string {
 	var b strings.Builder
-	b.WriteString("# Benchmarks\n\n" + r.origin() + explanation + "\n")
+	b.WriteString(r.head("README"))
 	for _, name := range set(r.Samples).parts() {
-		p := partOf(name)
-		b.WriteString("## [" + p.title + "](" + name + ".md)\n" + p.text + "\n\n")
+		title, text := textOf(name)
+		b.WriteString("## [" + title + "](" + name + ".md)\n" + text + "\n")
 		b.WriteString(images(r.Samples, name))
 		b.WriteString(overview(set(r.Samples).part(name)))
 	}
@@ -71,26 +71,16 @@ func (r *Report) index() string {
 	return b.String()
 }
 
-const explanation = `
-Every table compares this library, ` + "`session`" + `, with others that do the same work in the same run. A ratio
-above 1 says how many times as much the other one costs; below 1, the other one costs less. A ratio is the quotient of
-the two medians that stand on the same page. Contenders take turns in each round, another one first each time, so that a
-slow moment of the machine slows all of them.
-
-Before a work is timed and after, its result is checked: the counter is what it should be, the value read is the value
-written, the token from before a login is dead. A contender that can't do a work has the reason in place of a figure.
-Each contender has its own defaults, and a signing key where it takes one; a note says where its set-up differs.
-`
-
-func (r *Report) origin() string {
-	return "Written by `" + r.Command + "` on " + r.Date.Format("2 January 2006") + ", in " +
-		r.Took.Round(time.Second).String() + ".\n"
+// head returns the title and the text of a page, and where its figures come from.
+func (r *Report) head(name string) string {
+	title, text := textOf(name)
+	return "# " + title + "\n\nWritten by `" + r.Command + "` on " + r.Date.Format("2 January 2006") + ", in " +
+		r.Took.Round(time.Second).String() + ".\n" + text + "\n"
 }
 
 func (r *Report) page(name string) string {
-	p := partOf(name)
 	var b strings.Builder
-	b.WriteString("# " + p.title + "\n\n" + r.origin() + p.text + "\n\n")
+	b.WriteString(r.head(name))
 	b.WriteString(images(r.Samples, name))
 	s := set(r.Samples).part(name)
 	for _, work := range s.works() {

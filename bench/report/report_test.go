@@ -10,26 +10,26 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lazysession/session/bench/sample"
+	"github.com/lazysession/session/bench/measure"
 )
 
 // times returns a sample of the part "request".
-func times(work, contender string, rounds ...float64) sample.Sample {
-	return sample.Sample{Part: "request", Work: work, Contender: contender, Unit: "ns", Rounds: rounds}
+func times(work, contender string, rounds ...float64) measure.Sample {
+	return measure.Sample{Part: "request", Work: work, Contender: contender, Unit: "ns", Rounds: rounds}
 }
 
-func with(s sample.Sample, unit string, rounds ...float64) sample.Sample {
+func with(s measure.Sample, unit string, rounds ...float64) measure.Sample {
 	s.Unit, s.Rounds = unit, rounds
 	return s
 }
 
-var read = []sample.Sample{
+var read = []measure.Sample{
 	times("read", "scs", 900, 1100, 5000),
 	with(times("read", "scs"), "allocations", 199, 199, 199),
 	with(times("read", "scs"), "bytes", 9144, 9144, 9144),
-	times("read", sample.Ours, 100, 100, 250),
-	with(times("read", sample.Ours), "allocations", 2, 2, 2),
-	with(times("read", sample.Ours), "bytes", 768.4, 768, 768),
+	times("read", measure.Ours, 100, 100, 250),
+	with(times("read", measure.Ours), "allocations", 2, 2, 2),
+	with(times("read", measure.Ours), "bytes", 768.4, 768, 768),
 	{Part: "request", Work: "read", Contender: "bare handler", Unit: "ns", Note: "has no session"},
 }
 
@@ -47,8 +47,8 @@ func TestTableHasRatiosFirstAndOursOnTop(t *testing.T) {
 }
 
 func TestMoreRequestsASecondCostLess(t *testing.T) {
-	ours := sample.Sample{Unit: "requests/s", Rounds: []float64{2000}}
-	theirs := sample.Sample{Unit: "requests/s", Rounds: []float64{500}}
+	ours := measure.Sample{Unit: "requests/s", Rounds: []float64{2000}}
+	theirs := measure.Sample{Unit: "requests/s", Rounds: []float64{500}}
 	if got := cost(&theirs, &ours); got != 4 {
 		t.Errorf("a quarter of our requests a second: got a cost of %v times ours, want 4", got)
 	}
@@ -78,11 +78,11 @@ func TestFiguresAreReadable(t *testing.T) {
 }
 
 func TestTargetsAreJudged(t *testing.T) {
-	speed := target{part: "request", work: "read", unit: "ns", contender: "scs", against: sample.Ours,
+	speed := target{part: "request", work: "read", unit: "ns", contender: "scs", against: measure.Ours,
 		atLeast: 10, stretch: 20}
-	allocs := target{part: "request", work: "read", unit: "allocations", contender: sample.Ours, atMost: 1}
-	few := target{part: "request", work: "read", unit: "allocations", contender: sample.Ours, atMost: 2}
-	elsewhere := target{part: "request", work: "write", unit: "ns", contender: sample.Ours, atMost: 1}
+	allocs := target{part: "request", work: "read", unit: "allocations", contender: measure.Ours, atMost: 1}
+	few := target{part: "request", work: "read", unit: "allocations", contender: measure.Ours, atMost: 2}
+	elsewhere := target{part: "request", work: "write", unit: "ns", contender: measure.Ours, atMost: 1}
 	for _, test := range []struct {
 		target           target
 		wanted, measured string
@@ -104,7 +104,7 @@ func TestTargetsAreJudged(t *testing.T) {
 func TestObstaclesAreSaidOfWhatIsNotMet(t *testing.T) {
 	of := func(text, work, unit string, most float64, obstacle string) target {
 		return target{
-			text: text, part: "request", work: work, unit: unit, contender: sample.Ours, atMost: most, obstacle: obstacle,
+			text: text, part: "request", work: work, unit: unit, contender: measure.Ours, atMost: most, obstacle: obstacle,
 		}
 	}
 	met := of("time", "read", "ns", 100, "none")
@@ -121,17 +121,17 @@ func TestObstaclesAreSaidOfWhatIsNotMet(t *testing.T) {
 }
 
 func TestBetterTargetIsSaid(t *testing.T) {
-	speed := target{part: "request", work: "read", unit: "ns", contender: "scs", against: sample.Ours,
+	speed := target{part: "request", work: "read", unit: "ns", contender: "scs", against: measure.Ours,
 		atLeast: 2, stretch: 5}
 	if got, want := speed.judge(read).String(), "met, and the better one"; got != want {
 		t.Errorf("11 times as fast, 2 wanted and 5 better: got %q, want %q", got, want)
 	}
 }
 
-func growth() []sample.Sample {
-	var all []sample.Sample
+func growth() []measure.Sample {
+	var all []measure.Sample
 	for _, n := range []int{1, 10} {
-		for _, contender := range []string{sample.Ours, "scs"} {
+		for _, contender := range []string{measure.Ours, "scs"} {
 			one := times(ofValues, contender, 100*float64(n), 200*float64(n))
 			one.Part, one.Parameter = "growth", n
 			all = append(all, one)

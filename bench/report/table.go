@@ -3,7 +3,7 @@ package report
 import (
 	"strings"
 
-	"github.com/lazysession/session/bench/sample"
+	"github.com/lazysession/session/bench/measure"
 )
 
 // tables returns what was measured of one work: allocations and bytes beside the time, other units on their own.
@@ -60,7 +60,7 @@ func tableRow(s set, extra []set, contender string, notes bool) string {
 }
 
 func hasNotes(s set) bool {
-	return len(s.where(func(one sample.Sample) bool { return one.Note != "" })) > 0
+	return len(s.where(func(one measure.Sample) bool { return one.Note != "" })) > 0
 }
 
 // growthTables returns the ratios, and then the figures.
@@ -81,7 +81,7 @@ func growthTables(s set) string {
 func medianCell(at set, contender string) string { return formatMedian(at.of(contender)) }
 
 func growthTable(s set, cell func(at set, contender string) string) string {
-	titles := []string{partOf(s[0].Part).parameter}
+	titles := []string{parameters[s[0].Part]}
 	for _, n := range s.parameters() {
 		titles = append(titles, thousands(float64(n)))
 	}

@@ -78,6 +78,14 @@ var targets = []target{
 	overPgx("PostgreSQL, load, 16 goroutines: time, by a bare query's", "load", 16, 1/0.9),
 	overPgx("PostgreSQL, commit of one value, 1 goroutine: time, by a bare UPDATE's", "set one of five", 1, 1.15),
 	overPgx("PostgreSQL, commit of one value, 16 goroutines: time, by a bare UPDATE's", "set one of five", 16, 1.15),
+	overCoder("idle socket: resident memory, by coder/websocket's", "memory of an idle socket: resident", "KB", 0.5),
+	overCoder("echo: processor time, by coder/websocket's", "echo: processor time", "µs", 1.3),
+	overCoder("delivery: processor time, by that of coder/websocket's Write", "delivery to one of many: processor time",
+		"µs", 0.85),
+	{
+		text: "delivery: bytes allocated", part: "live", work: "delivery to one of many: allocated", unit: "bytes",
+		contender: ours, atMost: 1,
+	},
 }
 
 func allocations(text, work string, most float64) target {
@@ -112,5 +120,11 @@ func overPgx(text, work string, goroutines int, most float64) target {
 	return target{
 		text: text, part: "database", work: work, unit: "µs", contender: ours, parameter: goroutines,
 		against: "bare pgx", againstParameter: goroutines, atMost: most,
+	}
+}
+
+func overCoder(text, work, unit string, most float64) target {
+	return target{
+		text: text, part: "live", work: work, unit: unit, contender: ours, against: "coder/websocket", atMost: most,
 	}
 }

@@ -1,39 +1,30 @@
 package work
 
-import (
-	"context"
-
-	"github.com/lazysession/session/bench/sample"
-)
+import "context"
 
 // compete has those contenders that can do a work do it, and says why the others can't.
-func (m match) compete(ctx context.Context, w work, contenders []*contender, clients int) ([]sample.Sample, error) {
-	rigs, samples, err := m.enlist(w, contenders, clients)
-	defer closeAll(rigs)
-	if err != nil {
-		return nil, err
-	}
-	played, err := m.play(ctx, rigs)
-	return append(played, samples...), err
-}
-
-func (m match) enlist(w work, contenders []*contender, clients int) ([]*rig, []sample.Sample, error) {
+func (m match) compete(ctx context.Context, w work, contenders []*contender, clients int) error {
 	var rigs []*rig
-	var absent []sample.Sample
+	defer func() { closeAll(rigs) }()
 	for _, c := range contenders {
-		if why := c.whyNot(w); why != "" {
-			absent = append(absent, sample.Sample{
-				Part: m.part, Work: w.name, Contender: c.name, Unit: "ns", Note: why, Parameter: m.parameter,
-			})
+		if c.whyNot(w) != "" {
 			continue
 		}
 		r, err := newRig(c, w, clients)
 		if err != nil {
-			return rigs, nil, err
+			return err
 		}
 		rigs = append(rigs, r)
 	}
-	return rigs, absent, nil
+	if err := m.play(ctx, rigs); err != nil {
+		return err
+	}
+	for _, c := range contenders {
+		if why := c.whyNot(w); why != "" {
+			m.Add(m.sample(c, w, "ns", why))
+		}
+	}
+	return nil
 }
 
 func closeAll(rigs []*rig) {

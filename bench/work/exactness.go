@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"sync"
 
-	"github.com/lazysession/session/bench/sample"
+	"github.com/lazysession/session/bench/measure"
 )
 
 const (
@@ -16,28 +16,14 @@ const (
 var hammering = work{name: "hits counted, 8 clients of one session", task: countHit, values: 1}
 
 // Exactness measures how many of the hits that 8 clients count on one session at once have arrived in the end.
-func Exactness(ctx context.Context, short bool, log func(format string, args ...any)) ([]sample.Sample, error) {
-	return measureExactness(ctx, effortOf(short), log)
-}
-
-func measureExactness(ctx context.Context, e effort, log func(string, ...any)) ([]sample.Sample, error) {
-	log("exactness: %s", hammering.name)
-	var samples []sample.Sample
-	for _, c := range peers {
-		s := sample.Sample{Part: "exactness", Work: hammering.name, Contender: c.name, Unit: "%", Note: c.note}
-		for range min(e.rounds, hammerRounds) {
-			if err := ctx.Err(); err != nil {
-				return nil, err
-			}
-			arrived, err := hammer(c, e.hits)
-			if err != nil {
-				return nil, err
-			}
-			s.Rounds = append(s.Rounds, arrived)
-		}
-		samples = append(samples, s)
-	}
-	return samples, nil
+func Exactness(ctx context.Context, run *measure.Run) error {
+	m := match{Run: run, part: "exactness"}
+	m.Log("exactness: %s", hammering.name)
+	return measure.Turns(ctx, min(m.Rounds, hammerRounds), peers, func(c *contender) error {
+		arrived, err := hammer(c, m.Hits)
+		m.Add(m.sample(c, hammering, "%", c.note), arrived)
+		return err
+	})
 }
 
 // hammer returns how many of a hundred hits arrived.

@@ -26,20 +26,16 @@ func (s fiberServer) client(p *plan) client {
 	app := fiber.New()
 	app.Use(s.middleware)
 	app.Get("/", func(c fiber.Ctx) error {
-		text, err := perform(p, fiberVisit{c})
-		if err != nil || text != "" {
-			return showFiber(c, text, err)
+		text, err := perform(p, bagVisit[fiberBag]{fiberBag{c}})
+		switch {
+		case err != nil:
+			return err
+		case text != "":
+			return c.SendString(text)
 		}
 		return c.Send(done)
 	})
 	return newFiberClient(app)
-}
-
-func showFiber(c fiber.Ctx, text string, err error) error {
-	if err != nil {
-		return err
-	}
-	return c.SendString(text)
 }
 
 // A fiberClient calls fiber without an adaptor to net/http, which fiber's users don't pay for either.
@@ -81,39 +77,13 @@ func (c *fiberClient) setCookie(pair string) { c.sent = append(c.sent[:0], pair.
 
 func (c *fiberClient) shown() string { return string(c.ctx.Response.Body()) }
 
-type fiberVisit struct{ ctx fiber.Ctx }
+type fiberBag struct{ ctx fiber.Ctx }
 
-func (v fiberVisit) session() *session.Middleware { return session.FromContext(v.ctx) }
+func (b fiberBag) get(name string) (any, error) { return session.FromContext(b.ctx).Get(name), nil }
+func (b fiberBag) renew() error                 { return session.FromContext(b.ctx).Regenerate() }
+func (b fiberBag) save() error                  { return nil }
 
-func (v fiberVisit) get(i int) (string, error) { return v.text(names[i]) }
-func (v fiberVisit) user() (string, error)     { return v.text("user") }
-func (v fiberVisit) save() error               { return nil }
-
-func (v fiberVisit) text(name string) (string, error) {
-	text, _ := v.session().Get(name).(string)
-	return text, nil
-}
-
-func (v fiberVisit) set(i int, text string) error {
-	v.session().Set(names[i], text)
-	return nil
-}
-
-func (v fiberVisit) hit() error {
-	n, _ := v.hits()
-	v.session().Set("hits", n+1)
-	return nil
-}
-
-func (v fiberVisit) hits() (int64, error) {
-	n, _ := v.session().Get("hits").(int64)
-	return n, nil
-}
-
-func (v fiberVisit) login(user string) error {
-	if err := v.session().Regenerate(); err != nil {
-		return err
-	}
-	v.session().Set("user", user)
+func (b fiberBag) put(name string, value any) error {
+	session.FromContext(b.ctx).Set(name, value)
 	return nil
 }

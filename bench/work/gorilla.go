@@ -24,75 +24,55 @@ func openGorillaFiles() (server, error) {
 }
 
 func newGorilla(store sessions.Store, done func()) server {
-	open := func(w http.ResponseWriter, r *http.Request) gorillaVisit { return gorillaVisit{store, w, r} }
+	open := func(w http.ResponseWriter, r *http.Request) bagVisit[gorillaBag] {
+		return bagVisit[gorillaBag]{gorillaBag{store, w, r}}
+	}
 	return httpServer{handler: func(p *plan) http.Handler { return serve(p, open) }, done: done}
 }
 
-type gorillaVisit struct {
+type gorillaBag struct {
 	store sessions.Store
 	w     http.ResponseWriter
 	r     *http.Request
 }
 
-func (v gorillaVisit) session() (*sessions.Session, error) { return v.store.Get(v.r, cookieName) }
+func (b gorillaBag) session() (*sessions.Session, error) { return b.store.Get(b.r, cookieName) }
 
-func (v gorillaVisit) get(i int) (string, error) { return v.text(names[i]) }
-func (v gorillaVisit) user() (string, error)     { return v.text("user") }
-
-func (v gorillaVisit) text(name string) (string, error) {
-	s, err := v.session()
+func (b gorillaBag) get(name string) (any, error) {
+	s, err := b.session()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	text, _ := s.Values[name].(string)
-	return text, nil
+	return s.Values[name], nil
 }
 
-func (v gorillaVisit) set(i int, text string) error {
-	s, err := v.session()
+func (b gorillaBag) put(name string, value any) error {
+	s, err := b.session()
 	if err == nil {
-		s.Values[names[i]] = text
+		s.Values[name] = value
 	}
 	return err
 }
 
-func (v gorillaVisit) hit() error {
-	s, err := v.session()
-	if err == nil {
-		n, _ := s.Values["hits"].(int64)
-		s.Values["hits"] = n + 1
-	}
-	return err
-}
-
-func (v gorillaVisit) hits() (int64, error) {
-	s, err := v.session()
-	if err != nil {
-		return 0, err
-	}
-	n, _ := s.Values["hits"].(int64)
-	return n, nil
-}
-
-// login removes the file and lets the next save make another: the library has no call for it.
-func (v gorillaVisit) login(user string) error {
-	s, err := v.session()
+// renew removes the file and lets the next save make another: the library has no call for it.
+func (b gorillaBag) renew() error {
+	s, err := b.session()
 	if err != nil {
 		return err
 	}
 	age := s.Options.MaxAge
 	s.Options.MaxAge = -1
-	if err := s.Save(v.r, v.w); err != nil {
+	if err := s.Save(b.r, b.w); err != nil {
 		return err
 	}
-	s.ID, s.Options.MaxAge, s.Values["user"] = "", age, user
+	s.ID, s.Options.MaxAge = "", age
 	return nil
 }
 
-func (v gorillaVisit) save() error {
-	s, err := v.session()
+func (b gorillaBag) save() error {
+	s, err := b.session()
 	if err != nil {
 		return err
 	}
-	return s.Save(v.r, v.w)
+	return s.Save(b.r, b.w)
 }

@@ -13,6 +13,7 @@ type rig struct {
 	server  server
 	clients []client
 	cores   int // that it may use; 0: all
+	turn    int // requests of one turn
 	sent    int // requests
 }
 

@@ -18,48 +18,25 @@ func newSCS(codec scs.Codec) server {
 	m := scs.New()
 	m.Store = memstore.NewWithCleanupInterval(0) // its cleaner can't be stopped without a data race
 	m.Codec = codec
-	open := func(_ http.ResponseWriter, r *http.Request) scsVisit { return scsVisit{m, r.Context()} }
+	open := func(_ http.ResponseWriter, r *http.Request) bagVisit[scsBag] {
+		return bagVisit[scsBag]{scsBag{m, r.Context()}}
+	}
 	return httpServer{
 		handler: func(p *plan) http.Handler { return m.LoadAndSave(serve(p, open)) },
 	}
 }
 
-type scsVisit struct {
+type scsBag struct {
 	m   *scs.SessionManager
 	ctx context.Context
 }
 
-func (v scsVisit) get(i int) (string, error) { return v.m.GetString(v.ctx, names[i]), nil }
-func (v scsVisit) user() (string, error)     { return v.m.GetString(v.ctx, "user"), nil }
-func (v scsVisit) save() error               { return nil }
+func (b scsBag) get(name string) (any, error) { return b.m.Get(b.ctx, name), nil }
+func (b scsBag) renew() error                 { return b.m.RenewToken(b.ctx) }
+func (b scsBag) save() error                  { return nil }
 
-func (v scsVisit) set(i int, text string) error {
-	v.m.Put(v.ctx, names[i], text)
-	return nil
-}
-
-func (v scsVisit) hit() error {
-	n, _ := v.hits()
-	v.m.Put(v.ctx, "hits", n+1)
-	return nil
-}
-
-// hits knows that JSON has one kind of number.
-func (v scsVisit) hits() (int64, error) {
-	switch n := v.m.Get(v.ctx, "hits").(type) {
-	case int64:
-		return n, nil
-	case float64:
-		return int64(n), nil
-	}
-	return 0, nil
-}
-
-func (v scsVisit) login(user string) error {
-	if err := v.m.RenewToken(v.ctx); err != nil {
-		return err
-	}
-	v.m.Put(v.ctx, "user", user)
+func (b scsBag) put(name string, value any) error {
+	b.m.Put(b.ctx, name, value)
 	return nil
 }
 

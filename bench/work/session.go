@@ -3,6 +3,7 @@ package work
 import (
 	"bytes"
 	"context"
+	"log/slog"
 	"net/http"
 
 	"github.com/lazysession/session"
@@ -26,7 +27,9 @@ var signingKey = bytes.Repeat([]byte("k"), 32)
 
 func openSession() (server, error) {
 	store := mem.New(nil)
-	m, err := session.New(store, &session.Config{Keys: [][]byte{signingKey}})
+	m, err := session.New(store, &session.Config{
+		Keys: [][]byte{signingKey}, Logger: slog.New(slog.DiscardHandler),
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -1,36 +1,27 @@
 package work
 
-import (
-	"context"
-
-	"github.com/lazysession/session/bench/sample"
-)
+import "context"
 
 // growSessions has contenders that keep sessions in memory read the sessions of many visitors.
-func growSessions(ctx context.Context, m match, log func(string, ...any)) ([]sample.Sample, error) {
+func growSessions(ctx context.Context, m match) error {
 	crowds, rigs, err := gather()
 	defer closeAll(rigs)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var all []sample.Sample
-	for m.parameter = 1000; m.parameter <= m.maxSessions; m.parameter *= 10 {
-		log("growth: read one of %d sessions", m.parameter)
+	for m.parameter = 1000; m.parameter <= m.Sessions; m.parameter *= 10 {
+		m.Log("growth: read one of %d sessions", m.parameter)
 		if err := growAll(ctx, crowds, m.parameter); err != nil {
-			return nil, err
+			return err
 		}
-		samples, err := m.play(ctx, rigs)
-		if err != nil {
-			return nil, err
+		if err := m.play(ctx, rigs); err != nil {
+			return err
 		}
-		all = append(all, samples...)
 	}
-	return all, nil
+	return nil
 }
 
-func gather() ([]*crowd, []*rig, error) {
-	var crowds []*crowd
-	var rigs []*rig
+func gather() (crowds []*crowd, rigs []*rig, err error) {
 	for _, c := range []*contender{ours, scsGob, scsJSON} {
 		r, err := newRig(c, work{name: "read from one of so many sessions", task: readOne, values: 1}, 1)
 		if err != nil {

@@ -31,6 +31,8 @@ const (
 	showValue // the ones that show are for checks, never timed
 	showHits
 	showUser
+
+	tasks // how many there are
 )
 
 var errWrongValue = errors.New("the value read is not the one written")

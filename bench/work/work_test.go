@@ -2,14 +2,15 @@ package work
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
-	"github.com/lazysession/session/bench/sample"
+	"github.com/lazysession/session/bench/measure"
 )
 
 // tiny is enough to see that everything runs.
-var tiny = effort{rounds: 2, round: 100 * time.Microsecond, maxSessions: 1000, hits: 80}
+var tiny = measure.Effort{Rounds: 2, Round: 100 * time.Microsecond, Turns: 1, Sessions: 1000, Hits: 80}
 
 func TestContendersDoEachWorkRight(t *testing.T) {
 	for _, c := range withFloors {
@@ -54,46 +55,46 @@ func TestContendersAreNotWronged(t *testing.T) {
 func TestPartsMeasureWhatTheySay(t *testing.T) {
 	for _, test := range []struct {
 		name    string
-		measure func(context.Context, effort, func(string, ...any)) ([]sample.Sample, error)
+		measure func(context.Context, *measure.Run) error
 		want    int // figures of this library
 	}{
-		{"request", measureRequests, 3 * len(requests)},
-		{"parallel", measureParallel, 3*2 + 1},
-		{"exactness", measureExactness, 1},
-		{"growth", measureGrowth, 3 * (4 + 7 + 1)},
+		{"request", Request, 3 * len(requests)},
+		{"parallel", Parallel, 3*2 + 1},
+		{"exactness", Exactness, 1},
+		{"growth", Growth, 3 * (4 + 7 + 1)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			samples, err := test.measure(t.Context(), tiny, t.Logf)
-			if err != nil {
+			run := &measure.Run{Effort: tiny, Log: t.Logf}
+			if err := test.measure(t.Context(), run); err != nil {
 				t.Fatal(err)
 			}
 			got := 0
-			for _, s := range samples {
+			for _, s := range run.Samples {
 				checkSample(t, test.name, s)
-				if s.Contender == sample.Ours {
+				if s.Contender == measure.Ours {
 					got++
 				}
 			}
 			if got != test.want {
-				t.Errorf("got %d samples of %s, want %d", got, sample.Ours, test.want)
+				t.Errorf("got %d samples of %s, want %d", got, measure.Ours, test.want)
 			}
 		})
 	}
 }
 
-func checkSample(t *testing.T, part string, s sample.Sample) {
+func checkSample(t *testing.T, part string, s measure.Sample) {
 	t.Helper()
 	if s.Part != part {
 		t.Errorf("a sample of part %q in %q", s.Part, part)
 	}
-	want := tiny.rounds
+	want := tiny.Rounds
 	if s.Unit == "×" { // a quotient of two medians
 		want = 1
 	}
 	if len(s.Rounds) != want && (len(s.Rounds) != 0 || s.Note == "") {
 		t.Errorf("%s, %s: got %d rounds, want %d, or none and a reason", s.Work, s.Contender, len(s.Rounds), want)
 	}
-	if s.Contender == sample.Ours && s.Part == "exactness" && s.Rounds[0] != 100 {
+	if s.Contender == measure.Ours && s.Part == "exactness" && s.Rounds[0] != 100 {
 		t.Errorf("counted %v%% of the hits, want all", s.Rounds[0])
 	}
 }
@@ -109,7 +110,7 @@ func TestLazyContenderIsFoundOut(t *testing.T) {
 	idle := r.server.client(&plan{task: touchNothing})
 	idle.setCookie(r.clients[0].cookie())
 	r.clients[0] = idle
-	if _, err := (match{effort: tiny}).play(t.Context(), []*rig{r}); err == nil {
+	if err := (match{Run: &measure.Run{Effort: tiny}}).play(t.Context(), []*rig{r}); err == nil {
 		t.Error("hits that nobody counted were not missed")
 	}
 }
@@ -117,7 +118,8 @@ func TestLazyContenderIsFoundOut(t *testing.T) {
 func TestMeasuringEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := measureRequests(ctx, tiny, t.Logf); err != context.Canceled {
+	err := Request(ctx, &measure.Run{Effort: tiny, Log: t.Logf})
+	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 }
