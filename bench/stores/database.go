@@ -11,8 +11,7 @@ import (
 )
 
 // Database measures sessions in PostgreSQL, on a throw-away server that waits for the disk. Contenders take small
-// turns,
-// since the time of a commit varies with the disk from moment to moment.
+// turns, since the time of a commit varies with the disk from moment to moment.
 func Database(ctx context.Context, run *measure.Run) error {
 	err := withCluster(func(url string) error {
 		pool, err := pgxpool.New(ctx, url+"?pool_max_conns=20")
