@@ -195,6 +195,9 @@ func (h *Hub) claim(s *Socket, id ID) (*stream.Socket, error) {
 		ID: id, Session: s.handle.ID(), Owner: s.session.ownedBy(), Node: h.cfg.Node, Endpoint: s.endpoint.name,
 	}
 	if !id.IsZero() {
+		if err := h.settleBefore(ctx, id); err != nil {
+			return nil, err
+		}
 		record, err := h.log.Take(ctx, &c)
 		if err == nil || !isNotFound(err) {
 			return record, err

@@ -39,8 +39,9 @@ type Endpoint struct {
 	// perhaps again for the last events before.
 	Member func(ctx context.Context, mb *Member, e MemberEvent)
 
-	// Leave is called when the socket has left for good, on one node; not at all where that node dies just then. With
-	// NotBack, keys and counters return an error: the client is gone, and with it the token of the session.
+	// Leave is called once the log knows that the socket has left for good, on one node; not at all where that node dies
+	// or closes its hub before. Where the log's answer is lost and another node ends the socket as well, both call it.
+	// With NotBack, keys and counters return an error: the client is gone, and with it the token of the session.
 	Leave func(ctx context.Context, s *Socket, why Reason)
 }
 

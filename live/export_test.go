@@ -34,3 +34,10 @@ func (h *Hub) Count() int {
 	defer h.mu.RUnlock()
 	return len(h.sockets) + len(h.coming)
 }
+
+// Partings returns how many partings the log has not taken yet.
+func (h *Hub) Partings() int {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return len(h.partings)
+}

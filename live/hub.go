@@ -40,6 +40,7 @@ type Hub struct {
 	feeds     map[string]*feed
 	sessions  map[session.ID]*attachment
 	coming    map[*Socket]struct{} // connections that are not in sockets yet
+	partings  map[ID]*parting      // that the log has not taken yet
 	stopping  bool                 // no new sockets
 	over      time.Duration        // that Drain was given
 	closed    bool                 // no new goroutines
@@ -65,6 +66,7 @@ func New(m *session.Manager, l stream.Log, cfg *Config) (*Hub, error) {
 		feeds:    make(map[string]*feed),
 		sessions: make(map[session.ID]*attachment),
 		coming:   make(map[*Socket]struct{}),
+		partings: make(map[ID]*parting),
 	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	if err := h.prepare(); err != nil {
@@ -186,6 +188,7 @@ func (h *Hub) Close() error {
 	h.closing.Wait()
 	h.cancel()
 	h.working.Wait()
+	h.settleLast()
 	for _, stop := range h.stops {
 		stop()
 	}
@@ -213,6 +216,13 @@ func (h *Hub) background(f func()) bool {
 		h.working.Go(f)
 	}
 	return !h.closed
+}
+
+// backgroundOrNow runs f in a goroutine, or at once where the hub is closed.
+func (h *Hub) backgroundOrNow(f func()) {
+	if !h.background(f) {
+		f()
+	}
 }
 
 func (h *Hub) socket(id ID) *Socket {

@@ -125,7 +125,7 @@ func (s *Socket) broken() { s.end(departure{}) }
 
 // failed ends the socket after the log has failed. The client comes back, here or to another node.
 func (s *Socket) failed(err error) {
-	if errors.Is(err, stream.ErrFenced) || errors.Is(err, stream.ErrNotFound) {
+	if isFenced(err) {
 		s.end(takenOver)
 		return
 	}
