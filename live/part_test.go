@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -105,7 +106,7 @@ func TestLogFailsWhileASocketLeaves(t *testing.T) {
 				site, l, g := newLeaving(t, &way.cfg)
 				cookie := site.login("ada")
 				c, _, id := site.sit(cookie)
-				failed := make(chan struct{}, 100)
+				var failed atomic.Int32
 				l.hook(func() {
 					l.onCommit = func(b *stream.Batch) error {
 						if !removes(b) {
@@ -114,7 +115,7 @@ func TestLogFailsWhileASocketLeaves(t *testing.T) {
 						if lost {
 							l.Log.Commit(context.Background(), b)
 						}
-						failed <- struct{}{}
+						failed.Add(1)
 						return errLog
 					}
 				})
@@ -122,9 +123,7 @@ func TestLogFailsWhileASocketLeaves(t *testing.T) {
 				if way.code != 0 {
 					c.wantClose(way.code)
 				}
-				for range 2 {
-					<-failed
-				}
+				eventually(t, "the log was asked again", func() bool { return failed.Load() >= 2 })
 				if n := site.hub.Partings(); n != 1 {
 					t.Errorf("%d partings are kept, want 1", n)
 				}
