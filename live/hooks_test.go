@@ -21,11 +21,12 @@ type hookedLog struct {
 
 	mu sync.Mutex
 	// mu locks the remaining fields.
-	onTake    func(*stream.Claim) error
-	onTaken   func(*stream.Claim) // after a Take
-	onCommit  func(*stream.Batch) error
-	onRead    func(stream.Name, stream.Position) error
-	onChannel func(string) error
+	onTake      func(*stream.Claim) error
+	onTaken     func(*stream.Claim) // after a Take
+	onCommit    func(*stream.Batch) error
+	onCommitted func(*stream.Batch) // after a Commit
+	onRead      func(stream.Name, stream.Position) error
+	onChannel   func(string) error
 }
 
 // newHooked returns a log in memory with hooks.
@@ -61,14 +62,18 @@ func (l *hookedLog) Take(ctx context.Context, c *stream.Claim) (*stream.Socket, 
 
 func (l *hookedLog) Commit(ctx context.Context, b *stream.Batch) ([]stream.Position, error) {
 	l.mu.Lock()
-	before := l.onCommit
+	before, after := l.onCommit, l.onCommitted
 	l.mu.Unlock()
 	if before != nil {
 		if err := before(b); err != nil {
 			return nil, err
 		}
 	}
-	return l.Log.Commit(ctx, b)
+	at, err := l.Log.Commit(ctx, b)
+	if after != nil {
+		after(b)
+	}
+	return at, err
 }
 
 func (l *hookedLog) Read(ctx context.Context, s stream.Name, at stream.Position, max int) ([]stream.Message, error) {

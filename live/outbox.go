@@ -458,11 +458,11 @@ func (o *outbox) begin(sub *subscription, at stream.Position, seat string) bool 
 	return true
 }
 
-// leave ends the subscription of a channel that the socket has left.
-func (o *outbox) leave(channel string) {
+// leave ends the subscription of a channel that the socket has left, unless it has ended already.
+func (o *outbox) leave(sub *subscription) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if sub := o.findLocked(channel); sub != nil {
+	if slices.Contains(o.subs, sub) {
 		o.control = o.partLocked(o.control, sub)
 		o.wakeLocked()
 	}

@@ -40,7 +40,8 @@ type Socket struct {
 	inbox    inbox
 	outbox   outbox
 
-	ending sync.Once
+	joining sync.Mutex // held while the socket joins a channel, so that what it gets begins in the order of its joins
+	ending  sync.Once
 }
 
 // ID returns the public identity of the socket.
