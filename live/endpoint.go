@@ -36,7 +36,8 @@ type Endpoint struct {
 
 	// Member is called when something happened to a member mb of a channel that the socket is in, itself included. While
 	// the socket is away it is not called; after the client has come back, it is called for what the client missed, and
-	// perhaps again for the last events before.
+	// perhaps again for the last events before. Where it takes so long that the channel keeps the next events no more,
+	// they are left out.
 	Member func(ctx context.Context, mb *Member, e MemberEvent)
 
 	// Leave is called once the log knows that the socket has left for good, on one node; not at all where that node dies

@@ -155,24 +155,6 @@ func (s *Socket) unhandled(err error) {
 	}
 }
 
-// happened queues a member event for the endpoint.
-func (s *Socket) happened(sub *subscription, e stream.MemberEvent) {
-	if s.endpoint.Member == nil {
-		return
-	}
-	channel := s.hub.Channel(sub.channelName(), nil)
-	mb := &Member{channel: channel, socket: e.Socket, seat: e.Seat, local: s.hub.socket(e.Socket)}
-	s.inbox.push(func() {
-		err := s.call(s.ctx, nil, func(ctx context.Context) error {
-			s.endpoint.Member(ctx, mb, e.Event)
-			return nil
-		})
-		if err != nil && err != errPanicked {
-			s.hub.logError(s, "committing the session", err)
-		}
-	})
-}
-
 // waits lets another goroutine read and write for the socket while one of its handlers waits.
 func (s *Socket) waits() {
 	if s.inbox.takeOver(time.Now()) {
