@@ -29,9 +29,15 @@ type Endpoint struct {
 	// the message acknowledged. With an error nothing of it is, and the client's promise rejects: with code and text of
 	// Refuse, or with "internal".
 	//
-	// The session's changes are stored just before the rest. Where the server dies between the two, the client sends the
-	// message again, and it is handled again. What takes effect at once elsewhere does so here, too: Channel.Join,
-	// Member.Leave, Session.End and Counter.Next.
+	// A call that meets a deadlock in Channel.Do runs again, with nothing of the first try left.
+	//
+	// The session's changes are stored just before the rest, in a step of their own, so that none is lost. Where the
+	// server dies between the two, or the log refuses the rest for a deadlock, the message is handled again, and the
+	// handler finds in the session what it has stored there. So these changes are made at least once. Those that must
+	// not be made twice belong into the state of a channel, or are stored together with the Socket.ID and the Number of
+	// the message, by which a second run knows them.
+	//
+	// What takes effect at once elsewhere does so here, too: Channel.Join, Member.Leave, Session.End and Counter.Next.
 	Message func(ctx context.Context, s *Socket, m Message) error
 
 	// Member is called when something happened to a member mb of a channel that the socket is in, itself included. While

@@ -27,6 +27,7 @@ type hookedLog struct {
 	onCommitted func(*stream.Batch) // after a Commit
 	onRead      func(stream.Name, stream.Position) error
 	onChannel   func(string) error
+	onHold      func(string) error
 }
 
 // newHooked returns a log in memory with hooks.
@@ -98,6 +99,38 @@ func (l *hookedLog) Channel(ctx context.Context, name string) (*stream.Channel, 
 		}
 	}
 	return l.Log.Channel(ctx, name)
+}
+
+func (l *hookedLog) Begin(ctx context.Context) (stream.Tx, error) {
+	tx, err := l.Log.Begin(ctx)
+	return &hookedTx{Tx: tx, l: l}, err
+}
+
+// A hookedTx is a transaction of a hookedLog.
+type hookedTx struct {
+	stream.Tx
+	l      *hookedLog
+	failed error // of a Hold: it can only be rolled back
+}
+
+func (tx *hookedTx) Hold(ctx context.Context, channel string) (*stream.Channel, error) {
+	tx.l.mu.Lock()
+	before := tx.l.onHold
+	tx.l.mu.Unlock()
+	if before != nil && tx.failed == nil {
+		tx.failed = before(channel)
+	}
+	if tx.failed != nil {
+		return nil, tx.failed
+	}
+	return tx.Tx.Hold(ctx, channel)
+}
+
+func (tx *hookedTx) Commit(ctx context.Context, b *stream.Batch) ([]stream.Position, error) {
+	if tx.failed != nil {
+		return nil, tx.failed
+	}
+	return tx.Tx.Commit(ctx, b)
 }
 
 // once returns a hook that fails the first time.

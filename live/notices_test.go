@@ -18,6 +18,7 @@ type slowEndpoint struct {
 	goOn  chan struct{}
 
 	begin sync.Once
+	free  sync.Once
 	mu    sync.Mutex
 	// mu locks the remaining field.
 	seen []string
@@ -33,6 +34,9 @@ func (e *slowEndpoint) member(_ context.Context, mb *live.Member, event live.Mem
 	defer e.mu.Unlock()
 	e.seen = append(e.seen, fmt.Sprint(event, " ", mb.Seat()))
 }
+
+// goesOn lets the endpoint go on.
+func (e *slowEndpoint) goesOn() { e.free.Do(func() { close(e.goOn) }) }
 
 func (e *slowEndpoint) all() []string {
 	e.mu.Lock()
@@ -69,6 +73,7 @@ func newSlow(t *testing.T, keep live.Retention) (e *slowEndpoint, s *site, c *cl
 	endpoint := obey(func() *live.Hub { return s.hub }, &live.Rules{Keep: keep})
 	endpoint.Member = e.member
 	s = newSite(t, endpoint, &live.Config{MaxDown: 1 << 20, MaxDownBytes: 1 << 30})
+	t.Cleanup(e.goesOn) // also where the test fails before
 	c, w := s.open(s.login("ada"), hello)
 	c.send(`[1,{"join":"news","seat":"own"}]`)
 	id, err := live.ParseID(w.ID)
@@ -100,7 +105,7 @@ func TestSlowEndpointIsToldOfAllMembers(t *testing.T) {
 	if waiting := site.hub.Waiting(id); waiting > 100 {
 		t.Errorf("%d events wait for the endpoint in memory", waiting)
 	}
-	close(e.goOn)
+	e.goesOn()
 	eventually(t, "all was told", func() bool { return len(e.all()) >= len(want) })
 	if got := e.all(); !slices.Equal(got, want) {
 		t.Errorf("the endpoint was told of %d events, want %d in their order", len(got), len(want))
@@ -119,7 +124,7 @@ func TestSlowEndpointIsToldOfWhatIsKept(t *testing.T) {
 		want = append(want, site.comeAndGo(n/2, keep)...)
 		c.readEvents(1 + len(want)) // so that the client misses nothing
 	}
-	close(e.goOn)
+	e.goesOn()
 	eventually(t, "the newest was told", func() bool { return len(e.all()) >= live.MaxNotices+kept })
 	want = append(want[:live.MaxNotices:live.MaxNotices], want[len(want)-kept:]...)
 	if got := e.all(); !slices.Equal(got, want) {

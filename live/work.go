@@ -124,7 +124,13 @@ func (s *Socket) attempt(u *unit, m Message) error {
 	if s.endpoint.Message == nil {
 		return Refuse("unexpected", "this endpoint takes no messages")
 	}
-	return s.call(s.ctx, u, func(ctx context.Context) error { return s.endpoint.Message(ctx, s, m) })
+	return s.call(s.ctx, u, func(ctx context.Context) error {
+		err := s.endpoint.Message(ctx, s, m)
+		if u.lost != nil { // whatever the handler has made of it: it runs again, and its session must not be committed
+			return u.lost
+		}
+		return err
+	})
 }
 
 // judge returns what the client is told of a handler's error, or an error where the message is not to be counted as
