@@ -31,7 +31,7 @@ type Hub struct {
 	period   atomic.Pointer[period] // of the calls of the log
 	working  sync.WaitGroup         // goroutines of the hub
 	closing  sync.WaitGroup         // goroutines that write to connections or close them
-	handlers sync.WaitGroup         // sockets that this node has
+	handlers count                  // sockets that this node has
 
 	mu sync.RWMutex
 	// mu locks the remaining fields.
@@ -160,13 +160,8 @@ func (h *Hub) Drain(ctx context.Context, over time.Duration) error {
 	for _, s := range all {
 		s.bye(over)
 	}
-	gone := make(chan struct{})
-	go func() {
-		h.handlers.Wait()
-		close(gone)
-	}()
 	select {
-	case <-gone:
+	case <-h.handlers.gone():
 	case <-time.After(over):
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -184,7 +179,7 @@ func (h *Hub) Close() error {
 	for _, s := range all {
 		s.end(restart)
 	}
-	h.handlers.Wait()
+	<-h.handlers.gone()
 	h.closing.Wait()
 	h.cancel()
 	h.working.Wait()

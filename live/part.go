@@ -28,7 +28,7 @@ type parting struct {
 
 // part ends what this node has of a socket: its channels see it away or gone. It is the socket's last task.
 func (h *Hub) part(s *Socket, d departure) {
-	defer h.handlers.Done()
+	defer h.handlers.done()
 	defer h.detach(s)
 	h.mu.Lock()
 	delete(h.coming, s)
