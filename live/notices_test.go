@@ -19,9 +19,7 @@ type slowEndpoint struct {
 
 	begin sync.Once
 	free  sync.Once
-	mu    sync.Mutex
-	// mu locks the remaining field.
-	seen []string
+	seen  notes
 }
 
 func (e *slowEndpoint) member(_ context.Context, mb *live.Member, event live.MemberEvent) {
@@ -30,19 +28,11 @@ func (e *slowEndpoint) member(_ context.Context, mb *live.Member, event live.Mem
 	if mb.Seat() == "own" {
 		return
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.seen = append(e.seen, fmt.Sprint(event, " ", mb.Seat()))
+	e.seen.add(fmt.Sprint(event, " ", mb.Seat()))
 }
 
 // goesOn lets the endpoint go on.
 func (e *slowEndpoint) goesOn() { e.free.Do(func() { close(e.goOn) }) }
-
-func (e *slowEndpoint) all() []string {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return slices.Clone(e.seen)
-}
 
 // comeAndGo lets a socket join the channel "news" and leave it, n times, each time on another seat.
 func (s *site) comeAndGo(n int, keep live.Retention) (events []string) {
@@ -106,12 +96,12 @@ func TestSlowEndpointIsToldOfAllMembers(t *testing.T) {
 		t.Errorf("%d events wait for the endpoint in memory", waiting)
 	}
 	e.goesOn()
-	eventually(t, "all was told", func() bool { return len(e.all()) >= len(want) })
-	if got := e.all(); !slices.Equal(got, want) {
+	eventually(t, "all was told", func() bool { return len(e.seen.all()) >= len(want) })
+	if got := e.seen.all(); !slices.Equal(got, want) {
 		t.Errorf("the endpoint was told of %d events, want %d in their order", len(got), len(want))
 	}
 	want = append(want, site.comeAndGo(1, live.Retention{})...)
-	eventually(t, "what comes later was told", func() bool { return slices.Equal(e.all(), want) })
+	eventually(t, "what comes later was told", func() bool { return slices.Equal(e.seen.all(), want) })
 }
 
 // What a channel keeps no more is left out, and the endpoint is told of what follows.
@@ -125,9 +115,9 @@ func TestSlowEndpointIsToldOfWhatIsKept(t *testing.T) {
 		c.readEvents(1 + len(want)) // so that the client misses nothing
 	}
 	e.goesOn()
-	eventually(t, "the newest was told", func() bool { return len(e.all()) >= live.MaxNotices+kept })
+	eventually(t, "the newest was told", func() bool { return len(e.seen.all()) >= live.MaxNotices+kept })
 	want = append(want[:live.MaxNotices:live.MaxNotices], want[len(want)-kept:]...)
-	if got := e.all(); !slices.Equal(got, want) {
+	if got := e.seen.all(); !slices.Equal(got, want) {
 		t.Errorf("the endpoint was told of %d events, %q; want %d, %q", len(got), got, len(want), want)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/lazysession/session/live"
 	"github.com/lazysession/session/live/stream"
+	"github.com/lazysession/session/slot"
 )
 
 // removes reports whether a batch removes a socket.
@@ -17,33 +18,33 @@ func removes(b *stream.Batch) bool {
 	return slices.ContainsFunc(b.Ops, func(op stream.Op) bool { return op.Kind == stream.End })
 }
 
-// A goodbye notes for which reasons Endpoint.Leave was called.
-type goodbye struct {
+// notes are texts in the order in which goroutines add them.
+type notes struct {
 	mu sync.Mutex
 	// mu locks the remaining field.
-	reasons []live.Reason
+	texts []string
 }
 
-func (g *goodbye) leave(_ context.Context, _ *live.Socket, why live.Reason) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.reasons = append(g.reasons, why)
+func (n *notes) add(text string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.texts = append(n.texts, text)
 }
 
-func (g *goodbye) all() []live.Reason {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return slices.Clone(g.reasons)
+func (n *notes) all() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.texts)
 }
 
-// newLeaving returns a site whose sockets do what their clients say, and whose goodbyes are noted.
-func newLeaving(t *testing.T, cfg *live.Config) (s *site, l *hookedLog, g *goodbye) {
+// newLeaving returns a site whose sockets do what their clients say, and notes for which reasons they leave.
+func newLeaving(t *testing.T, cfg *live.Config) (s *site, l *hookedLog, reasons *notes) {
 	t.Helper()
-	g = &goodbye{}
+	reasons = &notes{}
 	e := obey(func() *live.Hub { return s.hub }, nil)
-	e.Leave = g.leave
+	e.Leave = func(_ context.Context, _ *live.Socket, why live.Reason) { reasons.add(string(why)) }
 	s, l = newHookedSite(t, e, cfg)
-	return s, l, g
+	return s, l, reasons
 }
 
 // sit opens a socket of a session and makes it a member of the channel "news".
@@ -103,7 +104,7 @@ func TestLogFailsWhileASocketLeaves(t *testing.T) {
 			}
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				site, l, g := newLeaving(t, &way.cfg)
+				site, l, reasons := newLeaving(t, &way.cfg)
 				cookie := site.login("ada")
 				c, _, id := site.sit(cookie)
 				var failed atomic.Int32
@@ -127,7 +128,7 @@ func TestLogFailsWhileASocketLeaves(t *testing.T) {
 				if n := site.hub.Partings(); n != 1 {
 					t.Errorf("%d partings are kept, want 1", n)
 				}
-				if got := g.all(); len(got) != 0 {
+				if got := reasons.all(); len(got) != 0 {
 					t.Errorf("left for %q before the log knows", got)
 				}
 				l.hook(func() { l.onCommit = nil })
@@ -136,7 +137,7 @@ func TestLogFailsWhileASocketLeaves(t *testing.T) {
 				if err := site.hub.Close(); err != nil { // waits for Leave
 					t.Error(err)
 				}
-				if got := g.all(); !slices.Equal(got, []live.Reason{way.why}) {
+				if got := reasons.all(); !slices.Equal(got, []string{string(way.why)}) {
 					t.Errorf("left for %q, want %q once", got, way.why)
 				}
 			})
@@ -146,7 +147,7 @@ func TestLogFailsWhileASocketLeaves(t *testing.T) {
 
 // A connection that breaks while the log fails is away once the log works again.
 func TestLogFailsWhileAConnectionBreaks(t *testing.T) {
-	site, l, g := newLeaving(t, nil)
+	site, l, reasons := newLeaving(t, nil)
 	c, _, _ := site.sit(site.login("ada"))
 	l.hook(func() { l.onCommit = func(*stream.Batch) error { return errLog } })
 	c.cut()
@@ -157,14 +158,14 @@ func TestLogFailsWhileAConnectionBreaks(t *testing.T) {
 		return err == nil && len(members) == 1 && members[0].Away
 	})
 	eventually(t, "the parting is over", func() bool { return site.hub.Partings() == 0 })
-	if got := g.all(); len(got) != 0 {
+	if got := reasons.all(); len(got) != 0 {
 		t.Errorf("left for %q", got)
 	}
 }
 
 // A socket that has left for good does not come back, although the log was not told of that yet.
 func TestNobodyComesBackFromAPartingThatIsKept(t *testing.T) {
-	site, l, g := newLeaving(t, nil)
+	site, l, reasons := newLeaving(t, nil)
 	cookie := site.login("ada")
 	c, w, id := site.sit(cookie)
 	l.hook(func() {
@@ -185,12 +186,13 @@ func TestNobodyComesBackFromAPartingThatIsKept(t *testing.T) {
 	if _, again := site.open(cookie, w.again()); again.Resumed || again.ID == w.ID {
 		t.Errorf("welcome %+v, want another socket", again)
 	}
-	eventually(t, "the endpoint was told", func() bool { return slices.Equal(g.all(), []live.Reason{live.Closed}) })
+	want := []string{string(live.Closed)}
+	eventually(t, "the endpoint was told", func() bool { return slices.Equal(reasons.all(), want) })
 }
 
 // A socket that is away, and is to leave for good while the log fails, does so once the log works again.
 func TestLogFailsWhileASocketIsDismissed(t *testing.T) {
-	site, l, g := newLeaving(t, nil)
+	site, l, reasons := newLeaving(t, nil)
 	c, _, id := site.sit(site.login("ada"))
 	c.cut()
 	eventually(t, "the socket is away", func() bool {
@@ -212,12 +214,13 @@ func TestLogFailsWhileASocketIsDismissed(t *testing.T) {
 		t.Error("no error of a log that fails")
 	}
 	eventually(t, "the seat is free", func() bool { return site.members() == 0 })
-	eventually(t, "the endpoint was told", func() bool { return slices.Equal(g.all(), []live.Reason{live.Closed}) })
+	want := []string{string(live.Closed)}
+	eventually(t, "the endpoint was told", func() bool { return slices.Equal(reasons.all(), want) })
 }
 
 // A socket that another node has taken while the log failed is that node's.
 func TestAnotherNodeTakesASocketWhoseClosingWasNotLogged(t *testing.T) {
-	site, l, g := newLeaving(t, nil)
+	site, l, reasons := newLeaving(t, nil)
 	c, _, id := site.sit(site.login("ada"))
 	l.hook(func() { l.onCommit = func(*stream.Batch) error { return errLog } })
 	if err := site.hub.Disconnect(t.Context(), id, live.StatusRefused, "out"); err != nil {
@@ -233,21 +236,67 @@ func TestAnotherNodeTakesASocketWhoseClosingWasNotLogged(t *testing.T) {
 	}
 	l.hook(func() { l.onCommit = nil })
 	eventually(t, "the parting is over", func() bool { return site.hub.Partings() == 0 })
-	if got, n := g.all(), site.members(); len(got) != 0 || n != 1 {
+	if got, n := reasons.all(), site.members(); len(got) != 0 || n != 1 {
 		t.Errorf("left for %q, and %d members are left; want the other node's socket as it was", got, n)
 	}
 }
 
 // Close tries a last time, and does not wait for a log that fails.
 func TestCloseEndsPartingsThatAreKept(t *testing.T) {
-	site, l, g := newLeaving(t, nil)
+	site, l, reasons := newLeaving(t, nil)
 	c, _, _ := site.sit(site.login("ada"))
 	l.hook(func() { l.onCommit = func(*stream.Batch) error { return errLog } })
 	c.send(`{"t":"end"}`)
 	c.wantClose(1000)
 	eventually(t, "a parting is kept", func() bool { return site.hub.Partings() == 1 })
 	ends(t, "Close", func() { site.hub.Close() })
-	if got, n := g.all(), site.hub.Partings(); len(got) != 0 || n != 0 {
+	if got, n := reasons.all(), site.hub.Partings(); len(got) != 0 || n != 0 {
 		t.Errorf("left for %q, and %d partings are kept", got, n)
+	}
+}
+
+// The slots of a socket are there until the endpoint was told, however late, and are released once.
+func TestSlotsOfAPartingThatIsKept(t *testing.T) {
+	for name, works := range map[string]bool{"the log works again": true, "the hub closes before": false} {
+		t.Run(name, func(t *testing.T) {
+			var steps notes
+			var table slot.Table
+			note, err := slot.New(&table, "note", slot.Hooks[string]{
+				OnRelease: func(_ context.Context, text *string) { steps.add("released " + *text) },
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			site, l := newHookedSite(t, live.Endpoint{
+				Open: func(_ context.Context, s *live.Socket) error { return note.Set(s, new("it")) },
+				Leave: func(_ context.Context, s *live.Socket, _ live.Reason) {
+					text, err := note.Get(s)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					steps.add("left with " + *text)
+				},
+			}, &live.Config{Slots: &table})
+			c, _ := site.open(site.login("ada"), hello)
+			l.hook(func() { l.onCommit = func(*stream.Batch) error { return errLog } })
+			c.send(`{"t":"end"}`)
+			c.wantClose(1000)
+			eventually(t, "a parting is kept", func() bool { return site.hub.Partings() == 1 })
+			if got := steps.all(); len(got) != 0 {
+				t.Errorf("got %q before the log knows", got)
+			}
+			want := []string{"released it"}
+			if works {
+				l.hook(func() { l.onCommit = nil })
+				want = []string{"left with it", "released it"}
+			}
+			if err := site.hub.Close(); err != nil { // tries a last time
+				t.Error(err)
+			}
+			if got := steps.all(); !slices.Equal(got, want) {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		})
 	}
 }
