@@ -20,8 +20,8 @@ import (
 // client comes back.
 type Endpoint struct {
 	// Open is called each time a node takes the socket: the first time, and when the client has come back.
-	// Socket.Resumed tells them apart. An error closes the connection: a Refuse with StatusRefused, which is final, any
-	// other with 1011.
+	// Socket.Resumed tells them apart. An error closes the connection: a Refuse with StatusRefused, and ErrTaken or
+	// ErrFull of a Join with StatusSeatTaken, both of which are final; any other with 1011.
 	Open func(ctx context.Context, s *Socket) error
 
 	// Message is called for each message of the client, in order. What it sends with Socket.Send, Channel.Send and

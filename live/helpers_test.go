@@ -3,6 +3,7 @@ package live_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -217,7 +218,7 @@ func sameJSON(a, b string) bool {
 }
 
 // wantClose reads until the connection closes, and compares the code.
-func (c *client) wantClose(code live.StatusCode) {
+func (c *client) wantClose(code live.StatusCode) (reason string) {
 	c.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
@@ -230,7 +231,8 @@ func (c *client) wantClose(code live.StatusCode) {
 		if got := websocket.CloseStatus(err); got != code {
 			c.t.Fatalf("closed with %d (%v), want %d", got, err, code)
 		}
-		return
+		closed, _ := errors.AsType[websocket.CloseError](err)
+		return closed.Reason
 	}
 }
 

@@ -167,6 +167,30 @@ func TestOpenRefuses(t *testing.T) {
 	c.wantClose(1011)
 }
 
+// A socket that can't join what its Open wants to join is told so, and need not come back.
+func TestOpenFindsNoPlace(t *testing.T) {
+	var hub *live.Hub
+	e := live.Endpoint{Open: func(ctx context.Context, s *live.Socket) error {
+		seat, _ := name.Get(ctx)
+		_, err := hub.Channel("pair", &live.Rules{Seats: []string{"left", "right"}, Capacity: 1}).Join(ctx, s, seat)
+		return err
+	}}
+	site := newSite(t, e, nil)
+	hub = site.hub
+	site.open(site.login("left"), hello)
+	eventually(t, "the first is in", func() bool {
+		members, err := hub.Channel("pair", nil).Members(t.Context())
+		return err == nil && len(members) == 1
+	})
+	for seat, reason := range map[string]string{"left": "the seat is taken", "right": "the channel is full"} {
+		c := site.dial(site.login(seat))
+		c.send(hello)
+		if got := c.wantClose(live.StatusSeatTaken); got != reason {
+			t.Errorf("%s: got reason %q, want %q", seat, got, reason)
+		}
+	}
+}
+
 func TestBeatAndSilence(t *testing.T) {
 	site := newSite(t, echo, &live.Config{Beat: time.Second})
 	quiet, _ := site.open(site.login("ada"), hello)

@@ -34,7 +34,7 @@ const (
 	StatusSessionEnded StatusCode = 4401 // there is no session, or it has ended
 	StatusRefused      StatusCode = 4403 // the origin, or the program, refuses the client
 	StatusTakenOver    StatusCode = 4408 // another connection has taken the socket
-	StatusSeatTaken    StatusCode = 4409 // another socket has the seat
+	StatusSeatTaken    StatusCode = 4409 // another socket has the seat, or the channel is full
 	StatusTooMuch      StatusCode = 4429 // more than Config allows
 	StatusRenewed      StatusCode = 4501 // the session has a new token: come back with it
 )

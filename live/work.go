@@ -77,12 +77,18 @@ func (s *Socket) open() {
 	if err == nil {
 		return
 	}
-	if code, text, told := asRefusal(err); told {
+	code, text, refused := asRefusal(err)
+	switch {
+	case refused:
 		s.end(departure{code: StatusRefused, reason: shorten(code + ": " + text), why: Closed})
-		return
+	case errors.Is(err, ErrTaken):
+		s.end(departure{code: StatusSeatTaken, reason: "the seat is taken", why: Closed})
+	case errors.Is(err, ErrFull):
+		s.end(departure{code: StatusSeatTaken, reason: "the channel is full", why: Closed})
+	default:
+		s.hub.logError(s, "opening a socket", err)
+		s.end(departure{code: 1011, reason: "internal error"})
 	}
-	s.hub.logError(s, "opening a socket", err)
-	s.end(departure{code: 1011, reason: "internal error"})
 }
 
 // handleMessage handles one message: its number moves in the same commit as the effects of the handler, and only then
