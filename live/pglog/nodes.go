@@ -95,7 +95,7 @@ func (l *Log) rotate(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if _, err := t.Exec(ctx, "TRUNCATE "+l.tables()[(turn+2)%3]); err != nil {
+		if _, err := t.Exec(ctx, "TRUNCATE "+l.table(fmt.Sprintf("messages%d", (turn+2)%3))); err != nil {
 			return err
 		}
 		_, err = t.Exec(ctx, l.sql.turn)

@@ -85,7 +85,7 @@ func (o *Options) settings() (*settings, error) {
 	}
 	names := []string{"{{name}}", s.Prefix}
 	for _, table := range []string{
-		"sockets", "channels", "members", "messages0", "messages1", "messages2", "turns", "nodes", "migrations",
+		"sockets", "channels", "members", "messages", "messages0", "messages1", "messages2", "turns", "nodes", "migrations", "commit",
 	} {
 		names = append(names, "{{"+table+"}}", s.table(table))
 	}

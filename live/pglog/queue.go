@@ -73,7 +73,7 @@ func (q *queue) next() (group []*request) {
 	defer q.mu.Unlock()
 	q.waiting = slices.DeleteFunc(q.waiting, func(r *request) bool {
 		id := r.id()
-		if len(group) == groupSize || q.busy[id] {
+		if len(group) == groupSize || q.busy[id] || len(group) > 0 && group[0].plain() != r.plain() {
 			return false
 		}
 		if !id.IsZero() {
@@ -127,6 +127,9 @@ func (l *Log) runGroup(group []*request) {
 		return
 	}
 	for try := 1; try < 5 && deadlocked(err); try++ {
+		for _, r := range group {
+			r.err = nil
+		}
 		if err = l.runOnce(ctx, group); err == nil {
 			return
 		}
@@ -137,5 +140,15 @@ func (l *Log) runGroup(group []*request) {
 }
 
 func (l *Log) runOnce(ctx context.Context, group []*request) error {
+	if first := group[0]; len(group) == 1 && first.batch != nil && len(first.batch.Ops) > 0 {
+		if data, ok := first.answers(); ok {
+			if done, err := l.runAnswer(ctx, first, data); done || err != nil {
+				return err
+			}
+		}
+	}
+	if group[0].plain() {
+		return l.runPlain(ctx, group)
+	}
 	return l.pool.AcquireFunc(ctx, func(c *pgxpool.Conn) error { return l.run(ctx, c.Conn(), true, nil, group...) })
 }

@@ -17,9 +17,7 @@ func (l *Log) store(ctx context.Context, conn *pgx.Conn, st *state, c *change) e
 	l.queueSockets(&b, c)
 	l.queueChannelRows(&b, c)
 	for _, one := range c.cuts {
-		for _, table := range l.tables() {
-			b.Queue("DELETE FROM "+table+" WHERE sid = $1 AND n > $2", one.sid, int64(one.above))
-		}
+		b.Queue(l.sql.cutMessages, one.sid, int64(one.above))
 	}
 	l.queueMessages(&b, st, c)
 	b.Queue("COMMIT")
@@ -127,13 +125,7 @@ func (l *Log) queueMessages(b *pgx.Batch, st *state, c *change) {
 	n := len(c.messages)
 	sids, numbers, members, data := make([]int64, n), make([]int64, n), make([]bool, n), make([][]byte, n)
 	for i, m := range c.messages {
-		sids[i], numbers[i], members[i], data[i] = m.sid, int64(m.number), m.member, m.data
-		if m.data == nil {
-			data[i] = []byte{}
-		}
+		sids[i], numbers[i], members[i], data[i] = m.sid, int64(m.number), m.member, notNil(m.data)
 	}
-	b.Queue("INSERT INTO "+l.tables()[st.turn%3]+" (sid, n, time, member, data)"+
-		" SELECT u.sid, u.n, $5, u.member, u.data FROM"+
-		" unnest($1::bigint[], $2::bigint[], $3::boolean[], $4::bytea[]) AS u (sid, n, member, data)",
-		sids, numbers, members, data, st.now)
+	b.Queue(l.sql.addMessages, sids, numbers, members, data, st.now, int16(st.turn%3))
 }

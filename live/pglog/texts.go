@@ -9,20 +9,19 @@ type texts struct {
 	readSocket, readChannel, newSocketEpoch, newChannelEpoch  string
 	channel, sockets, overdue, orphans, topsOfSockets, topsOf string
 	beat, turnDue, turn                                       string
+	commit, addMessages, cutMessages, answer                  string
 }
 
 func newTexts(s *settings) texts {
 	const socketChannels = `ARRAY(SELECT m.channel FROM {{members}} m WHERE m.socket = s.id ORDER BY m.joined)`
 	const messages = `LEFT JOIN LATERAL (
-	SELECT a.n, a.time, a.member, a.data FROM (
-		SELECT * FROM {{messages0}} WHERE sid = q.sid AND n > $2
-		UNION ALL SELECT * FROM {{messages1}} WHERE sid = q.sid AND n > $2
-		UNION ALL SELECT * FROM {{messages2}} WHERE sid = q.sid AND n > $2
-	) a ORDER BY a.n LIMIT $3
+	SELECT a.n, a.time, a.member, a.data FROM {{messages}} a WHERE a.sid = q.sid AND a.n > $2 ORDER BY a.n LIMIT $3
 ) m ON true`
 	const lines = `q.epoch, q.top, q.keep_messages`
 	const noted = `m.n, m.time, m.member, m.data`
 	return texts{
+		answer: s.fill(answerSQL),
+		commit: s.fill(`SELECT no, send, why, number FROM {{commit}}($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`),
 		lockSockets: s.fill(`SELECT ` + socketColumns + ` FROM {{sockets}} s WHERE s.id = ANY ($1::uuid[])` +
 			` ORDER BY s.id FOR UPDATE`),
 		lockChannels: s.fill(`SELECT ` + channelColumns + ` FROM {{channels}} c WHERE c.name = ANY ($1::bytea[])` +
@@ -55,6 +54,11 @@ VALUES ($1, $2, $3, $4, $5, $6, $7)`),
 		deleteMembers: s.fill(`DELETE FROM {{members}} WHERE channel = $1 AND socket = ANY ($2::uuid[])`),
 		markMember:    s.fill(`UPDATE {{members}} SET away = $3 WHERE channel = $1 AND socket = $2`),
 
+		addMessages: s.fill(`INSERT INTO {{messages}} (slot, sid, n, time, member, data)
+SELECT $6, u.sid, u.n, $5, u.member, u.data
+FROM unnest($1::bigint[], $2::bigint[], $3::boolean[], $4::bytea[]) AS u (sid, n, member, data)`),
+		cutMessages: s.fill(`DELETE FROM {{messages}} WHERE sid = $1 AND n > $2`),
+
 		readSocket: s.fill(`SELECT ` + lines + `, ` + noted + ` FROM {{sockets}} q ` + messages +
 			` WHERE q.id = $1 ORDER BY m.n`),
 		readChannel: s.fill(`SELECT ` + lines + `, ` + noted + ` FROM {{channels}} q ` + messages +
@@ -83,9 +87,4 @@ ON CONFLICT (node) DO UPDATE SET seen = now()`),
 		turnDue: s.fill(`SELECT turn FROM {{turns}} WHERE since < now() - $1::interval FOR UPDATE SKIP LOCKED`),
 		turn:    s.fill(`UPDATE {{turns}} SET turn = turn + 1, since = now()`),
 	}
-}
-
-// tables are those of messages.
-func (s *settings) tables() [3]string {
-	return [3]string{s.table("messages0"), s.table("messages1"), s.table("messages2")}
 }
