@@ -95,6 +95,11 @@ func (l *Log) rotate(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		// A long reader, such as a backup, delays the truncation until the next try. Without a limit all others would
+		// wait behind it.
+		if _, err := t.Exec(ctx, "SET LOCAL lock_timeout = '100ms'"); err != nil {
+			return err
+		}
 		if _, err := t.Exec(ctx, "TRUNCATE "+l.table(fmt.Sprintf("messages%d", (turn+2)%3))); err != nil {
 			return err
 		}
