@@ -1,6 +1,8 @@
 package pglog_test
 
 import (
+	"fmt"
+	"os"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -12,7 +14,15 @@ import (
 	"github.com/lazysession/session/live/stream/streamtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(pgtest.Main(m)) }
+func TestMain(m *testing.M) {
+	if url := os.Getenv(nodeVariable); url != "" {
+		if err := serveNode(url); err != nil {
+			fmt.Fprintln(os.Stderr, "node:", err)
+		}
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(pgtest.Main(m))
+}
 
 func open(t testing.TB, pool *pgxpool.Pool, o *pglog.Options) *pglog.Log {
 	t.Helper()
