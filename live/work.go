@@ -25,7 +25,7 @@ func (c *callContext) Value(key any) any {
 	switch {
 	case key == socketKey{}:
 		return c.s
-	case key == unitKey{} && c.u != nil:
+	case key == stream.TransactorKey{} && c.u != nil:
 		return c.u
 	}
 	return c.Context.Value(key)

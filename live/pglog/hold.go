@@ -15,6 +15,7 @@ import (
 type tx struct {
 	l      *Log
 	conn   *pgxpool.Conn
+	sql    pgx.Tx           // on conn
 	held   map[string]int64 // the channels that Hold has returned, and the sid of each
 	failed error
 	ended  bool
@@ -94,12 +95,13 @@ func (t *tx) begin(ctx context.Context) error {
 		<-t.l.txs
 		return err
 	}
-	if _, err = conn.Exec(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED"); err != nil {
+	sql, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
+	if err != nil {
 		conn.Release()
 		<-t.l.txs
 		return err
 	}
-	t.conn = conn
+	t.conn, t.sql = conn, sql
 	return nil
 }
 
@@ -142,13 +144,13 @@ func (t *tx) Rollback() {
 	if t.conn == nil {
 		return
 	}
-	if status := t.conn.Conn().PgConn().TxStatus(); status != 'I' && !t.conn.Conn().IsClosed() {
-		ctx, cancel := context.WithTimeout(context.Background(), groupTime)
-		_, _ = t.conn.Exec(ctx, "ROLLBACK") // the pool closes a connection that is still in a transaction
-		cancel()
+	ctx, cancel := context.WithTimeout(context.Background(), groupTime)
+	defer cancel()
+	if t.conn.Conn().PgConn().TxStatus() != 'I' {
+		_ = t.sql.Rollback(ctx) // the pool closes a connection that is still in a transaction
 	}
 	t.conn.Release()
-	t.conn = nil
+	t.conn, t.sql = nil, nil
 	<-t.l.txs
 }
 

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/lazysession/session/internal/pgtest"
 	"github.com/lazysession/session/live"
 	"github.com/lazysession/session/live/pglog"
@@ -117,6 +119,7 @@ func (p *page) wantHistory(t *testing.T, clients int) {
 type farm struct {
 	t        *testing.T
 	database string
+	pool     *pgxpool.Pool
 	nodes    []*process
 	*balancer
 }
@@ -131,6 +134,10 @@ func startFarm(t *testing.T, plans ...nodePlan) *farm {
 			t.Fatal(err)
 		}
 	}
+	if _, err := pool.Exec(t.Context(), "CREATE TABLE posts (client bigint, number bigint)"); err != nil {
+		t.Fatal(err)
+	}
+	f.pool = pool
 	var addresses []string
 	for _, plan := range plans {
 		plan.Database = f.database
@@ -178,6 +185,12 @@ func (f *farm) run(clients, posts int, disturb func()) {
 	working.Wait()
 	for _, p := range pages {
 		p.wantHistory(f.t, clients)
+	}
+	var rows, distinct int
+	const sql = "SELECT count(*), count(DISTINCT (client, number)) FROM posts"
+	if err := f.pool.QueryRow(ctx, sql).Scan(&rows, &distinct); err != nil || rows != clients*posts || distinct != rows {
+		f.t.Errorf("the table has %d posts, %d of them different (%v), want each of %d once", rows, distinct, err,
+			clients*posts)
 	}
 }
 

@@ -89,7 +89,7 @@ func serveNode(text string) error {
 	return err
 }
 
-// postsToAll counts posts in the channel's state, and sends each to all members.
+// postsToAll counts posts in the channel's state, keeps each in a table, and sends it to all members.
 func postsToAll(room *live.Channel) live.Endpoint {
 	count := session.NewCounter("count")
 	return live.Endpoint{
@@ -109,7 +109,15 @@ func postsToAll(room *live.Channel) live.Endpoint {
 			if err != nil {
 				return err
 			}
-			return room.Send(ctx, data)
+			if err := room.Send(ctx, data); err != nil {
+				return err
+			}
+			tx, err := pglog.Tx(ctx)
+			if err != nil {
+				return err
+			}
+			_, err = tx.Exec(ctx, "INSERT INTO posts VALUES ($1, $2)", p.Client, p.Number)
+			return err
 		}),
 	}
 }
@@ -164,6 +172,8 @@ type mortalTx struct {
 	stream.Tx
 	l *mortal
 }
+
+func (t *mortalTx) Unwrap() stream.Tx { return t.Tx }
 
 func (t *mortalTx) Commit(ctx context.Context, b *stream.Batch) ([]stream.Position, error) {
 	return t.l.around(b, func() ([]stream.Position, error) { return t.Tx.Commit(ctx, b) })

@@ -113,14 +113,15 @@ func (l *Log) run(ctx context.Context, conn *pgx.Conn, begin bool, held map[stri
 	if err != nil {
 		return err
 	}
-	sum := newChange()
+	sum, applied := newChange(), false
 	for _, r := range all {
 		if c := r.apply(st, held); c != nil {
+			applied = true
 			st.take(c)
 			sum.add(c)
 		}
 	}
-	if len(sum.sockets) == 0 && len(sum.channels) == 0 {
+	if !applied {
 		_, err := conn.Exec(ctx, "ROLLBACK")
 		return err
 	}
