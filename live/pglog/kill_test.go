@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/cookiejar"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -21,6 +23,7 @@ import (
 // A page is a client that posts, and keeps all that it gets.
 type page struct {
 	client int
+	http   *http.Client
 	conn   *live.Conn
 	got    []post
 	last   uint64 // in the channel's stream
@@ -42,7 +45,7 @@ func openPage(ctx context.Context, b *balancer, client int) (*page, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &page{client: client, conn: conn}
+	p := &page{client: client, http: h, conn: conn}
 	return p, p.awaitJoin(ctx)
 }
 
@@ -112,6 +115,20 @@ func (p *page) wantHistory(t *testing.T, clients int) {
 			t.Errorf("page %d sees count %d in place %d", p.client, got.Count, i+1)
 			return
 		}
+	}
+}
+
+// wantMine makes sure that the page's session has counted its posts.
+func (p *page) wantMine(t *testing.T, url string, posts int) {
+	t.Helper()
+	r, err := p.http.Get(url)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer r.Body.Close()
+	if n, err := io.ReadAll(r.Body); err != nil || string(n) != strconv.Itoa(posts) {
+		t.Errorf("the session of client %d has counted %q posts (%v), want %d", p.client, n, err, posts)
 	}
 }
 
@@ -185,6 +202,9 @@ func (f *farm) run(clients, posts int, disturb func()) {
 	working.Wait()
 	for _, p := range pages {
 		p.wantHistory(f.t, clients)
+	}
+	for _, p := range pages {
+		p.wantMine(f.t, f.url("/mine"), posts)
 	}
 	var rows, distinct int
 	const sql = "SELECT count(*), count(DISTINCT (client, number)) FROM posts"

@@ -34,8 +34,9 @@ type Log struct {
 }
 
 var (
-	_ stream.Log   = (*Log)(nil)
-	_ stream.Clock = (*Log)(nil)
+	_ stream.Log    = (*Log)(nil)
+	_ stream.Clock  = (*Log)(nil)
+	_ stream.Sharer = (*Log)(nil)
 )
 
 // Open returns a Log on the tables that Migrate created. A nil o means the defaults. The caller owns the pool, and closes

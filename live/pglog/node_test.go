@@ -63,7 +63,7 @@ func serveNode(text string) error {
 	if err != nil {
 		return err
 	}
-	log, err := pglog.Open(ctx, pool, nil)
+	log, err := pglog.Open(ctx, pool, &pglog.Options{Sessions: sessions})
 	if err != nil {
 		return err
 	}
@@ -78,6 +78,14 @@ func serveNode(text string) error {
 			session.Error(w, r, err)
 		}
 	})
+	mux.HandleFunc("/mine", func(w http.ResponseWriter, r *http.Request) {
+		n, err := session.NewCounter("mine").Get(r.Context())
+		if err != nil {
+			session.Error(w, r, err)
+			return
+		}
+		fmt.Fprint(w, n)
+	})
 	mux.Handle("/live", hub.Handler(postsToAll(hub.Channel("room", &live.Rules{Keep: live.Retention{Messages: 1e6}}))))
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -89,9 +97,10 @@ func serveNode(text string) error {
 	return err
 }
 
-// postsToAll counts posts in the channel's state, keeps each in a table, and sends it to all members.
+// postsToAll counts posts in the channel's state and in the client's session, keeps each in a table, and sends it to
+// all members.
 func postsToAll(room *live.Channel) live.Endpoint {
-	count := session.NewCounter("count")
+	count, mine := session.NewCounter("count"), session.NewCounter("mine")
 	return live.Endpoint{
 		Open: func(ctx context.Context, s *live.Socket) error {
 			_, err := room.Join(ctx, s, "")
@@ -116,7 +125,10 @@ func postsToAll(room *live.Channel) live.Endpoint {
 			if err != nil {
 				return err
 			}
-			_, err = tx.Exec(ctx, "INSERT INTO posts VALUES ($1, $2)", p.Client, p.Number)
+			if _, err = tx.Exec(ctx, "INSERT INTO posts VALUES ($1, $2)", p.Client, p.Number); err != nil {
+				return err
+			}
+			_, err = mine.Add(ctx, 1)
 			return err
 		}),
 	}

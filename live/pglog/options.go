@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/lazysession/session/store/postgres"
 )
 
 // Options are the settings of a [Log]. The zero Options, and nil, mean the defaults.
@@ -19,6 +21,10 @@ type Options struct {
 	// Prefix begins the names of the tables and indexes, so that one schema can have several logs. It has at most 30
 	// lower-case letters, digits and underscores. Defaults to "live".
 	Prefix string
+
+	// Sessions is the store of the sessions, if it is in the same database as the log. Then what a handler of a message
+	// changes in its session is committed with the message, and otherwise just before it.
+	Sessions *postgres.Store
 
 	// Listen is a connection string for the one connection on which the hints of other servers arrive. Behind a pooler it
 	// has to lead to the database server itself. Defaults to the pool's own settings.

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/lazysession/session/live/stream"
+	"github.com/lazysession/session/store/postgres"
 )
 
 // ErrNoTx says that the context is not of an Endpoint.Message or a Channel.Do of a hub whose log is a Log.
@@ -33,6 +34,11 @@ func Tx(ctx context.Context) (pgx.Tx, error) {
 	if err != nil {
 		return nil, err
 	}
+	return open(ctx, t)
+}
+
+// open returns the transaction of PostgreSQL to a handler. Logs may stand around this one.
+func open(ctx context.Context, t stream.Tx) (pgx.Tx, error) {
 	for {
 		switch is := t.(type) {
 		case *tx:
@@ -61,3 +67,17 @@ type handlerTx struct{ pgx.Tx }
 
 func (handlerTx) Commit(context.Context) error   { return errCommits }
 func (handlerTx) Rollback(context.Context) error { return errCommits }
+
+// Share lets the session store commit within the transaction of t, if Options.Sessions is set. See stream.Sharer.
+func (l *Log) Share(ctx context.Context, t stream.Transactor) context.Context {
+	if l.Sessions == nil {
+		return ctx
+	}
+	return postgres.Within(ctx, func(ctx context.Context) (pgx.Tx, error) {
+		tx, err := t.Tx(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return open(ctx, tx)
+	})
+}

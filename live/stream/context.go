@@ -25,3 +25,10 @@ func TxFromContext(ctx context.Context) (Tx, error) {
 	}
 	return t.Tx(ctx)
 }
+
+// A Sharer is a log that may be in the same database as the sessions. It is optional.
+type Sharer interface {
+	// Share returns a context for a handler, on which the session store commits what the handler changes in its session
+	// within the transaction of t; or ctx, where the log can't know that they are in the same database.
+	Share(ctx context.Context, t Transactor) context.Context
+}
