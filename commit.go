@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 
+	"github.com/lazysession/session/internal/usage"
 	"github.com/lazysession/session/store"
 )
 
@@ -52,13 +53,9 @@ func (v *visit) commitQuietly() error {
 	return err
 }
 
-// touchesPerTimeout is how often within its idle timeout the use of a session is stored, so that to read one is not to
-// write it. A session may therefore end up to a tenth of the timeout early, and not late.
-const touchesPerTimeout = 10
-
 // touch adds to the change that the session was used, where that is due.
 func (v *visit) touch(at store.Instant) {
-	if v.state == live && at.Sub(v.rec.LastSeen) >= v.rec.IdleTimeout/touchesPerTimeout {
+	if v.state == live && at.Sub(v.rec.LastSeen) >= usage.Pause(v.rec.IdleTimeout) {
 		v.change.Touched = true
 	}
 }

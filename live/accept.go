@@ -49,7 +49,7 @@ func (h *Hub) serve(w http.ResponseWriter, r *http.Request, e *served) {
 	handle, refused := h.examine(r)
 	l, err := accept(w, r, h.cfg.MaxMessage)
 	if err != nil { // and it is answered
-		h.handlers.Done()
+		h.handlers.done()
 		return
 	}
 	if l.ws.Subprotocol() != protocol {
@@ -58,7 +58,7 @@ func (h *Hub) serve(w http.ResponseWriter, r *http.Request, e *served) {
 	if refused != nil {
 		h.closing.Add(1)
 		l.close(*refused, h.closing.Done)
-		h.handlers.Done()
+		h.handlers.done()
 		return
 	}
 	s := &Socket{hub: h, endpoint: e, handle: handle, link: l}
@@ -84,7 +84,7 @@ func (h *Hub) admit() bool {
 	if h.stopping {
 		return false
 	}
-	h.handlers.Add(1)
+	h.handlers.add()
 	return true
 }
 
@@ -195,6 +195,9 @@ func (h *Hub) claim(s *Socket, id ID) (*stream.Socket, error) {
 		ID: id, Session: s.handle.ID(), Owner: s.session.ownedBy(), Node: h.cfg.Node, Endpoint: s.endpoint.name,
 	}
 	if !id.IsZero() {
+		if err := h.settleBefore(ctx, id); err != nil {
+			return nil, err
+		}
 		record, err := h.log.Take(ctx, &c)
 		if err == nil || !isNotFound(err) {
 			return record, err

@@ -71,6 +71,8 @@ func (c *Channel) Join(ctx context.Context, s *Socket, seat string) (*Member, er
 	if s.ctx.Err() != nil {
 		return mb, context.Cause(s.ctx)
 	}
+	s.joining.Lock()
+	defer s.joining.Unlock()
 	if err := s.outbox.mayJoin(c.name, seat); err != nil {
 		return mb, err
 	}
@@ -215,11 +217,13 @@ func (mb *Member) Leave(ctx context.Context) error {
 	if mb.local == nil {
 		return errNotHere
 	}
-	_, err := mb.channel.hub.log.Commit(ctx, &stream.Batch{Lease: mb.local.lease, Ops: []stream.Op{
-		{Kind: stream.Leave, Channel: mb.channel.name},
+	s, channel := mb.local, mb.channel.name
+	sub := s.outbox.find(channel) // a join that comes meanwhile makes another one
+	_, err := s.hub.log.Commit(ctx, &stream.Batch{Lease: s.lease, Ops: []stream.Op{
+		{Kind: stream.Leave, Channel: channel},
 	}})
 	if err == nil {
-		mb.local.outbox.leave(mb.channel.name)
+		s.outbox.leave(sub)
 	}
 	return err
 }

@@ -66,8 +66,9 @@
 //   - The log decides what survives. Package memlog keeps everything in one process: what was committed is gone with
 //     it, unless the log was closed with an archive.
 //   - Values of the session are stored just before the number of the message, in a step of their own. Where the server
-//     dies between the two, the message is handled again. Effects elsewhere (mail, another database) happen at least
-//     once, too: the socket's ID and the message's number tell a repetition.
+//     dies between the two, or the log refuses the second for a deadlock, the message is handled again: the values are
+//     changed at least once. Effects elsewhere (mail, another database) happen at least once, too: the socket's ID and
+//     the message's number tell a repetition.
 //   - Between two streams there is no order.
 //   - A client that comes back with a position above the top of a channel that it is in makes all members be told of a
 //     gap, and load again what they show. So members of a channel can disturb each other.

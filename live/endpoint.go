@@ -29,18 +29,26 @@ type Endpoint struct {
 	// the message acknowledged. With an error nothing of it is, and the client's promise rejects: with code and text of
 	// Refuse, or with "internal".
 	//
-	// The session's changes are stored just before the rest. Where the server dies between the two, the client sends the
-	// message again, and it is handled again. What takes effect at once elsewhere does so here, too: Channel.Join,
-	// Member.Leave, Session.End and Counter.Next.
+	// A call that meets a deadlock in Channel.Do runs again, with nothing of the first try left.
+	//
+	// The session's changes are stored just before the rest, in a step of their own, so that none is lost. Where the
+	// server dies between the two, or the log refuses the rest for a deadlock, the message is handled again, and the
+	// handler finds in the session what it has stored there. So these changes are made at least once. Those that must
+	// not be made twice belong into the state of a channel, or are stored together with the Socket.ID and the Number of
+	// the message, by which a second run knows them.
+	//
+	// What takes effect at once elsewhere does so here, too: Channel.Join, Member.Leave, Session.End and Counter.Next.
 	Message func(ctx context.Context, s *Socket, m Message) error
 
 	// Member is called when something happened to a member mb of a channel that the socket is in, itself included. While
 	// the socket is away it is not called; after the client has come back, it is called for what the client missed, and
-	// perhaps again for the last events before.
+	// perhaps again for the last events before. Where it takes so long that the channel keeps the next events no more,
+	// they are left out.
 	Member func(ctx context.Context, mb *Member, e MemberEvent)
 
-	// Leave is called when the socket has left for good, on one node; not at all where that node dies just then. With
-	// NotBack, keys and counters return an error: the client is gone, and with it the token of the session.
+	// Leave is called once the log knows that the socket has left for good, on one node; not at all where that node dies
+	// or closes its hub before. Where the log's answer is lost and another node ends the socket as well, both call it.
+	// With NotBack, keys and counters return an error: the client is gone, and with it the token of the session.
 	Leave func(ctx context.Context, s *Socket, why Reason)
 }
 

@@ -1,5 +1,7 @@
 package live
 
+const MaxNotices = maxNotices
+
 // Socket returns a socket that the hub has; nil for any other.
 func (h *Hub) Socket(id ID) *Socket { return h.socket(id) }
 
@@ -33,4 +35,21 @@ func (h *Hub) Count() int {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	return len(h.sockets) + len(h.coming)
+}
+
+// Partings returns how many partings the log has not taken yet.
+func (h *Hub) Partings() int {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return len(h.partings)
+}
+
+// Waiting returns how many tasks and notices wait for a socket's endpoint.
+func (h *Hub) Waiting(id ID) int {
+	s := h.socket(id)
+	s.outbox.mu.Lock()
+	defer s.outbox.mu.Unlock()
+	s.inbox.mu.Lock()
+	defer s.inbox.mu.Unlock()
+	return len(s.inbox.queue) + len(s.outbox.notices)
 }

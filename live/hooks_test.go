@@ -21,11 +21,13 @@ type hookedLog struct {
 
 	mu sync.Mutex
 	// mu locks the remaining fields.
-	onTake    func(*stream.Claim) error
-	onTaken   func(*stream.Claim) // after a Take
-	onCommit  func(*stream.Batch) error
-	onRead    func(stream.Name, stream.Position) error
-	onChannel func(string) error
+	onTake      func(*stream.Claim) error
+	onTaken     func(*stream.Claim) // after a Take
+	onCommit    func(*stream.Batch) error
+	onCommitted func(*stream.Batch) // after a Commit
+	onRead      func(stream.Name, stream.Position) error
+	onChannel   func(string) error
+	onHold      func(string) error
 }
 
 // newHooked returns a log in memory with hooks.
@@ -61,14 +63,18 @@ func (l *hookedLog) Take(ctx context.Context, c *stream.Claim) (*stream.Socket, 
 
 func (l *hookedLog) Commit(ctx context.Context, b *stream.Batch) ([]stream.Position, error) {
 	l.mu.Lock()
-	before := l.onCommit
+	before, after := l.onCommit, l.onCommitted
 	l.mu.Unlock()
 	if before != nil {
 		if err := before(b); err != nil {
 			return nil, err
 		}
 	}
-	return l.Log.Commit(ctx, b)
+	at, err := l.Log.Commit(ctx, b)
+	if after != nil {
+		after(b)
+	}
+	return at, err
 }
 
 func (l *hookedLog) Read(ctx context.Context, s stream.Name, at stream.Position, max int) ([]stream.Message, error) {
@@ -93,6 +99,38 @@ func (l *hookedLog) Channel(ctx context.Context, name string) (*stream.Channel, 
 		}
 	}
 	return l.Log.Channel(ctx, name)
+}
+
+func (l *hookedLog) Begin(ctx context.Context) (stream.Tx, error) {
+	tx, err := l.Log.Begin(ctx)
+	return &hookedTx{Tx: tx, l: l}, err
+}
+
+// A hookedTx is a transaction of a hookedLog.
+type hookedTx struct {
+	stream.Tx
+	l      *hookedLog
+	failed error // of a Hold: it can only be rolled back
+}
+
+func (tx *hookedTx) Hold(ctx context.Context, channel string) (*stream.Channel, error) {
+	tx.l.mu.Lock()
+	before := tx.l.onHold
+	tx.l.mu.Unlock()
+	if before != nil && tx.failed == nil {
+		tx.failed = before(channel)
+	}
+	if tx.failed != nil {
+		return nil, tx.failed
+	}
+	return tx.Tx.Hold(ctx, channel)
+}
+
+func (tx *hookedTx) Commit(ctx context.Context, b *stream.Batch) ([]stream.Position, error) {
+	if tx.failed != nil {
+		return nil, tx.failed
+	}
+	return tx.Tx.Commit(ctx, b)
 }
 
 // once returns a hook that fails the first time.

@@ -32,7 +32,7 @@ type Hub struct {
 	period   atomic.Pointer[period] // of the calls of the log
 	working  sync.WaitGroup         // goroutines of the hub
 	closing  sync.WaitGroup         // goroutines that write to connections or close them
-	handlers sync.WaitGroup         // sockets that this node has
+	handlers count                  // sockets that this node has
 
 	mu sync.RWMutex
 	// mu locks the remaining fields.
@@ -41,6 +41,7 @@ type Hub struct {
 	feeds     map[string]*feed
 	sessions  map[session.ID]*attachment
 	coming    map[*Socket]struct{} // connections that are not in sockets yet
+	partings  map[ID]*parting      // that the log has not taken yet
 	stopping  bool                 // no new sockets
 	over      time.Duration        // that Drain was given
 	closed    bool                 // no new goroutines
@@ -66,6 +67,7 @@ func New(m *session.Manager, l stream.Log, cfg *Config) (*Hub, error) {
 		feeds:    make(map[string]*feed),
 		sessions: make(map[session.ID]*attachment),
 		coming:   make(map[*Socket]struct{}),
+		partings: make(map[ID]*parting),
 	}
 	h.sharer, _ = l.(stream.Sharer)
 	h.ctx, h.cancel = context.WithCancel(context.Background())
@@ -160,13 +162,8 @@ func (h *Hub) Drain(ctx context.Context, over time.Duration) error {
 	for _, s := range all {
 		s.bye(over)
 	}
-	gone := make(chan struct{})
-	go func() {
-		h.handlers.Wait()
-		close(gone)
-	}()
 	select {
-	case <-gone:
+	case <-h.handlers.gone():
 	case <-time.After(over):
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -184,10 +181,11 @@ func (h *Hub) Close() error {
 	for _, s := range all {
 		s.end(restart)
 	}
-	h.handlers.Wait()
+	<-h.handlers.gone()
 	h.closing.Wait()
 	h.cancel()
 	h.working.Wait()
+	h.settleLast()
 	for _, stop := range h.stops {
 		stop()
 	}
@@ -215,6 +213,13 @@ func (h *Hub) background(f func()) bool {
 		h.working.Go(f)
 	}
 	return !h.closed
+}
+
+// backgroundOrNow runs f in a goroutine, or at once where the hub is closed.
+func (h *Hub) backgroundOrNow(f func()) {
+	if !h.background(f) {
+		f()
+	}
 }
 
 func (h *Hub) socket(id ID) *Socket {

@@ -20,15 +20,17 @@ type outbox struct {
 
 	mu sync.Mutex
 	// mu locks the remaining fields.
-	subs    []*subscription // the first one is the socket's own stream
-	control []byte          // frames that are no messages, to be written next
-	unacked []sent          // in the order of sending
-	bytes   int             // of unacked
-	moved   time.Time       // when the client last acknowledged something, or had nothing to
-	pumping bool
-	corked  bool // a worker is about to pump by itself
-	ended   bool // nothing is written any more
-	closed  bool // there are no subscriptions any more
+	subs     []*subscription // the first one is the socket's own stream
+	control  []byte          // frames that are no messages, to be written next
+	unacked  []sent          // in the order of sending
+	bytes    int             // of unacked
+	moved    time.Time       // when the client last acknowledged something, or had nothing to
+	notices  []notice        // of members, for the endpoint
+	pumping  bool
+	noticing bool // a task of the inbox is to tell them
+	corked   bool // a worker is about to pump by itself
+	ended    bool // nothing is written any more
+	closed   bool // there are no subscriptions any more
 }
 
 // A subscription is a stream that a socket gets.
@@ -43,6 +45,7 @@ type subscription struct {
 	announce bool            // the client is to be told of the channel first
 	seat     string          // for the announcement
 	resuming bool            // nothing was read yet since the connection was made
+	later    stretch         // what the endpoint is told of after the notices
 }
 
 // A sent is a message that the client has not acknowledged.
@@ -321,7 +324,7 @@ func (o *outbox) deliver(buf []byte, r reading, entries []entry, err error) []by
 		if e.event == nil {
 			continue
 		}
-		o.s.happened(sub, *e.event)
+		o.noticeLocked(sub, e)
 		if e.event.Event == stream.Left && e.event.Socket == o.s.id {
 			return o.partLocked(buf, sub)
 		}
@@ -458,11 +461,11 @@ func (o *outbox) begin(sub *subscription, at stream.Position, seat string) bool 
 	return true
 }
 
-// leave ends the subscription of a channel that the socket has left.
-func (o *outbox) leave(channel string) {
+// leave ends the subscription of a channel that the socket has left, unless it has ended already.
+func (o *outbox) leave(sub *subscription) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if sub := o.findLocked(channel); sub != nil {
+	if slices.Contains(o.subs, sub) {
 		o.control = o.partLocked(o.control, sub)
 		o.wakeLocked()
 	}

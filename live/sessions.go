@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/lazysession/session"
+	"github.com/lazysession/session/internal/usage"
 )
 
 // An attachment is a session that has sockets on this node.
@@ -97,13 +98,10 @@ func (h *Hub) look(s *Socket, used bool) *departure {
 	defer a.mu.Unlock()
 	a.owner, a.expires = info.Owner, info.Expires
 	if used {
-		a.touch = time.Now().Add(info.IdleTimeout / touchesPerTimeout)
+		a.touch = time.Now().Add(usage.Pause(info.IdleTimeout))
 	}
 	return nil
 }
-
-// touchesPerTimeout is how often within a session's idle timeout the use of its sockets is stored, as that of requests.
-const touchesPerTimeout = 10
 
 // used notes that the client has sent something, and reports whether the session still lives.
 func (s *Socket) used() bool {

@@ -40,7 +40,8 @@ type Socket struct {
 	inbox    inbox
 	outbox   outbox
 
-	ending sync.Once
+	joining sync.Mutex // held while the socket joins a channel, so that what it gets begins in the order of its joins
+	ending  sync.Once
 }
 
 // ID returns the public identity of the socket.
@@ -125,7 +126,7 @@ func (s *Socket) broken() { s.end(departure{}) }
 
 // failed ends the socket after the log has failed. The client comes back, here or to another node.
 func (s *Socket) failed(err error) {
-	if errors.Is(err, stream.ErrFenced) || errors.Is(err, stream.ErrNotFound) {
+	if isFenced(err) {
 		s.end(takenOver)
 		return
 	}

@@ -88,6 +88,7 @@ func (s *Socket) checkLease() {
 // reap ends sockets that did not come back in time, of this node and of dead ones.
 func (h *Hub) reap(time.Time) {
 	const some = 100
+	h.settleKept()
 	ctx := h.call()
 	overdue, err := h.log.Overdue(ctx, some)
 	if err != nil {
@@ -95,42 +96,38 @@ func (h *Hub) reap(time.Time) {
 		return
 	}
 	for _, record := range overdue {
+		if h.kept(record.ID) != nil {
+			continue // this node has begun to end it
+		}
 		taken, err := h.log.Take(ctx, &stream.Claim{ID: record.ID, Node: h.cfg.Node, Overdue: true})
 		if err != nil {
 			continue // another node was faster, or it is back
 		}
-		if err := h.endAway(ctx, taken, NotBack); err != nil {
-			h.cfg.Logger.LogAttrs(ctx, slog.LevelError, "live: ending an overdue socket",
-				slog.String("socket", taken.ID.String()), slog.Any("error", err))
-		}
+		h.endAway(ctx, taken, NotBack) // an error is logged, and it is tried again
 	}
 }
 
 // endAway ends a socket that this node has taken without its client.
 func (h *Hub) endAway(ctx context.Context, record *stream.Socket, why Reason) error {
-	_, err := h.log.Commit(ctx, &stream.Batch{Lease: record.Lease(), Ops: []stream.Op{{Kind: stream.End}}})
-	if err != nil {
+	p := &parting{s: h.away(record), d: departure{left: true, why: why}}
+	if err := h.settleOrKeep(ctx, p); err != nil {
 		return err
 	}
-	leave := func() { h.leftAway(record, why) }
-	if !h.background(leave) {
-		leave()
+	if !p.left {
+		return stream.ErrFenced
 	}
+	h.backgroundOrNow(p.tell)
 	return nil
 }
 
-// leftAway calls Endpoint.Leave for a socket that this node has ended without its client.
-func (h *Hub) leftAway(record *stream.Socket, why Reason) {
-	e := h.endpoint(record.Endpoint)
-	if e == nil {
-		return
-	}
-	s := &Socket{hub: h, endpoint: e, id: record.ID, lease: record.Lease(), resumed: true}
+// away returns a socket that has no connection which could be closed or written to.
+func (h *Hub) away(record *stream.Socket) *Socket {
+	s := &Socket{hub: h, endpoint: h.endpoint(record.Endpoint), id: record.ID, lease: record.Lease(), resumed: true}
 	s.outbox.s = s
 	s.ctx, s.cancel = context.WithCancelCause(h.ctx)
-	s.cancel(errAway) // it has no connection that could be closed or written to
+	s.cancel(errAway)
 	s.outbox.stop()
-	s.leave(why)
+	return s
 }
 
 var errAway = errors.New("live: the socket is away")

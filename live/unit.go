@@ -23,6 +23,7 @@ type unit struct {
 	hub  *Hub
 	tx   stream.Tx // nil until it is used
 	held map[string]*heldChannel
+	lost error // of a hold that was a deadlock: nothing of the unit can be committed any more
 
 	mu sync.Mutex
 	// mu locks the remaining fields.
@@ -59,7 +60,11 @@ func (u *unit) hold(ctx context.Context, channel string) (*heldChannel, error) {
 	}
 	c, err := tx.Hold(ctx, channel)
 	if err != nil {
-		return nil, &holdError{channel: channel, err: err}
+		err = &holdError{channel: channel, err: err}
+		if errors.Is(err, stream.ErrDeadlock) {
+			u.lost = err
+		}
+		return nil, err
 	}
 	if u.held == nil {
 		u.held = make(map[string]*heldChannel)

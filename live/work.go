@@ -127,7 +127,13 @@ func (s *Socket) attempt(u *unit, m Message) error {
 	if s.endpoint.Message == nil {
 		return Refuse("unexpected", "this endpoint takes no messages")
 	}
-	return s.call(s.ctx, u, func(ctx context.Context) error { return s.endpoint.Message(ctx, s, m) })
+	return s.call(s.ctx, u, func(ctx context.Context) error {
+		err := s.endpoint.Message(ctx, s, m)
+		if u.lost != nil { // whatever the handler has made of it: it runs again, and its session must not be committed
+			return u.lost
+		}
+		return err
+	})
 }
 
 // judge returns what the client is told of a handler's error, or an error where the message is not to be counted as
@@ -158,24 +164,6 @@ func (s *Socket) unhandled(err error) {
 	}
 }
 
-// happened queues a member event for the endpoint.
-func (s *Socket) happened(sub *subscription, e stream.MemberEvent) {
-	if s.endpoint.Member == nil {
-		return
-	}
-	channel := s.hub.Channel(sub.channelName(), nil)
-	mb := &Member{channel: channel, socket: e.Socket, seat: e.Seat, local: s.hub.socket(e.Socket)}
-	s.inbox.push(func() {
-		err := s.call(s.ctx, nil, func(ctx context.Context) error {
-			s.endpoint.Member(ctx, mb, e.Event)
-			return nil
-		})
-		if err != nil && err != errPanicked {
-			s.hub.logError(s, "committing the session", err)
-		}
-	})
-}
-
 // waits lets another goroutine read and write for the socket while one of its handlers waits.
 func (s *Socket) waits() {
 	if s.inbox.takeOver(time.Now()) {
@@ -191,60 +179,4 @@ func (s *Socket) sessionFor(ctx context.Context) *session.Session {
 		return session.FromContext(context.Background())
 	}
 	return s.handle.Session(ctx)
-}
-
-// part ends what this node has of a socket: its channels see it away or gone. It is the socket's last task.
-func (h *Hub) part(s *Socket, d departure) {
-	defer h.handlers.Done()
-	defer h.detach(s)
-	h.mu.Lock()
-	delete(h.coming, s)
-	h.mu.Unlock()
-	if s.lease.Incarnation == 0 {
-		return // it never entered
-	}
-	left := !d.fenced && h.commitPart(s, d)
-	h.unsubscribeAll(s.outbox.close())
-	h.mu.Lock()
-	if h.sockets[s.id] == s {
-		delete(h.sockets, s.id)
-	}
-	h.mu.Unlock()
-	if left && (s.opened || s.resumed) {
-		s.leave(d.why)
-	}
-	s.slots.Release()
-}
-
-// commitPart commits that the socket is away, or has left, and reports whether it has left.
-func (h *Hub) commitPart(s *Socket, d departure) (left bool) {
-	ops := []stream.Op{{Kind: stream.Away, Window: h.cfg.Window}}
-	switch {
-	case d.final():
-		ops[0].Kind = stream.End
-	case s.welcomed.Load():
-		ops = append(ops, stream.Op{Kind: stream.Welcome})
-	}
-	ctx := h.call()
-	_, err := h.log.Commit(ctx, &stream.Batch{Lease: s.lease, Ops: ops})
-	if err != nil && !errors.Is(err, stream.ErrFenced) && !isNotFound(err) {
-		h.logError(s, "parting from a socket", err)
-	}
-	return d.final() && err == nil
-}
-
-func isNotFound(err error) bool { return errors.Is(err, stream.ErrNotFound) }
-
-// leave calls Endpoint.Leave.
-func (s *Socket) leave(why Reason) {
-	if s.endpoint.Leave == nil {
-		return
-	}
-	err := s.call(context.WithoutCancel(s.ctx), nil, func(ctx context.Context) error {
-		s.endpoint.Leave(ctx, s, why)
-		return nil
-	})
-	if err != nil && err != errPanicked && !errors.Is(err, session.ErrEnded) {
-		s.hub.logError(s, "committing the session", err)
-	}
 }

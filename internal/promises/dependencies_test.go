@@ -33,6 +33,7 @@ func TestPackageStandsOnFew(t *testing.T) {
 		module + "/internal/ctxkey",
 		module + "/internal/jsonvalue",
 		module + "/internal/signed",
+		module + "/internal/usage",
 		module + "/service",
 		module + "/store",
 	}

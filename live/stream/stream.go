@@ -70,9 +70,12 @@ var (
 
 // A Log keeps sockets, channels and streams. It belongs to the program, which closes it after the hubs that use it.
 //
-// All methods may be called by many goroutines at once, but calls for one lease come one after the other. A log borrows
-// what it is given: it copies what it keeps. It lies on the way of every message, so it has to be fast. When it returns
-// an error, the hub breaks the connection of that socket, and the client comes back.
+// All methods may be called by many goroutines at once, also for one lease. The hub commits one upward message of a
+// socket at a time, but a join, a leave or an empty batch of the same lease may come while it does. A log applies each
+// batch in one step, and those that come at once in any order.
+//
+// A log borrows what it is given: it copies what it keeps. It lies on the way of every message, so it has to be fast.
+// When it returns an error, the hub breaks the connection of that socket, and the client comes back.
 type Log interface {
 	// Take gives a socket to the caller, and fences the node that had it. See Claim.
 	// It returns ErrNotFound where the claim is for a socket that isn't there, belongs to another session, or is not

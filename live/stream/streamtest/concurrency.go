@@ -3,6 +3,7 @@ package streamtest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"github.com/lazysession/session/live/stream"
@@ -16,6 +17,7 @@ var concurrencyRules = []rule{
 	{"new-at-once", "Of claims for one new socket at once one succeeds.", newAtOnce},
 	{"fence-at-once", "Of nodes that take a socket at once only the one with the newest lease can commit.", fenceAtOnce},
 	{"in-at-once", "An upward message that is handled at once by several is handled once.", inAtOnce},
+	{"lease-at-once", "Of batches of one lease at once, one of which handles a message, none is lost.", leaseAtOnce},
 	{"adds-at-once", "Edits at once add up.", addsAtOnce},
 	{"leave-at-once", "While members leave, one that joins finds the whole channel or a new one.", leaveAtOnce},
 }
@@ -195,6 +197,49 @@ func inAtOnce(p *probe) {
 	}
 	if ms := p.read(stream.Own(s.ID), s.Out); len(ms) != rounds {
 		p.Errorf("got %d answers, want %d", len(ms), rounds)
+	}
+}
+
+func leaseAtOnce(p *probe) {
+	const each = 40
+	s, room := p.socket(), newName()
+	own, joined := stream.Own(s.ID), make([]string, each)
+	for i := range joined {
+		joined[i] = newName()
+	}
+	p.commit(batch(p.members(1)[0], join(room, "")))
+	top := p.channel(room).Top
+	p.together(4, func(i int) error {
+		for n := range each {
+			b := batch(s) // asks for the lease
+			switch i {
+			case 0:
+				b = message(s, uint64(n)+1, send(own, fmt.Sprint(n)))
+			case 1:
+				b = batch(s, join(joined[n], ""))
+			case 2:
+				b = batch(s, join(room, ""))
+				if n%2 == 1 {
+					b = batch(s, leave(room))
+				}
+			}
+			if _, err := p.tryCommit(b); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	now := p.see(s.ID)
+	if in, ms := now.In, p.read(own, s.Out); in != each || len(ms) != each {
+		p.Errorf("message %d was the last that was handled, with %d answers; want %d", in, len(ms), each)
+	}
+	slices.Sort(now.Channels)
+	slices.Sort(joined)
+	if !slices.Equal(now.Channels, joined) {
+		p.Errorf("the socket is in %d channels, want the %d that it has joined and not left", len(now.Channels), each)
+	}
+	if events := p.read(stream.Of(room), top); len(events) != each {
+		p.Errorf("%d joins and leaves were told, want %d", len(events), each)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -216,6 +217,28 @@ var committingMutants = []mutant{
 				}
 			}
 		})(b)
+	}},
+	{"loses a join beside another batch of its lease", "lease-at-once", func(b *bent) {
+		var mu sync.Mutex
+		active := map[stream.Lease]int{}
+		count := func(of stream.Lease, by int) int {
+			mu.Lock()
+			defer mu.Unlock()
+			active[of] += by
+			return active[of]
+		}
+		each(stream.Join, func(_ *bent, batch *stream.Batch, op *stream.Op) {
+			if count(batch.Lease, 0) > 1 {
+				*op = nothing
+			}
+		})(b)
+		commit := b.commit
+		b.commit = func(batch *stream.Batch, do committer) ([]stream.Position, error) {
+			count(batch.Lease, 1)
+			defer count(batch.Lease, -1)
+			time.Sleep(100 * time.Microsecond)
+			return commit(batch, do)
+		}
 	}},
 	{"renumbers nothing", "renumber renumber-gap renumber-back", without(stream.Renumber)},
 	{"keeps half", "keep", each(stream.Send, func(_ *bent, _ *stream.Batch, op *stream.Op) { op.Keep.Messages /= 2 })},
