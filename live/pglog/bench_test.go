@@ -1,7 +1,6 @@
 package pglog_test
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"sync"
@@ -36,7 +35,8 @@ func sender(b *testing.B, l *pglog.Log) *stream.Socket {
 // BenchmarkSend compares a durable send with an INSERT of one row, in turns.
 func BenchmarkSend(b *testing.B) {
 	pool := durable(b)
-	if _, err := pool.Exec(b.Context(), "CREATE TABLE bare (n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, data bytea)"); err != nil {
+	const table = "CREATE TABLE bare (n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, data bytea)"
+	if _, err := pool.Exec(b.Context(), table); err != nil {
 		b.Fatal(err)
 	}
 	if err := pglog.Migrate(b.Context(), pool, nil); err != nil {
@@ -111,5 +111,3 @@ func median(all []time.Duration) time.Duration {
 	slices.Sort(all)
 	return all[len(all)/2]
 }
-
-var _ = context.Background

@@ -25,6 +25,33 @@ func (l *Log) Channel(ctx context.Context, name string) (*stream.Channel, error)
 	return &c.is, nil
 }
 
+// A source is a pool or a connection.
+type source interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+// readWhole returns a channel with its members: an empty one where it has none.
+func (l *Log) readWhole(ctx context.Context, from source, name string) (*channel, error) {
+	rows, err := from.Query(ctx, l.sql.channel, []byte(name))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	c := &channel{loaded: true, is: stream.Channel{Name: name}}
+	for rows.Next() {
+		found, m, err := scanWhole(rows)
+		if err != nil {
+			return nil, err
+		}
+		found.is.Members, found.loaded = c.is.Members, true
+		c = found
+		if m != nil {
+			c.is.Members = append(c.is.Members, *m)
+		}
+	}
+	return c, rows.Err()
+}
+
 // A moreRow scans a channel, and a member behind its columns.
 type moreRow struct {
 	pgx.Row

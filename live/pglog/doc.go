@@ -12,8 +12,8 @@
 // # How to think about it
 //
 // Each socket is a row, and so is each channel. What a message causes is one transaction, and the messages of many
-// sockets that come at the same time share one: it locks the rows of its sockets, and then those of its channels, each in
-// one order for all servers. A row has the newest number of its stream, so numbers have no holes.
+// sockets that come at the same time share one: it locks the rows of its sockets, and then those of its channels, each
+// in one order for all servers. A row has the newest number of its stream, so numbers have no holes.
 //
 // After a transaction, other servers are told by NOTIFY which streams have grown. It is not within the transaction,
 // since PostgreSQL would then commit one after the other. A server that missed it finds it by polling.

@@ -131,7 +131,8 @@ func TestSocketsOfADeadServer(t *testing.T) {
 	})
 	dead.Close(t.Context(), false)
 	// It died a while ago.
-	if _, err := pool.Exec(t.Context(), "UPDATE live_nodes SET seen = now() - interval '1 minute' WHERE node = 'dead'"); err != nil {
+	const silent = "UPDATE live_nodes SET seen = now() - interval '1 minute' WHERE node = 'dead'"
+	if _, err := pool.Exec(t.Context(), silent); err != nil {
 		t.Fatal(err)
 	}
 	late, err := alive.Overdue(t.Context(), 10)
@@ -229,5 +230,23 @@ func TestWrongOptions(t *testing.T) {
 	}
 	if _, err := pglog.Open(t.Context(), nil, nil); err == nil {
 		t.Error("no pool: no error")
+	}
+}
+
+// What PostgreSQL can't keep is refused before it is asked, and harms no other batch.
+func TestLongNames(t *testing.T) {
+	l := open(t, pgtest.Pool(t), nil)
+	s := take(t, l, "a")
+	join := func(n int) error {
+		_, err := l.Commit(t.Context(), &stream.Batch{Lease: s.Lease(), Ops: []stream.Op{
+			{Kind: stream.Join, Channel: strings.Repeat("ü", n/2)},
+		}})
+		return err
+	}
+	if err := join(1000); err != nil {
+		t.Errorf("1,000 bytes: %v", err)
+	}
+	if err := join(1002); err == nil || !strings.Contains(err.Error(), "at most 1000 bytes") {
+		t.Errorf("1,002 bytes: got error %v", err)
 	}
 }

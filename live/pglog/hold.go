@@ -153,27 +153,3 @@ func (t *tx) Rollback() {
 	t.conn, t.sql = nil, nil
 	<-t.l.txs
 }
-
-// readWhole returns a channel with its members: an empty one where it has none.
-func (l *Log) readWhole(ctx context.Context, q interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}, name string) (*channel, error) {
-	rows, err := q.Query(ctx, l.sql.channel, []byte(name))
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	c := &channel{loaded: true, is: stream.Channel{Name: name}}
-	for rows.Next() {
-		found, m, err := scanWhole(rows)
-		if err != nil {
-			return nil, err
-		}
-		found.is.Members, found.loaded = c.is.Members, true
-		c = found
-		if m != nil {
-			c.is.Members = append(c.is.Members, *m)
-		}
-	}
-	return c, rows.Err()
-}

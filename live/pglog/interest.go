@@ -12,8 +12,8 @@ import (
 	"github.com/lazysession/session/live/stream"
 )
 
-// An interest is the streams of this server: those of the sockets that it has taken, of their channels, and what was
-// read. Each has the top that was told last. Their tops are polled, in case a hint was lost.
+// An interest is the streams of this server: those of the sockets that it has taken, and of their channels. Each has
+// the top that was told last. Their tops are polled, in case a hint was lost.
 type interest struct {
 	mu sync.Mutex
 	// mu locks the remaining fields.
@@ -41,16 +41,15 @@ func (i *interest) batch(b *stream.Batch) {
 		switch op.Kind {
 		case stream.Join:
 			if name := stream.Of(op.Channel); i.tops[name] == (stream.Position{}) {
-				i.tops[name] = stream.Position{}
+				i.tops[name] = stream.Position{} // it is of interest from now on
 			}
 		case stream.End:
-			delete(i.leases, b.Lease.Socket)
-			delete(i.tops, stream.Own(b.Lease.Socket))
+			i.dropLocked(stream.Own(b.Lease.Socket))
 		}
 	}
 }
 
-// note notes how far a stream has grown, if it is of interest or was read.
+// note notes how far a stream has grown, if it is of interest.
 func (i *interest) note(h hint) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -59,31 +58,55 @@ func (i *interest) note(h hint) {
 	}
 }
 
+// A survey asks how far the streams of interest have grown.
+type survey struct {
+	tops   map[stream.Name]stream.Position // as they were told last
+	leases map[stream.ID]uint64
+	found  map[stream.Name]bool
+	taken  []stream.ID // by another node
+	told   hints
+}
+
 // poll asks how far the streams of interest have grown, and tells the watchers of this process.
 func (l *Log) poll(ctx context.Context) error {
-	i := &l.interest
+	s := l.interest.survey()
+	if err := l.surveySockets(ctx, s); err != nil {
+		return err
+	}
+	if err := l.surveyChannels(ctx, s); err != nil {
+		return err
+	}
+	l.tellHere(s.told)
+	l.interest.forget(s)
+	return nil
+}
+
+func (i *interest) survey() *survey {
 	i.mu.Lock()
-	tops, leases := maps.Clone(i.tops), maps.Clone(i.leases)
-	i.mu.Unlock()
+	defer i.mu.Unlock()
+	return &survey{tops: maps.Clone(i.tops), leases: maps.Clone(i.leases), found: map[stream.Name]bool{}}
+}
+
+// see notes where a stream's top is now.
+func (s *survey) see(name stream.Name, top stream.Position) {
+	s.found[name] = true
+	if s.tops[name] != top {
+		s.told = append(s.told, hint{name, top})
+	}
+}
+
+// pollSize is how many rows one statement asks for.
+const pollSize = 1000
+
+func (l *Log) surveySockets(ctx context.Context, s *survey) error {
 	var ids []pgtype.UUID
-	var channels [][]byte
-	for name := range tops {
+	for name := range s.tops {
 		if id, ok := name.Socket(); ok {
 			ids = append(ids, uuid(id))
-		} else if channel, ok := name.Channel(); ok {
-			channels = append(channels, []byte(channel))
 		}
 	}
-	var told hints
-	found := map[stream.Name]bool{}
-	see := func(name stream.Name, top stream.Position, taken bool) {
-		found[name] = true
-		if taken || tops[name] != top {
-			told = append(told, hint{name, top})
-		}
-	}
-	for chunk := range slices.Chunk(ids, 1000) {
-		rows, err := l.pool.Query(ctx, l.sql.topsOfSockets, chunk)
+	for some := range slices.Chunk(ids, pollSize) {
+		rows, err := l.pool.Query(ctx, l.sql.topsOfSockets, some)
 		if err != nil {
 			return err
 		}
@@ -91,46 +114,66 @@ func (l *Log) poll(ctx context.Context) error {
 		var incarnation uint64
 		var top stream.Position
 		_, err = pgx.ForEachRow(rows, []any{&id, &incarnation, &top.Epoch, &top.Number}, func() error {
-			see(stream.Own(id.Bytes), top, incarnation != leases[id.Bytes])
+			name := stream.Own(id.Bytes)
+			s.see(name, top)
+			if lease, ours := s.leases[id.Bytes]; ours && lease != incarnation {
+				s.taken = append(s.taken, id.Bytes)
+				s.told = append(s.told, hint{name, top}) // so that the hub asks for its lease
+			}
 			return nil
 		})
 		if err != nil {
 			return err
 		}
 	}
-	for chunk := range slices.Chunk(channels, 1000) {
-		rows, err := l.pool.Query(ctx, l.sql.topsOf, chunk)
+	return nil
+}
+
+func (l *Log) surveyChannels(ctx context.Context, s *survey) error {
+	var names [][]byte
+	for name := range s.tops {
+		if channel, ok := name.Channel(); ok {
+			names = append(names, []byte(channel))
+		}
+	}
+	for some := range slices.Chunk(names, pollSize) {
+		rows, err := l.pool.Query(ctx, l.sql.topsOf, some)
 		if err != nil {
 			return err
 		}
 		var channel []byte
 		var top stream.Position
 		_, err = pgx.ForEachRow(rows, []any{&channel, &top.Epoch, &top.Number}, func() error {
-			see(stream.Of(string(channel)), top, false)
+			s.see(stream.Of(string(channel)), top)
 			return nil
 		})
 		if err != nil {
 			return err
 		}
 	}
-	l.tellHere(told)
+	return nil
+}
+
+// forget drops what is of no interest any more: streams that are gone, and sockets that another node has taken. What
+// has changed meanwhile stays.
+func (i *interest) forget(s *survey) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	for name := range tops {
-		id, isSocket := name.Socket()
-		if !found[name] && i.tops[name] == tops[name] { // it is there no more
-			delete(i.tops, name)
-			if isSocket {
-				delete(i.leases, id)
-			}
+	for name, was := range s.tops {
+		if !s.found[name] && i.tops[name] == was {
+			i.dropLocked(name)
 		}
 	}
-	for _, h := range told {
-		id, isSocket := h.stream.Socket()
-		if isSocket && i.leases[id] == leases[id] && h.top == tops[h.stream] { // it was taken by another node, which is told once
-			delete(i.leases, id)
-			delete(i.tops, h.stream)
+	for _, id := range s.taken {
+		if i.leases[id] == s.leases[id] {
+			i.dropLocked(stream.Own(id))
 		}
 	}
-	return nil
+}
+
+func (i *interest) dropLocked(name stream.Name) {
+	delete(i.tops, name)
+	if id, ok := name.Socket(); ok {
+		delete(i.leases, id)
+	}
 }

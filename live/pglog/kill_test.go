@@ -101,8 +101,8 @@ func (p *page) receive(ctx context.Context, posts int) error {
 	return nil
 }
 
-// wantHistory makes sure that a page has seen each post of each client once, in the order of that client, and each count
-// once, in order.
+// wantHistory makes sure that a page has seen each post of each client once, in the order of that client, and each
+// count once, in order.
 func (p *page) wantHistory(t *testing.T, clients int) {
 	t.Helper()
 	next := make([]int, clients)

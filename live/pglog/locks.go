@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// lock returns the number of an advisory lock. Two names have the same number by chance once in 2^64 times, and then one
-// waits for the other.
+// lock returns the number of an advisory lock. Two names have the same number by chance once in 2^64 times, and then
+// one waits for the other.
 func (s *settings) lock(purpose, name string) int64 {
 	sum := sha256.Sum256([]byte(s.place() + "\x00" + purpose + "\x00" + name))
 	return int64(binary.LittleEndian.Uint64(sum[:]))

@@ -39,11 +39,11 @@ var (
 	_ stream.Sharer = (*Log)(nil)
 )
 
-// Open returns a Log on the tables that Migrate created. A nil o means the defaults. The caller owns the pool, and closes
-// it after the Log.
+// Open returns a Log on the tables that Migrate created. A nil o means the defaults. The caller owns the pool, and
+// closes it after the Log.
 //
-// It returns ErrNoSchema or ErrOldSchema if Migrate has to run, ErrNewSchema if this program is too old, and an error if
-// PostgreSQL can't be reached. Unless Options.NoListen is set, the Log has one more connection, on which it listens.
+// It returns ErrNoSchema or ErrOldSchema if Migrate has to run, ErrNewSchema if this program is too old, and an error
+// if PostgreSQL can't be reached. Unless Options.NoListen is set, the Log has one more connection, on which it listens.
 func Open(ctx context.Context, pool *pgxpool.Pool, o *Options) (*Log, error) {
 	set, err := o.settings()
 	if err != nil {

@@ -87,11 +87,13 @@ func (o *Options) settings() (*settings, error) {
 		errs = append(errs, fmt.Errorf("pglog: schema %q: want at most 63 bytes without NUL", s.Schema))
 	}
 	if !prefixForm.MatchString(s.Prefix) {
-		errs = append(errs, fmt.Errorf("pglog: prefix %q: want at most 30 lower-case letters, digits and underscores", s.Prefix))
+		err := fmt.Errorf("pglog: prefix %q: want at most 30 lower-case letters, digits and underscores", s.Prefix)
+		errs = append(errs, err)
 	}
 	names := []string{"{{name}}", s.Prefix}
 	for _, table := range []string{
-		"sockets", "channels", "members", "messages", "messages0", "messages1", "messages2", "turns", "nodes", "migrations", "commit",
+		"sockets", "channels", "members", "messages", "messages0", "messages1", "messages2", "turns", "nodes",
+		"migrations", "commit",
 	} {
 		names = append(names, "{{"+table+"}}", s.table(table))
 	}

@@ -50,7 +50,7 @@ type page struct {
 
 // readPage reads messages and the top in one statement, and so at one moment. It returns nil where there is no stream.
 func (l *Log) readPage(ctx context.Context, name stream.Name, after stream.Position, limit int) (*page, error) {
-	sql, key := l.place4(name)
+	sql, key := l.rowOf(name)
 	if key == nil {
 		return nil, nil
 	}
@@ -82,8 +82,8 @@ func (l *Log) readPage(ctx context.Context, name stream.Name, after stream.Posit
 // streamSQL are the statements for streams of a kind.
 type streamSQL struct{ read, renew string }
 
-// place4 returns the statements for a stream, and the key of its row; nil where no row can be its own.
-func (l *Log) place4(name stream.Name) (sql streamSQL, key any) {
+// rowOf returns the statements for a stream, and the key of its row; nil where no row can be its own.
+func (l *Log) rowOf(name stream.Name) (sql streamSQL, key any) {
 	if channel, ok := name.Channel(); ok {
 		return streamSQL{l.sql.readChannel, l.sql.newChannelEpoch}, []byte(channel)
 	}
@@ -95,7 +95,7 @@ func (l *Log) place4(name stream.Name) (sql streamSQL, key any) {
 
 // renew gives a stream another epoch, since a reader has a position above its top.
 func (l *Log) renew(ctx context.Context, name stream.Name, p *page) error {
-	sql, key := l.place4(name)
+	sql, key := l.rowOf(name)
 	epoch := newEpoch()
 	err := l.pool.QueryRow(ctx, sql.renew, key, p.epoch, int64(p.top)+1, epoch).Scan(&p.top)
 	if errors.Is(err, pgx.ErrNoRows) { // it has grown or changed meanwhile

@@ -35,6 +35,9 @@ func (r *request) id() stream.ID {
 	return r.batch.Lease.Socket
 }
 
+// longestName is what an index takes, and a notification.
+const longestName = 1000
+
 var errReceived = errors.New("pglog: nothing can be sent to what a socket has sent upward")
 
 // need adds what the request needs.
@@ -80,6 +83,9 @@ func check(b *stream.Batch) error {
 		}
 		if _, up := op.Stream.Receiver(); up && op.Kind == stream.Send {
 			return errReceived
+		}
+		if op.Kind == stream.Join && len(op.Channel) > longestName {
+			return fmt.Errorf("pglog: channel %.40q…: a name has at most %d bytes", op.Channel, longestName)
 		}
 	}
 	return nil

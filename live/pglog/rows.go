@@ -55,7 +55,8 @@ func scanSocket(row pgx.Row, more ...any) (*socket, error) {
 	return &s, nil
 }
 
-const channelColumns = `c.name, c.sid, c.epoch, c.top, c.keep_messages, c.keep_bytes, c.keep_age, c.value_names, c.value_docs`
+const channelColumns = `c.name, c.sid, c.epoch, c.top, c.keep_messages, c.keep_bytes, c.keep_age,
+	c.value_names, c.value_docs`
 
 func scanChannel(row pgx.Row) (*channel, error) {
 	c := channel{stored: true}
@@ -101,7 +102,7 @@ func each(r pgx.BatchResults, f func(pgx.Rows) error) error {
 	return rows.Err()
 }
 
-// A request needs is what has to be locked and read for requests.
+// Needs are what has to be locked and read for requests.
 type needs struct {
 	sockets   []stream.ID // in order
 	of        []stream.ID // whose channels are needed, with their members
@@ -180,7 +181,7 @@ func (l *Log) loadOf(ctx context.Context, conn *pgx.Conn, r pgx.BatchResults, st
 	return again.Close()
 }
 
-// queueChannels adds the statements that lock and read channels. Whoever changes members has a lock of its own, since
+// queueChannels adds the statements that lock and read channels. A change of members takes a lock of its own, since
 // there is no row to lock where the channel comes to be.
 func (l *Log) queueChannels(b *pgx.Batch, n *needs) {
 	n.channels, n.exclusive = distinct(n.channels), distinct(n.exclusive)

@@ -28,7 +28,8 @@ func (r *request) answers() (data [][]byte, ok bool) {
 const answerSQL = `WITH s AS (
 	UPDATE {{sockets}} SET top = top + $4::bigint, received = greatest(received, $3::bigint),
 		keep_messages = $6, keep_bytes = $7, keep_age = $8
-	WHERE id = $1 AND incarnation = $2 AND ($3::bigint = 0 OR received = $3::bigint - 1) RETURNING sid, epoch, top - $4::bigint AS base
+	WHERE id = $1 AND incarnation = $2 AND ($3::bigint = 0 OR received = $3::bigint - 1)
+	RETURNING sid, epoch, top - $4::bigint AS base
 ), m AS (
 	INSERT INTO {{messages}} (slot, sid, n, time, member, data)
 	SELECT (SELECT turn % 3 FROM {{turns}}), s.sid, s.base + u.nth, now(), false, u.data
@@ -41,8 +42,9 @@ SELECT epoch, base FROM s`
 func (l *Log) runAnswer(ctx context.Context, r *request, data [][]byte) (done bool, err error) {
 	var epoch string
 	var base uint64
-	keep := r.batch.Ops[len(r.batch.Ops)-1].Keep.WithDefaults()
-	err = l.pool.QueryRow(ctx, l.sql.answer, uuid(r.batch.Lease.Socket), int64(r.batch.Lease.Incarnation), int64(r.batch.In),
+	b := r.batch
+	keep := b.Ops[len(b.Ops)-1].Keep.WithDefaults()
+	err = l.pool.QueryRow(ctx, l.sql.answer, uuid(b.Lease.Socket), int64(b.Lease.Incarnation), int64(b.In),
 		int64(len(data)), data, int64(keep.Messages), int64(keep.Bytes), keep.Age.Microseconds()).Scan(&epoch, &base)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
@@ -54,6 +56,6 @@ func (l *Log) runAnswer(ctx context.Context, r *request, data [][]byte) (done bo
 	for i := range data {
 		r.at[i] = stream.Position{Epoch: epoch, Number: base + uint64(i) + 1}
 	}
-	l.tell(hints{{stream.Own(r.batch.Lease.Socket), r.at[len(data)-1]}})
+	l.tell(hints{{stream.Own(b.Lease.Socket), r.at[len(data)-1]}})
 	return true, nil
 }

@@ -21,7 +21,8 @@ func newTexts(s *settings) texts {
 	const noted = `m.n, m.time, m.member, m.data`
 	return texts{
 		answer: s.fill(answerSQL),
-		commit: s.fill(`SELECT no, send, why, number FROM {{commit}}($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`),
+		commit: s.fill(`SELECT no, send, why, number
+FROM {{commit}}($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`),
 		lockSockets: s.fill(`SELECT ` + socketColumns + ` FROM {{sockets}} s WHERE s.id = ANY ($1::uuid[])` +
 			` ORDER BY s.id FOR UPDATE`),
 		lockChannels: s.fill(`SELECT ` + channelColumns + ` FROM {{channels}} c WHERE c.name = ANY ($1::bytea[])` +
@@ -39,7 +40,8 @@ ON CONFLICT DO NOTHING RETURNING ` + socketColumns),
 		updateSockets: s.fill(`UPDATE {{sockets}} s SET incarnation = u.incarnation, received = u.received, sid = u.sid,
 	top = u.top, keep_age = u.keep_age, keep_messages = u.keep_messages, keep_bytes = u.keep_bytes, away = u.away,
 	welcomed = u.welcomed, epoch = u.epoch, node = u.node, owner = u.owner
-FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
+FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
+	$8::bigint[],
 	$9::timestamptz[], $10::boolean[], $11::text[], $12::text[], $13::bytea[])
 	AS u (id, incarnation, received, sid, top, keep_age, keep_messages, keep_bytes, away, welcomed, epoch, node, owner)
 WHERE s.id = u.id`),

@@ -21,9 +21,9 @@ var errCommits = errors.New("pglog: the transaction commits with the message, an
 // transaction begins with the first call of Tx, on a connection of the pool, and ends after the handler. It is for the
 // handler's own goroutine.
 //
-// A statement that fails ends the transaction, and then the message is not handled, unless the handler has put it into a
-// savepoint by Begin. A handler may run again, with another transaction, where PostgreSQL ended this one for a deadlock.
-// Commit and Rollback of the transaction itself return an error.
+// A statement that fails ends the transaction, and then the message is not handled, unless the handler has put it into
+// a savepoint by Begin. A handler may run again, with another transaction, where PostgreSQL ended this one for a
+// deadlock. Commit and Rollback of the transaction itself return an error.
 //
 // It returns ErrNoTx elsewhere, and an error where there is no connection.
 func Tx(ctx context.Context) (pgx.Tx, error) {
