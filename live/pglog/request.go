@@ -23,8 +23,7 @@ type request struct {
 	socket *stream.Socket
 	err    error // why it is refused; nothing of it is applied then
 
-	started bool // locked by queue.mu
-	done    chan struct{}
+	done chan struct{}
 }
 
 // id returns the socket that the request is for; zero where it is for none.
