@@ -139,7 +139,7 @@ func (c *Channel) Do(ctx context.Context, f func(ctx context.Context) error) err
 		return c.do(ctx, u, f)
 	}
 	return c.hub.retry(ctx, func(u *unit) error {
-		ctx := context.WithValue(ctx, unitKey{}, u)
+		ctx := context.WithValue(ctx, stream.TransactorKey{}, u)
 		if err := c.do(ctx, u, f); err != nil {
 			return err
 		}

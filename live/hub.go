@@ -21,6 +21,7 @@ import (
 type Hub struct {
 	m      *session.Manager
 	log    stream.Log
+	sharer stream.Sharer // the log; nil where it shares nothing
 	cfg    Config
 	states *session.Manager // of the states of channels
 	mail   *mailbox
@@ -68,6 +69,7 @@ func New(m *session.Manager, l stream.Log, cfg *Config) (*Hub, error) {
 		coming:   make(map[*Socket]struct{}),
 		partings: make(map[ID]*parting),
 	}
+	h.sharer, _ = l.(stream.Sharer)
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	if err := h.prepare(); err != nil {
 		h.cancel()

@@ -21,7 +21,7 @@ import (
 // handler may send at the same time; channels are held by one goroutine.
 type unit struct {
 	hub  *Hub
-	tx   stream.Tx // nil until a channel is held
+	tx   stream.Tx // nil until it is used
 	held map[string]*heldChannel
 	lost error // of a hold that was a deadlock: nothing of the unit can be committed any more
 
@@ -31,18 +31,14 @@ type unit struct {
 	over bool // the handler has returned: what is sent now is sent at once
 }
 
-type unitKey struct{}
-
 func unitOf(ctx context.Context) *unit {
-	u, _ := ctx.Value(unitKey{}).(*unit)
+	u, _ := ctx.Value(stream.TransactorKey{}).(*unit)
 	return u
 }
 
-// hold holds a channel until the unit ends.
-func (u *unit) hold(ctx context.Context, channel string) (*heldChannel, error) {
-	if h := u.held[channel]; h != nil {
-		return h, nil
-	}
+// Tx returns the transaction of the unit, which begins with its first use. It is a stream.Transactor, for what logs offer
+// to handlers.
+func (u *unit) Tx(ctx context.Context) (stream.Tx, error) {
 	if u.tx == nil {
 		tx, err := u.hub.log.Begin(ctx)
 		if err != nil {
@@ -50,7 +46,19 @@ func (u *unit) hold(ctx context.Context, channel string) (*heldChannel, error) {
 		}
 		u.tx = tx
 	}
-	c, err := u.tx.Hold(ctx, channel)
+	return u.tx, nil
+}
+
+// hold holds a channel until the unit ends.
+func (u *unit) hold(ctx context.Context, channel string) (*heldChannel, error) {
+	if h := u.held[channel]; h != nil {
+		return h, nil
+	}
+	tx, err := u.Tx(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c, err := tx.Hold(ctx, channel)
 	if err != nil {
 		err = &holdError{channel: channel, err: err}
 		if errors.Is(err, stream.ErrDeadlock) {

@@ -25,7 +25,7 @@ func (c *callContext) Value(key any) any {
 	switch {
 	case key == socketKey{}:
 		return c.s
-	case key == unitKey{} && c.u != nil:
+	case key == stream.TransactorKey{} && c.u != nil:
 		return c.u
 	}
 	return c.Context.Value(key)
@@ -43,6 +43,9 @@ var errPanicked = errors.New("live: an endpoint's function panicked")
 // when the function returns nil. A panic is logged, and an error.
 func (s *Socket) call(ctx context.Context, u *unit, f func(ctx context.Context) error) (err error) {
 	ctx = &callContext{ctx, s, u}
+	if u != nil && s.hub.sharer != nil {
+		ctx = s.hub.sharer.Share(ctx, u)
+	}
 	sess := s.sessionFor(ctx)
 	ctx = session.NewContext(ctx, sess)
 	defer func() {

@@ -48,7 +48,7 @@ func newApp(on storage, cfg settings) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
-	live, err := newLiveSite(manager)
+	live, err := newLiveSite(manager, on.streams)
 	if err != nil {
 		return nil, err
 	}

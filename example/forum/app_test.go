@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lazysession/session/live/memlog"
 	"github.com/lazysession/session/store/mem"
 )
 
@@ -23,7 +24,7 @@ func startForum(t *testing.T) (address string) {
 
 func startForumOn(t *testing.T, sessions backend) (address string) {
 	t.Helper()
-	return serveForum(t, storage{sessions: sessions, posts: newMemoryRepo()}, settings{idle: 30 * time.Minute})
+	return serveForum(t, storage{sessions: sessions, posts: newMemoryRepo(), streams: memlog.New(nil)}, settings{idle: 30 * time.Minute})
 }
 
 func serveForum(t *testing.T, on storage, cfg settings) (address string) {

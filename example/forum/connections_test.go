@@ -8,10 +8,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lazysession/session/live/memlog"
 	"github.com/lazysession/session/store/mem"
 )
 
-func inMemory() storage { return storage{sessions: mem.New(nil), posts: newMemoryRepo()} }
+func inMemory() storage {
+	return storage{sessions: mem.New(nil), posts: newMemoryRepo(), streams: memlog.New(nil)}
+}
 
 var bytesIn = regexp.MustCompile(`Bytes in</dt><dd>(\d+) B<`)
 

@@ -2,35 +2,31 @@ package main
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/lazysession/session"
 	"github.com/lazysession/session/live"
-	"github.com/lazysession/session/live/memlog"
+	"github.com/lazysession/session/live/stream"
 )
 
 // A liveSite is the part of the forum that pages follow over a live socket: new posts, private rooms, and how many
-// people are there. It is of this server alone: on several servers a page hears only of what happens on the one that it
-// is connected to, and of the rest when it is loaded again, and a room is another one on each server.
+// people are there. Servers on one database are one site.
 type liveSite struct {
 	hub   *live.Hub
-	log   *memlog.Log
 	crowd *crowd
 }
 
 // stayAway is how long a page may be without a connection before it counts as gone, and its seat in a room is free.
 const stayAway = time.Minute
 
-func newLiveSite(m *session.Manager) (*liveSite, error) {
-	log := memlog.New(nil)
+func newLiveSite(m *session.Manager, log stream.Log) (*liveSite, error) {
 	hub, err := live.New(m, log, &live.Config{Window: stayAway})
 	if err != nil {
 		return nil, err
 	}
-	return &liveSite{hub, log, newCrowd(hub)}, nil
+	return &liveSite{hub, newCrowd(hub)}, nil
 }
 
 // The paths of the sockets.
@@ -76,5 +72,5 @@ func (l *liveSite) drain(ctx context.Context) {
 func (l *liveSite) close() error {
 	err := l.hub.Close()
 	l.crowd.close()
-	return errors.Join(err, l.log.Close(context.Background(), false))
+	return err
 }

@@ -130,11 +130,27 @@ func eventually(t *testing.T, is func() bool) {
 	t.Fatalf("not true after %v", within)
 }
 
-func TestPagesFollowTheirForum(t *testing.T) {
-	b := openBrowser(t, startForum(t))
+// onEverySite runs a test on a site of one server, and on one of two servers with one database. The test gets the
+// address of each server.
+func onEverySite(t *testing.T, test func(t *testing.T, one, other string)) {
+	t.Run("one server", func(t *testing.T) {
+		address := startForum(t)
+		test(t, address, address)
+	})
+	t.Run("two servers", func(t *testing.T) {
+		url := newDatabase(t)
+		test(t, startServer(t, url), startServer(t, url))
+	})
+}
+
+func TestPagesFollowTheirForum(t *testing.T) { onEverySite(t, testFollowing) }
+
+func testFollowing(t *testing.T, one, other string) {
+	b, reader := openBrowser(t, one), openBrowser(t, other)
 	b.logIn("Ann")
+	reader.get("/forums/go")
 	b.post("/forums/go/posts", "text", "before")
-	page := b.follow(liveForumPath)
+	page := reader.follow(liveForumPath)
 	page.mustSend(watch{Forum: "go", After: 2})
 	if first, second := page.nextPost(), page.nextPost(); !strings.HasPrefix(first, "Store what") || second != "before" {
 		t.Errorf("the page lacks two posts and gets %q and %q, want the older first", first, second)
@@ -181,21 +197,23 @@ func TestPageThatIsTooOldIsLoadedAgain(t *testing.T) {
 }
 
 // People are counted once, however many pages they have open.
-func TestPagesKnowHowManyPeopleAreThere(t *testing.T) {
-	ann := openBrowser(t, startForum(t))
+func TestPagesKnowHowManyPeopleAreThere(t *testing.T) { onEverySite(t, testPeople) }
+
+func testPeople(t *testing.T, one, other string) {
+	ann := openBrowser(t, one)
 	ann.logIn("Ann")
 	page := ann.follow(liveForumPath)
 	page.mustSend(watch{Forum: "go"})
 	page.wantPeople(1)
 
-	guest := openBrowser(t, ann.address)
+	guest := openBrowser(t, other)
 	guest.get("/forums/go")
 	first, second := guest.follow(liveForumPath), guest.follow(liveForumPath)
 	first.mustSend(watch{Forum: "go"})
 	page.wantPeople(2)
 	second.mustSend(watch{Forum: "go"})
 	second.wantPeople(2)
-	phone := openBrowser(t, ann.address)
+	phone := openBrowser(t, other)
 	phone.logIn("Ann")
 	phonePage := phone.follow(liveForumPath)
 	phonePage.mustSend(watch{Forum: "go"})
@@ -311,8 +329,10 @@ func TestSocketsAreCountedAsConnections(t *testing.T) {
 	eventually(t, func() bool { return strings.Contains(b.get("/connection").body, "Open now</dt><dd>1<") })
 }
 
-func TestRooms(t *testing.T) {
-	ann := openBrowser(t, startForum(t))
+func TestRooms(t *testing.T) { onEverySite(t, testRooms) }
+
+func testRooms(t *testing.T, one, other string) {
+	ann := openBrowser(t, one)
 	ann.logIn("Ann")
 	path := ann.post("/rooms").path
 	ann.get(path).wants(t, http.StatusOK, "A private room", `src="/static/room.js`)
@@ -321,7 +341,7 @@ func TestRooms(t *testing.T) {
 	ann.get("/rooms").wants(t, http.StatusOK, "Start a private room")
 	guests := make([]*follower, 2)
 	for i := range guests {
-		guest := openBrowser(t, ann.address)
+		guest := openBrowser(t, other)
 		guest.get(path)
 		guests[i] = guest.follow(liveRoomPath)
 	}

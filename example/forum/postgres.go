@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/lazysession/session/live/pglog"
 	"github.com/lazysession/session/store/postgres"
 )
 
@@ -41,7 +42,7 @@ func connect(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	return pgxpool.NewWithConfig(ctx, cfg)
 }
 
-// storageIn keeps sessions and posts in one database.
+// storageIn keeps sessions, posts and live sockets in one database.
 func storageIn(ctx context.Context, pool *pgxpool.Pool) (storage, error) {
 	if err := postgres.Migrate(ctx, pool, nil); err != nil {
 		return storage{}, err
@@ -54,10 +55,22 @@ func storageIn(ctx context.Context, pool *pgxpool.Pool) (storage, error) {
 	if err != nil {
 		return storage{}, err
 	}
-	return storage{sessions: sessions, posts: posts, database: true, close: func() {
+	streams, err := openStreams(ctx, pool)
+	if err != nil {
+		return storage{}, errors.Join(err, sessions.Close())
+	}
+	return storage{sessions: sessions, posts: posts, streams: streams, database: true, close: func() {
+		streams.Close(context.Background(), false)
 		sessions.Close()
-		pool.Close() // last: the store still uses it
+		pool.Close() // last: the others still use it
 	}}, nil
+}
+
+func openStreams(ctx context.Context, pool *pgxpool.Pool) (*pglog.Log, error) {
+	if err := pglog.Migrate(ctx, pool, nil); err != nil {
+		return nil, err
+	}
+	return pglog.Open(ctx, pool, nil)
 }
 
 // A postgresRepo keeps forums and posts in PostgreSQL.

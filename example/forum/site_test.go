@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lazysession/session/live/memlog"
 	"github.com/lazysession/session/store/mem"
 )
 
@@ -17,7 +18,7 @@ func TestPagesNameTheirServer(t *testing.T) {
 }
 
 func TestAboutSaysWhatOutlivesTheServer(t *testing.T) {
-	inDatabase := storage{sessions: mem.New(nil), posts: newMemoryRepo(), database: true}
+	inDatabase := storage{sessions: mem.New(nil), posts: newMemoryRepo(), streams: memlog.New(nil), database: true}
 	b := openBrowser(t, serveForum(t, inDatabase, settings{idle: time.Minute, keys: sharedKeys}))
 	b.get("/about").wants(t, http.StatusOK, "kept in a database")
 	b.get("/about").wantsNot(t, "gone when it stops")

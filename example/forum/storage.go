@@ -3,14 +3,17 @@ package main
 import (
 	"context"
 
+	"github.com/lazysession/session/live/memlog"
+	"github.com/lazysession/session/live/stream"
 	"github.com/lazysession/session/store"
 	"github.com/lazysession/session/store/mem"
 )
 
-// A storage is where the forum keeps sessions and posts. Handlers work in the same way with each.
+// A storage is where the forum keeps sessions, posts and live sockets. Handlers work in the same way with each.
 type storage struct {
 	sessions backend
 	posts    repository
+	streams  stream.Log
 	database bool // it outlives the process
 	close    func()
 }
@@ -31,6 +34,9 @@ func openStorage(ctx context.Context, url string) (storage, error) {
 	if url != "" {
 		return openPostgres(ctx, url)
 	}
-	sessions := mem.New(nil)
-	return storage{sessions: sessions, posts: newMemoryRepo(), close: func() { sessions.Close() }}, nil
+	sessions, streams := mem.New(nil), memlog.New(nil)
+	return storage{sessions: sessions, posts: newMemoryRepo(), streams: streams, close: func() {
+		streams.Close(context.Background(), false)
+		sessions.Close()
+	}}, nil
 }

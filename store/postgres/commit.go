@@ -100,7 +100,7 @@ func (s *Store) commit(ctx context.Context, token store.Token, c *store.Change) 
 func (s *Store) commitStatement(token store.Token, c *store.Change) statement {
 	b := newBuilder(s.settings)
 	b.commit(token, c)
-	st := statement{sql: b.sql.String(), args: b.args, events: hasEvents(c)}
+	st := statement{sql: b.sql.String(), args: b.args, events: hasEvents(c), commits: true}
 	if limited(c) {
 		st.first = s.lockOwners(*c.Owner, token[:])
 	}

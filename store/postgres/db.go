@@ -24,6 +24,8 @@ type statement struct {
 	args   []any
 	first  *statement // goes before it, in the same transaction; nil: none
 	events bool       // it may have events for the watchers
+
+	commits bool // it is the commit of a change, which may be part of another transaction (within.go)
 }
 
 // A reader reads the rows of a statement. It need not call their Err method.
@@ -72,6 +74,9 @@ func (d *db) send(ctx context.Context, st statement, read reader) (pgconn.Comman
 // sendOnConn sends a statement on one of the pool's connections. It acquires the connection itself, so that a timeout
 // while it waits for a connection is not taken for a timeout while it waits for an answer.
 func (d *db) sendOnConn(ctx context.Context, st statement, read reader) (done pgconn.CommandTag, err error) {
+	if begin := st.within(ctx); begin != nil {
+		return begin.send(ctx, st, read)
+	}
 	conn, err := d.pool.Acquire(ctx)
 	if err != nil {
 		return done, unsent{err}
