@@ -90,6 +90,13 @@ class Tab {
 
   state(want) { return this.until("state", ({ live }) => live.state === want); }
 
+  // cutAfter breaks the connection as soon as so many messages have arrived.
+  cutAfter(count) {
+    const cut = () => { if (this.messages.length === count) this.socket.terminate(); };
+    this.live.on("message", cut);
+    cut();
+  }
+
   received(count) { return this.until("message", ({ messages }) => messages.length >= count); }
 }
 
@@ -150,13 +157,13 @@ site("cut connections lose nothing and double nothing", async (tab) => {
       want.push(want.length);
       sends.push(tab.live.send(want.at(-1)));
     }
-    await tab.received(want.length - 100 + answers);
-    tab.socket.terminate();
+    tab.cutAfter(want.length - 100 + answers);
     await tab.state("connecting");
     tab.socket.once(moment, () => tab.socket.terminate()); // before the hello, and before the welcome
     await tab.state("offline");
     await Promise.all(sends);
     await tab.received(want.length);
+    await tab.state("open");
   }
   assert.deepEqual(tab.messages, want);
   assert.deepEqual(tab.numbers, want.map((n) => n + 1));
