@@ -2,12 +2,14 @@ package live_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/lazysession/session"
 	"github.com/lazysession/session/live"
 )
 
@@ -26,10 +28,13 @@ func TestMaxDown(t *testing.T) {
 				}
 			}
 			c.want(`[1,"a"]`, `[2,"a"]`)
-			c.send(`{"t":"ack","at":{"":99,"room":7,"other":1}}`) // of what it never got, too
-			c.want(`[3,"a"]`)
 			c.send(`[1,1]`)
-			c.want(`{"t":"ack","in":1}`, `[4,{"from":"ada","echo":1}]`)
+			c.want(`{"t":"ack","in":1}`) // with which all would come that may
+			if got := site.hub.Unacked(id); got != 2 {
+				t.Fatalf("%d messages are on their way, want 2", got)
+			}
+			c.send(`{"t":"ack","at":{"":99,"room":7,"other":1}}`) // of what it never got, too
+			c.want(`[3,"a"]`, `[4,{"from":"ada","echo":1}]`)
 		})
 	}
 }
@@ -167,5 +172,46 @@ func TestDownwardLimits(t *testing.T) {
 				c.send(fmt.Sprintf(`{"t":"ack","at":{"":%d,"unknown":7,"room":99999}}`, n))
 			}
 		})
+	}
+}
+
+// What a client sends moves the end of its session, once in a tenth of the idle timeout; signs of life don't.
+func TestMessagesMoveTheEndOfTheSession(t *testing.T) {
+	const idle = 10 * time.Second
+	site := newSite(t, echo, nil)
+	s, err := site.m.Create(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(s.SetIdleTimeout(idle), s.SetOwner("ada"), s.Commit(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	token, err := s.Token()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, _ := site.open("session="+token, hello)
+	seen := func() time.Time {
+		for info, err := range site.m.Sessions(t.Context(), session.Filter{Owner: "ada"}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			return info.LastSeen
+		}
+		t.Fatal("no session")
+		return time.Time{}
+	}
+	opened := seen()
+	eventually(t, "a tenth of the idle timeout has passed", func() bool {
+		c.send(`{"t":"beat"}`)
+		return time.Since(opened) > idle/10+100*time.Millisecond
+	})
+	if got := seen(); !got.Equal(opened) {
+		t.Errorf("signs of life moved last-seen from %v to %v", opened, got)
+	}
+	c.send(`[1,1]`)
+	c.want(`{"t":"ack","in":1}`)
+	if got := seen(); !got.After(opened) {
+		t.Errorf("a message did not move last-seen from %v", got)
 	}
 }
