@@ -13,7 +13,7 @@ import (
 	"github.com/lazysession/session/live"
 )
 
-// A client gets no more messages than MaxDown before it acknowledges.
+// A client gets no more messages than MaxDown or MaxDownBytes allow before it acknowledges these messages.
 func TestMaxDown(t *testing.T) {
 	for name, cfg := range map[string]*live.Config{
 		"messages": {MaxDown: 2}, "bytes": {MaxDownBytes: 6}, // of two messages of 3 bytes
@@ -28,13 +28,22 @@ func TestMaxDown(t *testing.T) {
 				}
 			}
 			c.want(`[1,"a"]`, `[2,"a"]`)
-			c.send(`[1,1]`)
-			c.want(`{"t":"ack","in":1}`) // with which all would come that may
-			if got := site.hub.Unacked(id); got != 2 {
-				t.Fatalf("%d messages are on their way, want 2", got)
+			wantNoMore := func(n int) {
+				t.Helper()
+				c.send(fmt.Sprintf(`[%d,1]`, n))
+				c.want(fmt.Sprintf(`{"t":"ack","in":%d}`, n)) // with which all would come that may
+				if got := site.hub.Unacked(id); got != 2 {
+					t.Fatalf("%d messages are on their way, want 2", got)
+				}
 			}
-			c.send(`{"t":"ack","at":{"":99,"room":7,"other":1}}`) // of what it never got, too
-			c.want(`[3,"a"]`, `[4,{"from":"ada","echo":1}]`)
+			wantNoMore(1)
+			c.send(`{"t":"ack","at":{"room":7,"other":99999}}`)
+			wantNoMore(2)
+			c.send(`{"t":"ack","at":{"":1}}`)
+			c.want(`[3,"a"]`)
+			wantNoMore(3)
+			c.send(`{"t":"ack","at":{"":99}}`) // of what it never got, too
+			c.want(`[4,{"from":"ada","echo":1}]`)
 		})
 	}
 }
@@ -146,39 +155,12 @@ func TestHangingNodeIsFenced(t *testing.T) {
 	c.want(`{"t":"ack","in":1}`, `[1,{"from":"ada","echo":"again"}]`)
 }
 
-func TestDownwardLimits(t *testing.T) {
-	for what, cfg := range map[string]live.Config{
-		"MaxDown":      {MaxDown: 3},
-		"MaxDownBytes": {MaxDownBytes: 300},
-	} {
-		t.Run(what, func(t *testing.T) {
-			site := newSite(t, echo, &cfg)
-			c, w := site.open(site.login("ada"), hello)
-			id, _ := live.ParseID(w.ID)
-			data := []byte(`"` + strings.Repeat("x", 98) + `"`)
-			for range 10 {
-				if err := site.hub.Send(t.Context(), id, data); err != nil {
-					t.Fatal(err)
-				}
-			}
-			for n := 1; n <= 10; n++ {
-				c.want(fmt.Sprintf("[%d,%s]", n, data))
-				if n%3 != 0 {
-					continue
-				}
-				if got := site.hub.Unacked(id); got > 3 {
-					t.Fatalf("%d messages are on their way, want 3 at most", got)
-				}
-				c.send(fmt.Sprintf(`{"t":"ack","at":{"":%d,"unknown":7,"room":99999}}`, n))
-			}
-		})
-	}
-}
-
 // What a client sends moves the end of its session, once in a tenth of the idle timeout; signs of life don't.
 func TestMessagesMoveTheEndOfTheSession(t *testing.T) {
 	const idle = 10 * time.Second
-	site := newSite(t, echo, nil)
+	site := newSite(t, live.Endpoint{ // which doesn't use the session itself
+		Message: func(context.Context, *live.Socket, live.Message) error { return nil },
+	}, nil)
 	s, err := site.m.Create(t.Context())
 	if err != nil {
 		t.Fatal(err)
