@@ -344,10 +344,14 @@ func openUseCutResume(t *testing.T, node *site, cookie string, size int) {
 				<-cut
 				return true
 			})
+			id, _ := live.ParseID(v.id)
 			if err == nil {
-				err = v.run(ctx, 4, 0, func() bool { return got(4) })
+				err = node.hub.Send(ctx, id, []byte(`"away"`))
 			}
-			if err != nil || !slices.Equal(v.got[""], []string{"1", "2", "3", "4"}) {
+			if err == nil {
+				err = v.run(ctx, 4, 0, func() bool { return got(5) })
+			}
+			if err != nil || !slices.Equal(v.got[""], []string{"1", "2", `"away"`, "3", "4"}) {
 				t.Errorf("got %v, error %v", v.got[""], err)
 			}
 		})
