@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
+
 	"github.com/lazysession/session"
 	"github.com/lazysession/session/live"
 )
@@ -195,5 +197,19 @@ func TestMessagesMoveTheEndOfTheSession(t *testing.T) {
 	c.want(`{"t":"ack","in":1}`)
 	if got := seen(); !got.After(opened) {
 		t.Errorf("a message did not move last-seen from %v", got)
+	}
+}
+
+// A session that ends between the upgrade and the hello opens no socket: the hub hears only of sessions that it has
+// sockets of.
+func TestLogoutBeforeHello(t *testing.T) {
+	site := newSite(t, echo, nil)
+	cookie := site.login("ada")
+	c := site.dial(cookie)
+	site.get("/logout", cookie)
+	c.send(hello)
+	_, text, err := c.ws.Read(t.Context())
+	if websocket.CloseStatus(err) != live.StatusSessionEnded {
+		t.Errorf("got %s, error %v, want the close code %d", text, err, live.StatusSessionEnded)
 	}
 }
