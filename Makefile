@@ -1,6 +1,6 @@
 # Every target is one script, so that each runs by hand as well; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help test client lint fuzz e2e farm faults bench ci
+.PHONY: help test client lint fuzz soak e2e farm faults bench ci
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ lint: ## gofmt, the length of lines, vet, staticcheck and tidy go.mod files, in 
 
 fuzz: ## run each fuzz target for FUZZTIME (20s)
 	@scripts/fuzz.sh
+
+soak: ## open, use, cut and resume SOCKETS (10000) live sockets under the race detector, in about a minute
+	@scripts/soak.sh
 
 e2e: ## the forum's own process under a real Chromium, under load, and in a farm under faults
 	@scripts/module.sh e2e

@@ -18,6 +18,7 @@ import (
 	"github.com/lazysession/session/live"
 	"github.com/lazysession/session/live/memlog"
 	"github.com/lazysession/session/live/stream"
+	"github.com/lazysession/session/store"
 	"github.com/lazysession/session/store/mem"
 )
 
@@ -32,7 +33,7 @@ type site struct {
 	hub   *live.Hub
 	url   string
 	log   stream.Log
-	store *mem.Store
+	store store.Store
 
 	handler http.Handler // of the server
 }
@@ -48,7 +49,7 @@ func newSite(t *testing.T, e live.Endpoint, cfg *live.Config) *site {
 }
 
 // newNode returns a site on a log and a store that others use, too.
-func newNode(t *testing.T, s *mem.Store, l stream.Log, e live.Endpoint, cfg *live.Config) *site {
+func newNode(t *testing.T, s store.Store, l stream.Log, e live.Endpoint, cfg *live.Config) *site {
 	t.Helper()
 	m, err := session.New(s, &session.Config{
 		Keys:   [][]byte{[]byte("the tests' signing key of 32 bytes")},

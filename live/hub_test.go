@@ -195,7 +195,7 @@ func TestBeatAndSilence(t *testing.T) {
 	site := newSite(t, echo, &live.Config{Beat: time.Second})
 	quiet, _ := site.open(site.login("ada"), hello)
 	lively, _ := site.open(site.login("bob"), hello)
-	done := make(chan struct{})
+	beat, done := make(chan struct{}, 100), make(chan struct{})
 	go func() {
 		defer close(done)
 		for {
@@ -205,10 +205,16 @@ func TestBeatAndSilence(t *testing.T) {
 			}
 			if string(text) == `{"t":"beat"}` {
 				lively.ws.Write(context.Background(), 1, text)
+				beat <- struct{}{}
 			}
 		}
 	}()
 	quiet.wantClose(1001)
+	select {
+	case <-beat:
+	case <-done:
+		t.Fatal("the one that answers beats was closed without having got any")
+	}
 	if err := lively.ws.Write(t.Context(), 1, []byte(`[1,1]`)); err != nil {
 		t.Errorf("the one that answers beats was closed: %v", err)
 	}

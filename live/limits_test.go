@@ -2,16 +2,20 @@ package live_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
+
+	"github.com/lazysession/session"
 	"github.com/lazysession/session/live"
 )
 
-// A client gets no more messages than MaxDown before it acknowledges.
+// A client gets no more messages than MaxDown or MaxDownBytes allow before it acknowledges these messages.
 func TestMaxDown(t *testing.T) {
 	for name, cfg := range map[string]*live.Config{
 		"messages": {MaxDown: 2}, "bytes": {MaxDownBytes: 6}, // of two messages of 3 bytes
@@ -26,10 +30,22 @@ func TestMaxDown(t *testing.T) {
 				}
 			}
 			c.want(`[1,"a"]`, `[2,"a"]`)
-			c.send(`{"t":"ack","at":{"":99,"room":7,"other":1}}`) // of what it never got, too
+			wantNoMore := func(n int) {
+				t.Helper()
+				c.send(fmt.Sprintf(`[%d,1]`, n))
+				c.want(fmt.Sprintf(`{"t":"ack","in":%d}`, n)) // with which all would come that may
+				if got := site.hub.Unacked(id); got != 2 {
+					t.Fatalf("%d messages are on their way, want 2", got)
+				}
+			}
+			wantNoMore(1)
+			c.send(`{"t":"ack","at":{"room":7,"other":99999}}`)
+			wantNoMore(2)
+			c.send(`{"t":"ack","at":{"":1}}`)
 			c.want(`[3,"a"]`)
-			c.send(`[1,1]`)
-			c.want(`{"t":"ack","in":1}`, `[4,{"from":"ada","echo":1}]`)
+			wantNoMore(3)
+			c.send(`{"t":"ack","at":{"":99}}`) // of what it never got, too
+			c.want(`[4,{"from":"ada","echo":1}]`)
 		})
 	}
 }
@@ -141,31 +157,59 @@ func TestHangingNodeIsFenced(t *testing.T) {
 	c.want(`{"t":"ack","in":1}`, `[1,{"from":"ada","echo":"again"}]`)
 }
 
-func TestDownwardLimits(t *testing.T) {
-	for what, cfg := range map[string]live.Config{
-		"MaxDown":      {MaxDown: 3},
-		"MaxDownBytes": {MaxDownBytes: 300},
-	} {
-		t.Run(what, func(t *testing.T) {
-			site := newSite(t, echo, &cfg)
-			c, w := site.open(site.login("ada"), hello)
-			id, _ := live.ParseID(w.ID)
-			data := []byte(`"` + strings.Repeat("x", 98) + `"`)
-			for range 10 {
-				if err := site.hub.Send(t.Context(), id, data); err != nil {
-					t.Fatal(err)
-				}
+// What a client sends moves the end of its session, once in a tenth of the idle timeout; signs of life don't.
+func TestMessagesMoveTheEndOfTheSession(t *testing.T) {
+	const idle = 10 * time.Second
+	site := newSite(t, live.Endpoint{ // which doesn't use the session itself
+		Message: func(context.Context, *live.Socket, live.Message) error { return nil },
+	}, nil)
+	s, err := site.m.Create(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(s.SetIdleTimeout(idle), s.SetOwner("ada"), s.Commit(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	token, err := s.Token()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, _ := site.open("session="+token, hello)
+	seen := func() time.Time {
+		for info, err := range site.m.Sessions(t.Context(), session.Filter{Owner: "ada"}) {
+			if err != nil {
+				t.Fatal(err)
 			}
-			for n := 1; n <= 10; n++ {
-				c.want(fmt.Sprintf("[%d,%s]", n, data))
-				if n%3 != 0 {
-					continue
-				}
-				if got := site.hub.Unacked(id); got > 3 {
-					t.Fatalf("%d messages are on their way, want 3 at most", got)
-				}
-				c.send(fmt.Sprintf(`{"t":"ack","at":{"":%d,"unknown":7,"room":99999}}`, n))
-			}
-		})
+			return info.LastSeen
+		}
+		t.Fatal("no session")
+		return time.Time{}
+	}
+	opened := seen()
+	eventually(t, "a tenth of the idle timeout has passed", func() bool {
+		c.send(`{"t":"beat"}`)
+		return time.Since(opened) > idle/10+100*time.Millisecond
+	})
+	if got := seen(); !got.Equal(opened) {
+		t.Errorf("signs of life moved last-seen from %v to %v", opened, got)
+	}
+	c.send(`[1,1]`)
+	c.want(`{"t":"ack","in":1}`)
+	if got := seen(); !got.After(opened) {
+		t.Errorf("a message did not move last-seen from %v", got)
+	}
+}
+
+// A session that ends between the upgrade and the hello opens no socket: the hub hears only of sessions that it has
+// sockets of.
+func TestLogoutBeforeHello(t *testing.T) {
+	site := newSite(t, echo, nil)
+	cookie := site.login("ada")
+	c := site.dial(cookie)
+	site.get("/logout", cookie)
+	c.send(hello)
+	_, text, err := c.ws.Read(t.Context())
+	if websocket.CloseStatus(err) != live.StatusSessionEnded {
+		t.Errorf("got %s, error %v, want the close code %d", text, err, live.StatusSessionEnded)
 	}
 }

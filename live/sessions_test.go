@@ -8,6 +8,7 @@ import (
 	"github.com/lazysession/session"
 	"github.com/lazysession/session/live"
 	"github.com/lazysession/session/live/memlog"
+	"github.com/lazysession/session/store"
 	"github.com/lazysession/session/store/mem"
 )
 
@@ -63,13 +64,29 @@ func TestRenewSendsTheClientForTheNewCookie(t *testing.T) {
 	}
 }
 
+// The store may sweep expired sessions late or never, so the hub has a deadline of its own.
 func TestExpiryClosesTheSockets(t *testing.T) {
+	swept := mem.New(nil)
+	defer swept.Close()
+	t.Run("of a store that sweeps", func(t *testing.T) { testExpiry(t, swept) })
+	unswept := mem.New(nil)
+	defer unswept.Close()
+	t.Run("of a store that doesn't", func(t *testing.T) {
+		testExpiry(t, struct { // without store.Sweeper
+			store.Store
+			store.Watcher
+		}{unswept, unswept})
+	})
+}
+
+func testExpiry(t *testing.T, sessions store.Store) {
 	left := make(chan live.Reason, 1)
 	e := echo
 	e.Leave = func(_ context.Context, _ *live.Socket, why live.Reason) { left <- why }
-	site := newSite(t, e, nil)
-	r := site.m
-	s, err := r.Create(t.Context())
+	l := memlog.New(nil)
+	t.Cleanup(func() { l.Close(context.Background(), false) })
+	site := newNode(t, sessions, l, e, nil)
+	s, err := site.m.Create(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

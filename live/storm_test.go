@@ -295,56 +295,73 @@ func TestHistoriesUnderDropsAndDuplicates(t *testing.T) {
 	}
 }
 
-// Many sockets are opened, used, cut and resumed in batches: every message comes once, and no goroutine stays.
+// Many sockets are opened, used, cut and resumed in batches: every message comes once, and no goroutine stays. Ten
+// thousand take about a minute:
+//
+//	make soak
 func TestManySockets(t *testing.T) {
 	batches, size := 10, 100
-	if n, err := strconv.Atoi(os.Getenv("SESSION_LIVE_SOCKETS")); err == nil { // 10000, say
-		size = n / batches
-	}
-	if testing.Short() {
+	if n, err := strconv.Atoi(os.Getenv("SESSION_LIVE_SOCKETS")); err == nil {
+		size = max(1, n/batches)
+	} else if testing.Short() {
 		batches, size = 3, 60
 	}
 	node := newSite(t, live.Endpoint{Message: func(ctx context.Context, s *live.Socket, m live.Message) error {
 		return s.Send(ctx, m.Data)
-	}}, &live.Config{Logger: quiet, Window: time.Hour, MaxPerSession: size})
-	cookie, nodes := node.login("ada"), []*site{node}
-	before := 0
+	}}, &live.Config{Logger: quiet, Window: time.Hour, MaxPerSession: batches * size})
+	cookie := node.login("ada")
+	before := runtime.NumGoroutine()
 	for range batches {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		var wg sync.WaitGroup
-		at := make(chan struct{}, 64) // as many connect at once
-		for n := range size {
-			wg.Go(func() {
-				at <- struct{}{}
-				defer func() { <-at }()
-				v := &visitor{
-					sites: nodes, cookie: cookie, rng: rand.New(rand.NewPCG(uint64(n), 2)),
-					at: map[string]stream.Position{}, got: map[string][]string{},
-				}
-				for messages := uint64(2); messages <= 4; messages += 2 { // the second time on a new connection
-					if err := v.run(ctx, messages, 0, func() bool { return len(v.got[""]) == int(messages) }); err != nil {
-						t.Error(err)
-						return
-					}
-				}
-				if !slices.Equal(v.got[""], []string{"1", "2", "3", "4"}) {
-					t.Errorf("got %v", v.got[""])
-				}
-			})
-		}
-		wg.Wait()
-		cancel()
-		eventually(t, "the hub has no sockets and the goroutines are as few as after the first batch", func() bool {
-			now := runtime.NumGoroutine()
-			if node.hub.Count() != 0 {
-				return false
-			}
-			if before == 0 {
-				before = now + 10
-			}
-			return now <= before
+		openUseCutResume(t, node, cookie, size)
+		eventually(t, "the hub has no sockets, and there are no more goroutines than before", func() bool {
+			return node.hub.Count() == 0 && runtime.NumGoroutine() <= before
 		})
 	}
+}
+
+// openUseCutResume opens a number of sockets, all at the same time, and cuts them before any of them comes back.
+func openUseCutResume(t *testing.T, node *site, cookie string, size int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	var opening, all sync.WaitGroup
+	opening.Add(size)
+	cut := make(chan struct{})
+	for n := range size {
+		all.Go(func() {
+			opened := sync.OnceFunc(opening.Done)
+			defer opened()
+			v := &visitor{
+				sites: []*site{node}, cookie: cookie, rng: rand.New(rand.NewPCG(uint64(n), 2)),
+				at: map[string]stream.Position{}, got: map[string][]string{},
+			}
+			got := func(messages int) bool { return len(v.got[""]) == messages }
+			err := v.run(ctx, 2, 0, func() bool {
+				if !got(2) {
+					return false
+				}
+				opened()
+				<-cut
+				return true
+			})
+			id, _ := live.ParseID(v.id)
+			if err == nil {
+				err = node.hub.Send(ctx, id, []byte(`"away"`))
+			}
+			if err == nil {
+				err = v.run(ctx, 4, 0, func() bool { return got(5) })
+			}
+			if err != nil || !slices.Equal(v.got[""], []string{"1", "2", `"away"`, "3", "4"}) {
+				t.Errorf("got %v, error %v", v.got[""], err)
+			}
+		})
+	}
+	opening.Wait()
+	if got := node.hub.Count(); got != size {
+		t.Errorf("%d sockets are open, want %d", got, size)
+	}
+	close(cut)
+	all.Wait()
 }
 
 // A seat that sockets on two nodes race for has one winner, each time.

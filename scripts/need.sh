@@ -10,6 +10,11 @@ need() {
 	command -v "$command" >/dev/null || missing "$command" "$@"
 }
 
+# need_go makes sure that there is Go.
+need_go() {
+	command -v go >/dev/null || { echo "Go is missing: install the version that go.mod names, or newer" >&2; exit 1; }
+}
+
 # need_compiler makes sure that C compiles, since the race detector links with C. A compiler without the headers of the
 # C library, which Debian installs without recommended packages, is not enough.
 need_compiler() {
