@@ -36,8 +36,8 @@ func unitOf(ctx context.Context) *unit {
 	return u
 }
 
-// Tx returns the transaction of the unit, which begins with its first use. It is a stream.Transactor, for what logs offer
-// to handlers.
+// Tx returns the transaction of the unit, which begins with its first use. It is a stream.Transactor, for what logs
+// offer to handlers.
 func (u *unit) Tx(ctx context.Context) (stream.Tx, error) {
 	if u.tx == nil {
 		tx, err := u.hub.log.Begin(ctx)

@@ -24,7 +24,8 @@ func startForum(t *testing.T) (address string) {
 
 func startForumOn(t *testing.T, sessions backend) (address string) {
 	t.Helper()
-	return serveForum(t, storage{sessions: sessions, posts: newMemoryRepo(), streams: memlog.New(nil)}, settings{idle: 30 * time.Minute})
+	on := storage{sessions: sessions, posts: newMemoryRepo(), streams: memlog.New(nil)}
+	return serveForum(t, on, settings{idle: 30 * time.Minute})
 }
 
 func serveForum(t *testing.T, on storage, cfg settings) (address string) {

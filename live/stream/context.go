@@ -16,8 +16,8 @@ type TransactorKey struct{}
 // ErrNoTx says that a context is of no call that commits in one step.
 var ErrNoTx = errors.New("stream: there is a transaction within Endpoint.Message and Channel.Do only")
 
-// TxFromContext returns the transaction that commits with what the handler does. It is for logs that give programs a way
-// into it. It returns ErrNoTx where the context is of no handler, and an error of Log.Begin.
+// TxFromContext returns the transaction that commits with what the handler does. It is for logs that give programs a
+// way into it. It returns ErrNoTx where the context is of no handler, and an error of Log.Begin.
 func TxFromContext(ctx context.Context) (Tx, error) {
 	t, _ := ctx.Value(TransactorKey{}).(Transactor)
 	if t == nil {

@@ -13,12 +13,13 @@ type withinKey struct{}
 type beginner func(context.Context) (pgx.Tx, error)
 
 // Within returns a context on which [Store.Commit] is part of a transaction of the store's database: what it changes is
-// there once that transaction commits, and only then. begin is called for each such commit, and returns the transaction.
-// It must have the isolation level "read committed".
+// there once that transaction commits, and only then. begin is called for each such commit, and returns the
+// transaction. It must have the isolation level "read committed".
 //
 // A change that makes a session, renews its token, or counts towards a limit per owner is committed by itself all the
 // same, since other servers are told of it. So are loads, which don't see what the transaction has changed so far; the
-// record that Commit returns has it. Where a statement of Commit fails, PostgreSQL lets the transaction do nothing more.
+// record that Commit returns has it. Where a statement of Commit fails, PostgreSQL lets the transaction do nothing
+// more.
 //
 // The session's row stays locked until the transaction ends, so that other requests of the session wait with their
 // commits.
