@@ -15,8 +15,8 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// The peer of the tests reads and writes frames with gobwas/ws, so that a mistake about RFC 6455 which both ends of
-// this module share is seen. What gobwas/ws doesn't write is written as bytes.
+// The peer of the tests reads and writes frames with gobwas/ws, so that the tests see a mistake about RFC 6455 which
+// both ends of this module share. What gobwas/ws doesn't write is written as bytes.
 
 // maskingKey is the key of all frames.
 var maskingKey = [4]byte{0x5a, 0x00, 0xff, 0x13}
