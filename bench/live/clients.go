@@ -1,8 +1,14 @@
 package live
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
 	"sync"
+	"time"
 )
 
 // dialAll opens sockets, some at a time.
@@ -38,4 +44,32 @@ func forAll(all []*client, f func(c *client) error) error {
 	}
 	wg.Wait()
 	return errors.Join(errs...)
+}
+
+// members answers with a number.
+func members(count func(context.Context) (int, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n, err := count(r.Context())
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		fmt.Fprint(w, n)
+	})
+}
+
+// await waits until so many sockets of a path would get a message: they are open a moment before.
+func (t turn) await(path string, sockets int) error {
+	for began := time.Now(); time.Since(began) < patience; time.Sleep(10 * time.Millisecond) {
+		response, err := http.Get("http://" + t.server.Address + path + "/members")
+		if err != nil {
+			return err
+		}
+		text, err := io.ReadAll(response.Body)
+		response.Body.Close()
+		if err != nil || string(text) == strconv.Itoa(sockets) {
+			return err
+		}
+	}
+	return fmt.Errorf("not all of %d sockets came to %s within %v", sockets, path, patience)
 }

@@ -17,6 +17,8 @@ func coderSite() (http.Handler, error) {
 	mux.Handle("/echo", coderHandler(coderWrite))
 	mux.Handle("/fan", coderHandler(fan.write).within(fan.enter))
 	mux.Handle("/queue", coderHandler(queue.put).within(queue.enterWithQueue))
+	mux.Handle("/fan/members", members(fan.members))
+	mux.Handle("/queue/members", members(queue.members))
 	return mux, nil
 }
 
@@ -66,6 +68,12 @@ func (g *coderGroup) add(c *websocket.Conn, queue chan []byte) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.conns[c] = queue
+}
+
+func (g *coderGroup) members(context.Context) (int, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.conns), nil
 }
 
 func (g *coderGroup) remove(c *websocket.Conn) {

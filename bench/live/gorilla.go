@@ -1,6 +1,7 @@
 package live
 
 import (
+	"context"
 	"net/http"
 	"sync"
 
@@ -17,6 +18,8 @@ func gorillaSite() (http.Handler, error) {
 	mux.Handle("/echo", idle.handler(func(c *gorillaClient, text []byte) { c.send <- text }))
 	mux.Handle("/fan", fan.handler(fan.broadcast))
 	mux.Handle("/queue", queue.handler(queue.broadcast))
+	mux.Handle("/fan/members", members(fan.members))
+	mux.Handle("/queue/members", members(queue.members))
 	return mux, nil
 }
 
@@ -53,6 +56,12 @@ func (h *gorillaHub) handler(message func(c *gorillaClient, text []byte)) http.H
 			}
 		}()
 	})
+}
+
+func (h *gorillaHub) members(context.Context) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.clients), nil
 }
 
 func (h *gorillaHub) remove(c *gorillaClient) {

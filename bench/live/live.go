@@ -11,7 +11,7 @@ import (
 
 // A contender makes the handler of a site with sockets. "/echo" sends each message back to its sender, "/fan" sends it
 // to all sockets of that path, "/idle" takes sockets that say nothing, and "/queue" is a "/fan" where a reader that
-// stops must not hold up the others.
+// stops must not hold up the others. "/fan/members" and "/queue/members" tell how many sockets would get a message.
 type contender struct {
 	name string
 	site child.Site

@@ -33,7 +33,12 @@ func ourSite() (http.Handler, error) {
 		Message: func(ctx context.Context, s *live.Socket, m live.Message) error { return s.Send(ctx, m.Data) },
 	}))
 	for _, path := range []string{"fan", "queue"} {
-		mux.Handle("/"+path, hub.Handler(everybody(hub.Channel(path, nil))))
+		channel := hub.Channel(path, nil)
+		mux.Handle("/"+path, hub.Handler(everybody(channel)))
+		mux.Handle("/"+path+"/members", members(func(ctx context.Context) (int, error) {
+			all, err := channel.Members(ctx)
+			return len(all), err
+		}))
 	}
 	return m.Handler(mux), nil
 }

@@ -81,7 +81,7 @@ func (t turn) fan() error {
 	listeners, messages := t.Sockets/3, t.Messages/30+1
 	all, hangUp, err := t.dialAll("/fan", listeners)
 	defer hangUp()
-	if err != nil {
+	if err := errors.Join(err, t.await("/fan", listeners)); err != nil {
 		return err
 	}
 	text := document(short)
@@ -132,7 +132,7 @@ func (t turn) stopped() error {
 	}
 	stopped, hangUp, err := t.dialAll("/queue", stoppers)
 	defer hangUp()
-	if err := errors.Join(err, publish()); err != nil {
+	if err := errors.Join(err, t.await("/queue", 1+stoppers), publish()); err != nil {
 		return err
 	}
 	with, err1 := t.server.Settled()
