@@ -179,7 +179,9 @@ func (h *Hub) enter(s *Socket, f frame) {
 	})
 	h.register(s)
 	s.outbox.uncorkNow()
+	h.counters.entered.Add(1)
 	if s.resumed {
+		h.counters.resumed.Add(1)
 		h.background(s.checkLease) // another node may have taken it before this one could hear of that
 	}
 	if s.ctx.Err() == nil {

@@ -26,6 +26,8 @@ type Hub struct {
 	states *session.Manager // of the states of channels
 	mail   *mailbox
 
+	counters counters
+
 	ctx      context.Context // of everything that the hub does by itself
 	cancel   context.CancelFunc
 	stops    []func()

@@ -338,6 +338,8 @@ func (o *outbox) noteLocked(m sent) {
 	}
 	o.unacked = append(o.unacked, m)
 	o.bytes += m.size
+	o.s.hub.counters.out.Add(1)
+	o.s.hub.counters.bytesOut.Add(uint64(m.size))
 }
 
 // skipLocked tells the client of a gap and goes on behind it. Messages that went while the client was connected are
@@ -346,7 +348,9 @@ func (o *outbox) skipLocked(buf []byte, sub *subscription, gap *stream.GapError)
 	why := string(gap.Why)
 	if gap.Why == stream.Old && !sub.resuming {
 		why = "behind"
+		o.s.hub.counters.behind.Add(1)
 	}
+	o.s.hub.counters.gaps.Add(1)
 	sub.at, sub.grown, sub.resuming = gap.At, true, false
 	return appendJSON(buf, place{T: "gap", S: sub.channelName(), At: &gap.At, Why: why})
 }

@@ -108,6 +108,9 @@ func (s *Socket) end(d departure) {
 	s.ending.Do(func() {
 		s.cancel(errors.New("live: the socket was closed: " + d.reason))
 		s.outbox.stop()
+		if d.fenced {
+			s.hub.counters.fenced.Add(1)
+		}
 		s.hub.closing.Add(1)
 		s.link.close(d, s.hub.closing.Done)
 		s.inbox.pushLast(func() { s.hub.part(s, d) })

@@ -121,6 +121,8 @@ func (s *Socket) handleMessage(m Message) {
 		return
 	}
 	s.in.Store(m.Number)
+	s.hub.counters.in.Add(1)
+	s.hub.counters.bytesIn.Add(uint64(len(m.Data)))
 	s.outbox.say(func(buf []byte) []byte {
 		if no != nil {
 			return appendJSON(buf, no)

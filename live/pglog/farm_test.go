@@ -1,12 +1,14 @@
 package pglog_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/lazysession/session/internal/pgtest"
@@ -152,6 +154,54 @@ func TestSocketsOfADeadServer(t *testing.T) {
 	eventually(t, "the socket is overdue", func() bool {
 		late, err := alive.Overdue(t.Context(), 10)
 		return err == nil && len(late) == 1 && late[0].ID == s.ID
+	})
+}
+
+// A server that dies right after it took its first socket is missed, too.
+func TestServersAreKnownBeforeTheirSockets(t *testing.T) {
+	pool := pgtest.Pool(t)
+	l := open(t, pool, nil)
+	take(t, l, "new")
+	var known bool
+	const sql = "SELECT EXISTS (SELECT FROM live_nodes WHERE node = 'new')"
+	if err := pool.QueryRow(t.Context(), sql).Scan(&known); err != nil || !known {
+		t.Errorf("the node is known: %v, error %v", known, err)
+	}
+}
+
+// A new socket whose making fails leaves nothing, whether the database has made it or not.
+func TestSocketsInDoubt(t *testing.T) {
+	url := pgtest.Shared(t).Database(t)
+	pool := pgtest.Connect(t, url)
+	l := open(t, pool, nil)
+	take(t, l, "a") // so that the node is known
+	const block = `CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
+	'BEGIN IF NEW.node = ''b'' THEN PERFORM pg_sleep(0.5); END IF; RETURN NEW; END'`
+	const trigger = "CREATE TRIGGER slow BEFORE INSERT ON live_sockets FOR EACH ROW EXECUTE FUNCTION slow()"
+	for _, sql := range []string{block, trigger, "INSERT INTO live_nodes VALUES ('b', now())"} {
+		if _, err := pool.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	id := stream.NewID()
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := l.Take(ctx, &stream.Claim{ID: id, New: true, Node: "b"}); err == nil {
+		t.Fatal("no error of a Take that takes too long")
+	}
+	// The row may come to be after the answer was given up.
+	_, err := pool.Exec(t.Context(), `INSERT INTO live_sockets
+	SELECT $1, 1, session, created, away, received, sid, top, keep_age, keep_messages, keep_bytes, welcomed, epoch, 'a',
+		endpoint, owner
+	FROM live_sockets LIMIT 1 ON CONFLICT DO NOTHING`, pgtype.UUID{Bytes: id, Valid: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the socket is gone", func() bool {
+		for range l.Sockets(t.Context(), stream.Filter{ID: id}) {
+			return false
+		}
+		return true
 	})
 }
 

@@ -79,6 +79,9 @@ func (t *tx) lock(ctx context.Context, names []string) error {
 	return err
 }
 
+// limitIdle has PostgreSQL end a transaction whose server stands still, since others wait for it.
+const limitIdle = "SET LOCAL idle_in_transaction_session_timeout = '10s'"
+
 // begin begins a transaction of PostgreSQL. So many have a connection at a time that others are left for what is not
 // in a transaction.
 func (t *tx) begin(ctx context.Context) error {
@@ -102,7 +105,8 @@ func (t *tx) begin(ctx context.Context) error {
 		return err
 	}
 	t.conn, t.sql = conn, sql
-	return nil
+	_, err = sql.Exec(ctx, limitIdle)
+	return err
 }
 
 // Commit applies a batch as the end of the transaction. See stream.Tx.

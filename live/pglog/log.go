@@ -25,6 +25,7 @@ type Log struct {
 	watchers watchers
 	interest interest
 	beats    beats
+	doubts   doubts
 	txs      chan struct{} // has an element for each transaction that has a connection
 	ahead    atomic.Int64  // how far the database's clock is ahead of this server's, in nanoseconds
 
@@ -60,6 +61,7 @@ func Open(ctx context.Context, pool *pgxpool.Pool, o *Options) (*Log, error) {
 		queue:    queue{busy: map[stream.ID]bool{}},
 		watchers: watchers{all: map[int]func(stream.Name, stream.Position){}, pending: map[stream.Name]stream.Position{}},
 		interest: newInterest(),
+		doubts:   doubts{until: map[stream.ID]time.Time{}},
 		txs:      make(chan struct{}, max(1, int(pool.Config().MaxConns)/2)),
 		done:     make(chan struct{}),
 	}
@@ -113,6 +115,7 @@ func (l *Log) alive() error {
 func (l *Log) Close(context.Context, bool) error {
 	l.closing.Do(func() {
 		l.queue.close()
+		l.watchers.close()
 		close(l.done)
 	})
 	l.running.Wait()

@@ -236,14 +236,24 @@ func (p *process) kill() {
 	p.cmd.Wait()
 }
 
+// signal sends a signal to the process.
+func (p *process) signal(t *testing.T, s os.Signal) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // A balancer sends each connection to the next node that takes it.
 type balancer struct {
 	listener net.Listener
 
 	mu sync.Mutex
 	// mu locks the remaining fields.
-	nodes []string
-	next  int
+	nodes   []string
+	next    int
+	avoided string              // gets no connections
+	open    map[net.Conn]string // the clients' connections, and the node of each
 }
 
 func startBalancer(t *testing.T, nodes ...string) *balancer {
@@ -252,7 +262,7 @@ func startBalancer(t *testing.T, nodes ...string) *balancer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &balancer{listener: l, nodes: nodes}
+	b := &balancer{listener: l, nodes: nodes, open: map[net.Conn]string{}}
 	var serving sync.WaitGroup
 	t.Cleanup(func() {
 		l.Close()
@@ -278,28 +288,56 @@ func (b *balancer) set(i int, node string) {
 	b.nodes[i] = node
 }
 
+// avoid sends no more connections to a node, and cuts those that it has; "" avoids none.
+func (b *balancer) avoid(node string) {
+	b.mu.Lock()
+	b.avoided = node
+	b.mu.Unlock()
+	b.cut(func(to string) bool { return to == node })
+}
+
+// cut breaks the connections to some nodes.
+func (b *balancer) cut(to func(node string) bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for client, node := range b.open {
+		if to(node) {
+			client.Close()
+		}
+	}
+}
+
 // choose connects to the next node.
-func (b *balancer) choose() net.Conn {
+func (b *balancer) choose() (conn net.Conn, node string) {
 	b.mu.Lock()
 	nodes := slices.Concat(b.nodes[b.next:], b.nodes[:b.next])
+	nodes = slices.DeleteFunc(nodes, func(node string) bool { return node == b.avoided })
 	b.next = (b.next + 1) % len(b.nodes)
 	b.mu.Unlock()
 	for _, node := range nodes {
 		if c, err := net.Dial("tcp", node); err == nil {
-			return c
+			return c, node
 		}
 	}
-	return nil
+	return nil, ""
 }
 
 // pass copies both ways until one side ends.
 func (b *balancer) pass(client net.Conn) {
 	defer client.Close()
-	node := b.choose()
+	node, address := b.choose()
 	if node == nil {
 		return
 	}
 	defer node.Close()
+	b.mu.Lock()
+	b.open[client] = address
+	b.mu.Unlock()
+	defer func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		delete(b.open, client)
+	}()
 	done := make(chan struct{})
 	go func() {
 		io.Copy(node, client)

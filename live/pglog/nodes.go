@@ -19,11 +19,18 @@ const (
 	deadAfter = 10 * time.Second // without a beat
 )
 
-// beats are the nodes that have taken sockets by this log.
+// beats are the nodes that take sockets by this log.
 type beats struct {
 	mu sync.Mutex
 	// mu locks the remaining field.
 	nodes []string
+}
+
+// knows reports whether a node was added.
+func (b *beats) knows(node string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Contains(b.nodes, node)
 }
 
 func (b *beats) add(node string) {
@@ -32,6 +39,18 @@ func (b *beats) add(node string) {
 	if !slices.Contains(b.nodes, node) {
 		b.nodes = append(b.nodes, node)
 	}
+}
+
+// register makes a node known to all servers before it takes its first socket: if it dies, they have to miss it.
+func (l *Log) register(ctx context.Context, node string) error {
+	if l.beats.knows(node) {
+		return nil
+	}
+	if _, err := l.pool.Exec(ctx, l.sql.beat, []string{node}); err != nil {
+		return fmt.Errorf("pglog: making a node known: %w", err)
+	}
+	l.beats.add(node)
+	return nil
 }
 
 func (b *beats) all() []string {
@@ -51,6 +70,7 @@ func (l *Log) tend() {
 			return
 		case <-beat.C:
 			l.upkeep("the beat of this server failed", l.beat)
+			l.upkeep("sockets whose making was in doubt could not be removed", l.removeDoubtful)
 			l.upkeep("the tables of messages could not take turns", l.rotate)
 		case <-poll.C:
 			l.upkeep("polling failed", l.poll)
@@ -103,7 +123,10 @@ func (l *Log) rotate(ctx context.Context) error {
 		if _, err := t.Exec(ctx, "TRUNCATE "+l.table(fmt.Sprintf("messages%d", (turn+2)%3))); err != nil {
 			return err
 		}
-		_, err = t.Exec(ctx, l.sql.turn)
+		if _, err := t.Exec(ctx, l.sql.turn); err != nil {
+			return err
+		}
+		_, err = t.Exec(ctx, l.sql.forgetNodes)
 		return err
 	})
 }

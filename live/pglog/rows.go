@@ -116,8 +116,11 @@ type needs struct {
 func (l *Log) load(ctx context.Context, conn *pgx.Conn, begin bool, n *needs) (*state, error) {
 	st := &state{sockets: map[stream.ID]*socket{}, channels: map[string]*channel{}, in: map[stream.ID][]string{}}
 	var b pgx.Batch
+	begins := 0 // statements
 	if begin {
+		begins = 2
 		b.Queue("BEGIN ISOLATION LEVEL READ COMMITTED")
+		b.Queue(limitIdle)
 	}
 	b.Queue(l.sql.lockSockets, uuids(n.sockets))
 	if len(n.of) > 0 {
@@ -127,7 +130,7 @@ func (l *Log) load(ctx context.Context, conn *pgx.Conn, begin bool, n *needs) (*
 	}
 	r := conn.SendBatch(ctx, &b)
 	defer r.Close()
-	if begin {
+	for range begins {
 		if _, err := r.Exec(); err != nil {
 			return nil, err
 		}

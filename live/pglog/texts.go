@@ -8,7 +8,7 @@ type texts struct {
 	addMember, deleteMembers, markMember                      string
 	readSocket, readChannel, newSocketEpoch, newChannelEpoch  string
 	channel, sockets, overdue, orphans, topsOfSockets, topsOf string
-	beat, turnDue, turn                                       string
+	beat, turnDue, turn, forgetNodes, removeDoubtful          string
 	commit, addMessages, cutMessages, answer                  string
 }
 
@@ -87,6 +87,9 @@ WHERE s.away IS NULL AND n.seen < now() - $1::interval LIMIT $2`),
 		beat: s.fill(`INSERT INTO {{nodes}} AS n (node, seen) SELECT node, now() FROM unnest($1::text[]) AS node ORDER BY node
 ON CONFLICT (node) DO UPDATE SET seen = now()`),
 		turnDue: s.fill(`SELECT turn FROM {{turns}} WHERE since < now() - $1::interval FOR UPDATE SKIP LOCKED`),
-		turn:    s.fill(`UPDATE {{turns}} SET turn = turn + 1, since = now()`),
+		forgetNodes: s.fill(`DELETE FROM {{nodes}} n WHERE n.seen < now() - interval '1 hour'
+	AND NOT EXISTS (SELECT FROM {{sockets}} s WHERE s.node = n.node AND s.away IS NULL)`),
+		removeDoubtful: s.fill(`DELETE FROM {{sockets}} WHERE id = ANY ($1::uuid[]) AND incarnation = 1`),
+		turn:           s.fill(`UPDATE {{turns}} SET turn = turn + 1, since = now()`),
 	}
 }

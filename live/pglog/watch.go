@@ -27,6 +27,13 @@ type watchers struct {
 	all     map[int]func(stream.Name, stream.Position)
 	pending map[stream.Name]stream.Position
 	telling bool
+	closed  bool // nothing is told to other servers any more
+}
+
+func (w *watchers) close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.closed = true
 }
 
 // Watch calls f with each stream that has grown. See stream.Log.
@@ -75,7 +82,7 @@ func (l *Log) tell(told hints) {
 			w.pending[h.stream] = h.top
 		}
 	}
-	if len(w.pending) > 0 && !w.telling {
+	if len(w.pending) > 0 && !w.telling && !w.closed {
 		w.telling = true
 		l.running.Go(l.notify)
 	}
