@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestLiveFarm follows a forum and sits in a room on a farm, while its servers are killed one after the other: the pages
-// go on on another one, miss nothing, and are never loaded again.
+// TestLiveFarm follows a forum and sits in a room on a farm, while its servers are killed one after the other: the
+// pages go on on another one, miss nothing, and are never loaded again.
 func TestLiveFarm(t *testing.T) {
 	farm := startFarm(t)
 	browser := startChromium(t)

@@ -52,7 +52,7 @@ func TestFigures(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	c, again := one.open(cookie, w.again())
+	_, again := one.open(cookie, w.again())
 	if !again.Resumed {
 		t.Fatalf("welcome %+v", again)
 	}

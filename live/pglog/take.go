@@ -59,8 +59,8 @@ func (l *Log) takeNew(ctx context.Context, c *stream.Claim) (*stream.Socket, err
 	return s.snapshot(nil), nil
 }
 
-// doubts are new sockets whose making failed. They may be there all the same, also some time later, and nobody will ever
-// ask for them.
+// doubts are new sockets whose making failed. They may be there all the same, also some time later, and nobody will
+// ever ask for them.
 type doubts struct {
 	mu sync.Mutex
 	// mu locks the remaining field.
