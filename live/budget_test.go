@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"runtime"
@@ -106,5 +107,48 @@ func TestEchoAllocatesLittle(t *testing.T) {
 	t.Logf("%v allocations an echo", got)
 	if got > most {
 		t.Errorf("%v allocations an echo, want %d at most", got, most)
+	}
+}
+
+// What a message to a channel allocates is its own, and nothing for each socket that it goes to: its frame is built once.
+func TestDeliveryAllocatesNothing(t *testing.T) {
+	const few, many, messages = 10, 110, 50
+	var room *live.Channel
+	s := newSite(t, live.Endpoint{Open: func(ctx context.Context, s *live.Socket) error {
+		_, err := room.Join(ctx, s, "")
+		return err
+	}}, &live.Config{MaxDown: 10_000, MaxDownBytes: 1 << 20})
+	room = s.hub.Channel("room", nil)
+	sockets := 0
+	openUpTo := func(n int) {
+		for ; sockets < n; sockets++ {
+			conn := s.openRaw(s.login(fmt.Sprint("visitor", sockets)))
+			go io.Copy(io.Discard, conn)
+		}
+		eventually(t, "all are in", func() bool {
+			members, err := room.Members(t.Context())
+			return err == nil && len(members) == n
+		})
+	}
+	post := func() {
+		before := s.hub.Figures().Out
+		if err := room.Send(t.Context(), []byte(`"to all"`)); err != nil {
+			t.Fatal(err)
+		}
+		for s.hub.Figures().Out < before+uint64(sockets) {
+			time.Sleep(10 * time.Microsecond)
+		}
+	}
+	allocations := func(n int) float64 {
+		openUpTo(n)
+		for range 2 * messages { // what each socket remembers of unacknowledged messages has grown then
+			post()
+		}
+		return testing.AllocsPerRun(messages, post)
+	}
+	first, second := allocations(few), allocations(many)
+	t.Logf("%v allocations a message to %d sockets, %v to %d", first, few, second, many)
+	if a := (second - first) / (many - few); a > 0.1 {
+		t.Errorf("a delivery has %v allocations, want none", a)
 	}
 }

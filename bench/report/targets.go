@@ -35,6 +35,9 @@ const (
 		" that a read copies nothing and never waits. To change them in place would save that, and cost each read a copy."
 )
 
+const perMessage = "what is allocated is the message's own, and all its deliveries share it: its place in the log, the" +
+	" call of its handler, its frame. A delivery itself allocates nothing, which a test holds."
+
 // targets were set before anything was measured.
 var targets = []target{
 	allocations("untouched, cookie sent: allocations", sent, 1),
@@ -84,7 +87,7 @@ var targets = []target{
 		"µs", 0.85),
 	{
 		text: "delivery: bytes allocated", part: "live", work: "delivery to one of many: allocated", unit: "bytes",
-		contender: ours, atMost: 1,
+		contender: ours, atMost: 1, obstacle: perMessage,
 	},
 }
 
