@@ -110,7 +110,8 @@ func TestEchoAllocatesLittle(t *testing.T) {
 	}
 }
 
-// What a message to a channel allocates is its own, and nothing for each socket that it goes to: its frame is built once.
+// What a message to a channel allocates is its own, and nothing for each socket that it goes to: its frame is built
+// once.
 func TestDeliveryAllocatesNothing(t *testing.T) {
 	const few, many, messages = 10, 110, 50
 	var room *live.Channel
