@@ -35,8 +35,8 @@ const (
 		" that a read copies nothing and never waits. To change them in place would save that, and cost each read a copy."
 )
 
-const perMessage = "what is allocated is the message's own, and all its deliveries share it: its place in the log, the" +
-	" call of its handler, its frame. A delivery itself allocates nothing, which a test holds."
+const perMessage = "what is allocated is the message's own, and all its deliveries share it: its place in the log," +
+	" the call of its handler, its frame. A delivery itself allocates nothing, which a test holds."
 
 // targets were set before anything was measured.
 var targets = []target{
