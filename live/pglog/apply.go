@@ -313,7 +313,5 @@ func (s *step) claim(c *stream.Claim, orphan *stream.Lease, window time.Duration
 			s.appendEvents(ch, ch.is.Back(c.ID))
 		}
 	}
-	info := one.info
-	info.Out, info.Channels = one.position(), s.channelsOf(c.ID)
-	return &info, nil
+	return one.snapshot(s.channelsOf(c.ID)), nil
 }

@@ -52,21 +52,13 @@ func (l *Log) readWhole(ctx context.Context, from source, name string) (*channel
 	return c, rows.Err()
 }
 
-// A moreRow scans a channel, and a member behind its columns.
-type moreRow struct {
-	pgx.Row
-	more []any
-}
-
-func (r moreRow) Scan(into ...any) error { return r.Row.Scan(append(into, r.more...)...) }
-
 // scanWhole reads a channel and one of its members, if it has any.
 func scanWhole(row pgx.Row) (*channel, *stream.Member, error) {
 	var socket, session pgtype.UUID
 	var owner, seat []byte
 	var away *bool
 	var since *uint64
-	c, err := scanChannel(moreRow{row, []any{&socket, &session, &owner, &seat, &away, &since}})
+	c, err := scanChannel(row, &socket, &session, &owner, &seat, &away, &since)
 	if err != nil || !socket.Valid {
 		return c, nil, err
 	}

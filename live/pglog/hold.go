@@ -72,7 +72,7 @@ func (t *tx) hold(ctx context.Context, name string) (*stream.Channel, error) {
 
 // lock waits until no other transaction edits the channels.
 func (t *tx) lock(ctx context.Context, names []string) error {
-	if err := t.begin(ctx); err != nil {
+	if err := t.begin(ctx); err != nil || len(names) == 0 {
 		return err
 	}
 	_, err := t.conn.Exec(ctx, "SELECT pg_advisory_xact_lock(k) FROM unnest($1::bigint[]) AS k", t.l.locks("state", names))

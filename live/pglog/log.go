@@ -77,9 +77,8 @@ func Open(ctx context.Context, pool *pgxpool.Pool, o *Options) (*Log, error) {
 
 func (l *Log) readClock(ctx context.Context) error {
 	var now time.Time
-	var turn int64
 	asked := time.Now()
-	if err := l.pool.QueryRow(ctx, l.sql.clock).Scan(&now, &turn); err != nil {
+	if err := l.pool.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&now); err != nil {
 		return fmt.Errorf("pglog: reading the database's clock: %w", err)
 	}
 	l.ahead.Store(int64(now.Sub(asked.Add(time.Since(asked) / 2))))

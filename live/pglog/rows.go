@@ -58,13 +58,14 @@ func scanSocket(row pgx.Row, more ...any) (*socket, error) {
 const channelColumns = `c.name, c.sid, c.epoch, c.top, c.keep_messages, c.keep_bytes, c.keep_age,
 	c.value_names, c.value_docs`
 
-func scanChannel(row pgx.Row) (*channel, error) {
+// scanChannel reads channelColumns, and more behind them.
+func scanChannel(row pgx.Row, more ...any) (*channel, error) {
 	c := channel{stored: true}
 	var name []byte
 	var keep int64
 	var names, docs [][]byte
-	err := row.Scan(&name, &c.sid, &c.epoch, &c.top, &c.keep.Messages, &c.keep.Bytes, &keep, &names, &docs)
-	if err != nil {
+	into := []any{&name, &c.sid, &c.epoch, &c.top, &c.keep.Messages, &c.keep.Bytes, &keep, &names, &docs}
+	if err := row.Scan(append(into, more...)...); err != nil {
 		return nil, err
 	}
 	c.keep.Age = time.Duration(keep) * time.Microsecond
