@@ -17,9 +17,9 @@ var ErrNoTx = errors.New("pglog: there is a transaction within Endpoint.Message 
 var errCommits = errors.New("pglog: the transaction commits with the message, and not before")
 
 // Tx returns a transaction that commits with the message that is being handled, or with the Channel.Do: what a handler
-// writes through it into tables of its own is there exactly once, if and only if the message is acknowledged. The
-// transaction begins with the first call of Tx, on a connection of the pool, and ends after the handler. It is for the
-// handler's own goroutine.
+// writes through it into tables of its own is there exactly once, as soon as the message counts as handled, and never
+// where the message is refused or the handler fails. The transaction begins with the first call of Tx, on a connection
+// of the pool, and ends after the handler. It is for the handler's own goroutine.
 //
 // A statement that fails ends the transaction, and then the message is not handled, unless the handler has put it into
 // a savepoint by Begin. A handler may run again, with another transaction, where PostgreSQL ended this one for a
